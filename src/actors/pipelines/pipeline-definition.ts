@@ -1,0 +1,78 @@
+/**
+ * A pipeline as plain data: what `definePipeline` and the YAML reader both make, what a run
+ * stores in its first event, what the wire carries as canonical JSON. No functions, no secrets.
+ */
+
+export interface PipelineDefinition {
+  readonly name: string;
+  readonly parameters: readonly ParameterDefinition[];
+  readonly jobs: readonly JobDefinition[];
+  /** Outputs of the whole run, from jobs' outputs. */
+  readonly outputs: Readonly<Record<string, Template>>;
+  /** The run is cancelled after this long; undefined = no limit. */
+  readonly timeoutMs?: number;
+  /** At most this many jobs of the run at once; undefined = as many as there are slots. */
+  readonly parallelMax?: number;
+  /** true: the first failure cancels what runs and skips what waits (finally jobs still run). Default false. */
+  readonly failFast: boolean;
+}
+
+export type ParameterDefinition = {
+  readonly name: string;
+  readonly description?: string;
+  readonly required: boolean;
+} & (
+  | { readonly type: "string"; readonly default?: string }
+  | { readonly type: "number"; readonly default?: number }
+  | { readonly type: "boolean"; readonly default?: boolean }
+  | { readonly type: "choice"; readonly of: readonly string[]; readonly default?: string }
+);
+
+export interface JobDefinition {
+  readonly name: string;
+  /** All must have ended well (or be `continueOnError`) before this job is queued. */
+  readonly needs: readonly string[];
+  /** Runs after all ordinary jobs have ended, whatever their outcome, also after a cancel. */
+  readonly finally: boolean;
+  readonly shell: Shell;
+  readonly script: Template;
+  readonly env: Readonly<Record<string, Template>>;
+  /** Variable name → name of the secret. Values are resolved at assignment, never stored. */
+  readonly secrets: Readonly<Record<string, string>>;
+  /** Names the job may write to `$TROUPE_OUTPUT`. */
+  readonly outputs: readonly string[];
+  /** An agent must have all of these labels with these values. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Per attempt; undefined = no limit. */
+  readonly timeoutMs?: number;
+  /** Between SIGTERM and SIGKILL of the whole process tree. Default 10,000. */
+  readonly killGraceMs: number;
+  readonly retry: RetryPolicy;
+  /** A failure of this job does not fail the run, and its dependents run. */
+  readonly continueOnError: boolean;
+  /** Higher runs first; -1000 to 1000, default 0. */
+  readonly priority: number;
+  /** Relative to the attempt's own folder, or absolute. */
+  readonly workingDirectory?: string;
+  readonly description?: string;
+}
+
+export type Shell = "sh" | "bash" | "python" | "node";
+
+export interface RetryPolicy {
+  /** Attempts in all, the first one included. 1 = no retry. */
+  readonly attemptsMax: number;
+  readonly initialDelayMs: number;
+  readonly factor: number;
+  readonly delayMaxMs: number;
+}
+
+/** Text with holes that are filled when the job is assigned. */
+export type Template = readonly (string | Expression)[];
+
+export type Expression =
+  | { readonly ref: "parameter"; readonly name: string }
+  | { readonly ref: "output"; readonly job: string; readonly name: string }
+  /** `succeeded | failed | skipped | cancelled`; finally jobs and dependents of continue-on-error jobs ask for it. */
+  | { readonly ref: "conclusion"; readonly job: string }
+  | { readonly ref: "run"; readonly field: "id" | "pipeline" | "conclusion" };
