@@ -25,14 +25,25 @@ export const protobufPackage = "troupe.agent.v1";
 
 export const protobufFileName = "troupe/agent/v1/agent.proto";
 
-export enum Outcome {
-  UNSPECIFIED = 0,
-  SUCCEEDED = 1,
-  FAILED = 2,
-  TIMED_OUT = 3,
-  CANCELLED = 4,
+export const Outcome = {
+  UNSPECIFIED: 0,
+  SUCCEEDED: 1,
+  FAILED: 2,
+  TIMED_OUT: 3,
+  CANCELLED: 4,
   /** ERROR - The job could not be started at all (no such shell, no disk, ...). */
-  ERROR = 5,
+  ERROR: 5,
+} as const;
+
+export type Outcome = typeof Outcome[keyof typeof Outcome];
+
+export namespace Outcome {
+  export type UNSPECIFIED = typeof Outcome.UNSPECIFIED;
+  export type SUCCEEDED = typeof Outcome.SUCCEEDED;
+  export type FAILED = typeof Outcome.FAILED;
+  export type TIMED_OUT = typeof Outcome.TIMED_OUT;
+  export type CANCELLED = typeof Outcome.CANCELLED;
+  export type ERROR = typeof Outcome.ERROR;
 }
 
 export interface EnrollRequest {

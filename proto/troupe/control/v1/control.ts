@@ -25,28 +25,47 @@ export const protobufPackage = "troupe.control.v1";
 
 export const protobufFileName = "troupe/control/v1/control.proto";
 
-export enum RunStatus {
-  UNSPECIFIED = 0,
-  RUNNING = 1,
-  CANCELLING = 2,
-  SUCCEEDED = 3,
-  FAILED = 4,
-  CANCELLED = 5,
+export const RunStatus = { UNSPECIFIED: 0, RUNNING: 1, CANCELLING: 2, SUCCEEDED: 3, FAILED: 4, CANCELLED: 5 } as const;
+
+export type RunStatus = typeof RunStatus[keyof typeof RunStatus];
+
+export namespace RunStatus {
+  export type UNSPECIFIED = typeof RunStatus.UNSPECIFIED;
+  export type RUNNING = typeof RunStatus.RUNNING;
+  export type CANCELLING = typeof RunStatus.CANCELLING;
+  export type SUCCEEDED = typeof RunStatus.SUCCEEDED;
+  export type FAILED = typeof RunStatus.FAILED;
+  export type CANCELLED = typeof RunStatus.CANCELLED;
 }
 
-export enum JobStatus {
-  UNSPECIFIED = 0,
+export const JobStatus = {
+  UNSPECIFIED: 0,
   /** WAITING - Needs are not met yet. */
-  WAITING = 1,
-  QUEUED = 2,
-  ASSIGNED = 3,
-  RUNNING = 4,
+  WAITING: 1,
+  QUEUED: 2,
+  ASSIGNED: 3,
+  RUNNING: 4,
   /** RETRYING - A failed attempt waits for its next one. */
-  RETRYING = 5,
-  SUCCEEDED = 6,
-  FAILED = 7,
-  SKIPPED = 8,
-  CANCELLED = 9,
+  RETRYING: 5,
+  SUCCEEDED: 6,
+  FAILED: 7,
+  SKIPPED: 8,
+  CANCELLED: 9,
+} as const;
+
+export type JobStatus = typeof JobStatus[keyof typeof JobStatus];
+
+export namespace JobStatus {
+  export type UNSPECIFIED = typeof JobStatus.UNSPECIFIED;
+  export type WAITING = typeof JobStatus.WAITING;
+  export type QUEUED = typeof JobStatus.QUEUED;
+  export type ASSIGNED = typeof JobStatus.ASSIGNED;
+  export type RUNNING = typeof JobStatus.RUNNING;
+  export type RETRYING = typeof JobStatus.RETRYING;
+  export type SUCCEEDED = typeof JobStatus.SUCCEEDED;
+  export type FAILED = typeof JobStatus.FAILED;
+  export type SKIPPED = typeof JobStatus.SKIPPED;
+  export type CANCELLED = typeof JobStatus.CANCELLED;
 }
 
 export interface GetServerRequest {
