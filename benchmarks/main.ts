@@ -7,12 +7,16 @@ import { cpus, totalmem } from "node:os";
 import { Bench, type Suite } from "./suite.ts";
 
 const here = new URL(".", import.meta.url);
+// Built JavaScript is what is measured; a loader that compiles on the way would be measured too.
+const suiteFile = import.meta.url.endsWith(".ts") ? "suite.ts" : "suite.js";
 const names = readdirSync(here)
-  .filter((name) => existsSync(new URL(`${name}/suite.ts`, here)))
+  .filter((name) => existsSync(new URL(`${name}/${suiteFile}`, here)))
   .sort();
 
 const { suiteName, quick, json } = readArguments(process.argv.slice(2));
-const { suite } = (await import(new URL(`${suiteName}/suite.ts`, here).href)) as { suite: Suite };
+const { suite } = (await import(
+  new URL(`${suiteName}/${suiteFile}`, here).href
+)) as { suite: Suite };
 
 const print = (line: string): void => {
   process.stderr.write(`${line}\n`);
