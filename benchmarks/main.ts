@@ -14,9 +14,9 @@ const names = readdirSync(here)
   .sort();
 
 const { suiteName, quick, json } = readArguments(process.argv.slice(2));
-const { suite } = (await import(
-  new URL(`${suiteName}/${suiteFile}`, here).href
-)) as { suite: Suite };
+const { suite } = (await import(new URL(`${suiteName}/${suiteFile}`, here).href)) as {
+  suite: Suite;
+};
 
 const print = (line: string): void => {
   process.stderr.write(`${line}\n`);

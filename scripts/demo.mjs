@@ -6,7 +6,12 @@ import { ensureBuilt, root } from "./prepare.mjs";
 ensureBuilt();
 const result = spawnSync(
   process.execPath,
-  [join(root, "dist", "src", "cli", "main.js"), "run", join("examples", "demo.yaml"), ...process.argv.slice(2)],
+  [
+    join(root, "dist", "src", "cli", "main.js"),
+    "run",
+    join("examples", "demo.yaml"),
+    ...process.argv.slice(2),
+  ],
   { cwd: root, stdio: "inherit" },
 );
 if (result.status === 0) {

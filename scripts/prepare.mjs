@@ -41,9 +41,9 @@ export function ensureBuilt() {
   ]);
 }
 
-/** Runs a command with its output shown; ends this process with its exit code if it fails. */
-export function run(command, args, options = {}) {
-  const result = spawnSync(command, args, { cwd: root, stdio: "inherit", ...options });
+/** Runs a command, its output on stderr; ends this process with its exit code if it fails. */
+export function run(command, args) {
+  const result = spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2] });
   if (result.error) {
     console.error(`could not start ${command}: ${result.error.message}`);
     process.exit(1);
