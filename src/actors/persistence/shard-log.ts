@@ -47,6 +47,8 @@ export interface Commit {
    * Resolves when the group is in the log for good. Rejects with `TROUPE_JOURNAL_UNCERTAIN`
    * (outcome unknown: recover from the log), `TROUPE_JOURNAL_REFUSED` (certainly not written)
    * or `TROUPE_SHARD_DEPOSED` (another owner; outcome unknown).
+   * Groups that go out in one frame share ONE promise (same identity), so that the entities above
+   * attach one callback per frame instead of one per event. Frames settle in the order of the log.
    */
   readonly confirmed: Promise<void>;
 }
