@@ -1,0 +1,59 @@
+/**
+ * Turns raw log bytes of many jobs into whole lines for a terminal. Bytes of one job arrive in
+ * order; a line is held back until its end comes, or until the attempt has ended.
+ */
+import { StringDecoder } from "node:string_decoder";
+
+/** A line longer than this is shown in pieces, so that a job without newlines cannot fill memory. */
+const LINE_CHARACTERS_MAX = 16_384;
+
+interface Partial {
+  readonly decoder: StringDecoder;
+  attempt: number;
+  text: string;
+}
+
+export class LogLines {
+  readonly #partials = new Map<string, Partial>();
+  readonly #onLine: (job: string, line: string) => void;
+
+  constructor(onLine: (job: string, line: string) => void) {
+    this.#onLine = onLine;
+  }
+
+  write(job: string, attempt: number, data: Uint8Array): void {
+    let partial = this.#partials.get(job);
+    if (partial === undefined || partial.attempt !== attempt) {
+      if (partial !== undefined) this.end(job);
+      partial = { decoder: new StringDecoder("utf8"), attempt, text: "" };
+      this.#partials.set(job, partial);
+    }
+    const lines = (partial.text + partial.decoder.write(Buffer.from(data))).split("\n");
+    partial.text = lines.pop() ?? "";
+    for (const line of lines) this.#onLine(job, withoutOverwritten(line));
+    while (partial.text.length > LINE_CHARACTERS_MAX) {
+      this.#onLine(job, partial.text.slice(0, LINE_CHARACTERS_MAX));
+      partial.text = partial.text.slice(LINE_CHARACTERS_MAX);
+    }
+  }
+
+  /** The attempt has ended: what is left is a line too. */
+  end(job: string): void {
+    const partial = this.#partials.get(job);
+    if (partial === undefined) return;
+    this.#partials.delete(job);
+    const rest = partial.text + partial.decoder.end();
+    if (rest !== "") this.#onLine(job, withoutOverwritten(rest));
+  }
+
+  endAll(): void {
+    for (const job of [...this.#partials.keys()]) this.end(job);
+  }
+}
+
+/** A progress bar redraws its line with carriage returns: only the last state is worth a line. */
+function withoutOverwritten(line: string): string {
+  const text = line.endsWith("\r") ? line.slice(0, -1) : line;
+  const last = text.lastIndexOf("\r");
+  return last < 0 ? text : text.slice(last + 1);
+}
