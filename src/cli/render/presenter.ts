@@ -1,0 +1,193 @@
+/** How a run is shown while it goes on: in place on a terminal, line by line elsewhere, or as events. */
+import type { LogPiece, RunView, WatchRunResponse } from "../../../proto/troupe/control/v1/control.ts";
+import { hasEnded, jobNotes, jobSymbol, jobTook, jobWord, runWord } from "./job-line.ts";
+import { jsonEvents } from "./json-events.ts";
+import { LiveArea, type TerminalStream } from "./live-area.ts";
+import { LogLines } from "./log-lines.ts";
+import { progressTree } from "./progress-tree.ts";
+import { type JobChange, RunModel } from "./run-model.ts";
+import type { Style } from "./style.ts";
+import { summary } from "./summary.ts";
+
+export interface Presenter {
+  apply(change: NonNullable<WatchRunResponse["change"]>): void;
+  /** The stream has ended: the last words. */
+  end(): void;
+  readonly run: RunView | undefined;
+}
+
+export interface PresenterOptions {
+  readonly style: Style;
+  readonly out: TerminalStream;
+  readonly json: boolean;
+  /** No log lines, only the progress. */
+  readonly quiet: boolean;
+  readonly nowMs: () => number;
+}
+
+const REDRAW_MS = 80;
+
+export function presenter(options: PresenterOptions): Presenter {
+  if (options.json) return new JsonPresenter(options);
+  return options.style.live ? new LivePresenter(options) : new PlainPresenter(options);
+}
+
+/** One JSON object a line, as they happen. */
+class JsonPresenter implements Presenter {
+  readonly #model = new RunModel();
+  readonly #out: TerminalStream;
+
+  constructor(options: PresenterOptions) {
+    this.#out = options.out;
+  }
+
+  get run(): RunView | undefined {
+    return this.#model.run;
+  }
+
+  apply(change: NonNullable<WatchRunResponse["change"]>): void {
+    this.#model.apply(change);
+    for (const event of jsonEvents(change)) this.#out.write(`${JSON.stringify(event)}\n`);
+  }
+
+  end(): void {
+    // The last event of the stream is the run's summary; nothing is left to say.
+  }
+}
+
+/** A job's start and end are a line each, log lines carry their job's name: for pipes and CI. */
+class PlainPresenter implements Presenter {
+  readonly #model = new RunModel();
+  readonly #options: PresenterOptions;
+  readonly #logs: LogLines;
+
+  constructor(options: PresenterOptions) {
+    this.#options = options;
+    this.#logs = new LogLines((job, line) => this.#line(prefixed(job, line, options.style)));
+  }
+
+  get run(): RunView | undefined {
+    return this.#model.run;
+  }
+
+  apply(change: NonNullable<WatchRunResponse["change"]>): void {
+    if (change.$case === "log") {
+      if (!this.#options.quiet) writeLog(this.#logs, change.value);
+      return;
+    }
+    const first = !this.#model.known;
+    const changes = this.#model.apply(change);
+    if (first) this.#heading(this.#model.run);
+    for (const { before, job } of changes) {
+      if (before !== undefined && before.status === job.status && before.attempt === job.attempt) {
+        continue;
+      }
+      if (hasEnded(job.status) || jobWord(job.status) === "retrying") this.#logs.end(job.name);
+      if (!worthALine({ before, job })) continue;
+      const took = jobTook(job, this.#options.nowMs());
+      const notes = [...(hasEnded(job.status) && took !== "" ? [took] : []), ...jobNotes(job)];
+      const tail = notes.length > 0 ? ` (${notes.join(", ")})` : "";
+      this.#line(
+        `${jobSymbol(job.status, this.#options.style)} ${job.name} ${jobWord(job.status)}${tail}`,
+      );
+    }
+  }
+
+  end(): void {
+    this.#logs.endAll();
+    if (this.#model.run === undefined) return;
+    this.#line("");
+    for (const line of summary(this.#model.run, this.#options.style)) this.#line(line);
+  }
+
+  #heading(run: RunView | undefined): void {
+    if (run?.summary === undefined) return;
+    this.#line(`run ${run.summary.runId} of ${run.summary.pipeline}, ${run.jobs.length} jobs`);
+  }
+
+  #line(text: string): void {
+    this.#options.out.write(`${text}\n`);
+  }
+}
+
+/** Waiting, queued and assigned say nothing to a reader of a log file. */
+function worthALine({ job }: JobChange): boolean {
+  const word = jobWord(job.status);
+  return word === "running" || word === "retrying" || hasEnded(job.status);
+}
+
+/** Log lines scroll by above a picture of the run that is redrawn in place. */
+class LivePresenter implements Presenter {
+  readonly #model = new RunModel();
+  readonly #options: PresenterOptions;
+  readonly #area: LiveArea;
+  readonly #logs: LogLines;
+  readonly #timer: NodeJS.Timeout;
+  #frame = 0;
+
+  constructor(options: PresenterOptions) {
+    this.#options = options;
+    this.#area = new LiveArea(options.out);
+    this.#logs = new LogLines((job, line) => {
+      this.#area.print(prefixed(job, line, options.style));
+    });
+    this.#timer = setInterval(() => this.#draw(), REDRAW_MS);
+  }
+
+  get run(): RunView | undefined {
+    return this.#model.run;
+  }
+
+  apply(change: NonNullable<WatchRunResponse["change"]>): void {
+    if (change.$case === "log") {
+      if (!this.#options.quiet) writeLog(this.#logs, change.value);
+      return;
+    }
+    for (const { job } of this.#model.apply(change)) {
+      if (hasEnded(job.status)) this.#logs.end(job.name);
+    }
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+    this.#logs.endAll();
+    this.#area.close();
+    if (this.#model.run === undefined) return;
+    const lines = ["", ...summary(this.#model.run, this.#options.style)];
+    this.#options.out.write(`${lines.join("\n")}\n`);
+  }
+
+  #draw(): void {
+    if (this.#model.run === undefined) return;
+    this.#frame += 1;
+    const rowsMax = Math.max(3, Math.floor((this.#options.out.rows ?? 30) * 0.6));
+    this.#area.draw(
+      progressTree(this.#model.run, this.#options.style, {
+        nowMs: this.#options.nowMs(),
+        frame: this.#frame,
+        rowsMax,
+      }),
+    );
+  }
+}
+
+function writeLog(logs: LogLines, piece: LogPiece): void {
+  logs.write(piece.job, piece.attempt, piece.data);
+}
+
+const JOB_FORMATS = ["cyan", "magenta", "blue", "green", "yellow"] as const;
+
+function prefixed(job: string, line: string, style: Style): string {
+  let sum = 0;
+  for (const character of job) sum = (sum * 31 + (character.codePointAt(0) ?? 0)) >>> 0;
+  const format = JOB_FORMATS[sum % JOB_FORMATS.length] ?? "cyan";
+  return `${style.paint(format, job)} ${style.unicode ? "│" : "|"} ${line}`;
+}
+
+/** 0 when the run went well, else a code that scripts can tell apart. */
+export function exitCodeOf(run: RunView | undefined): number {
+  if (run?.summary === undefined) return 1;
+  const word = runWord(run.summary.status);
+  if (word === "succeeded") return 0;
+  return word === "cancelled" ? 3 : 1;
+}
