@@ -1,0 +1,31 @@
+/** The runs of a system, for whoever stands above it: a server, a command line, a test. */
+import type { PipelineDefinition } from "./pipeline-definition.ts";
+import type { RunChange, RunSummary, RunView } from "./run-view.ts";
+
+export interface SubmitRun {
+  /** The same id twice is the same run: the second submit changes nothing. */
+  readonly runId: string;
+  readonly definition: PipelineDefinition;
+  /** By name, as text; checked against the definition's parameters. */
+  readonly parameters: Readonly<Record<string, string>>;
+  /** Added to each job's priority; higher runs first. Default 0. */
+  readonly priority?: number;
+}
+
+export interface Runs {
+  /** Resolves when the run is in the journal. Throws `TROUPE_RUN_INVALID` for parameters that do not fit. */
+  submit(run: SubmitRun): Promise<{ readonly runId: string; readonly created: boolean }>;
+  /** undefined = there is no such run. */
+  view(runId: string): Promise<RunView | undefined>;
+  /** Newest first. `limit` default 50. */
+  list(options?: { readonly limit?: number }): Promise<readonly RunSummary[]>;
+  /** `cancelling: false` = it had already ended. Throws `TROUPE_RUN_UNKNOWN`. */
+  cancel(runId: string, reason: string): Promise<{ readonly cancelling: boolean }>;
+  /**
+   * The run as it is, then each change; ends after the summary that says how it ended. A watcher
+   * that falls behind gets the newest state of each job instead of every step. Throws `TROUPE_RUN_UNKNOWN`.
+   */
+  watch(runId: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<RunChange>;
+  /** Why each queued attempt of the run still waits, one plain sentence per job. */
+  waiting(runId: string): Promise<ReadonlyMap<string, string>>;
+}

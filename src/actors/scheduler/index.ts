@@ -1,0 +1,1 @@
+export type { AttemptRequest, Demand, Scheduler, WorkerCapacity } from "./scheduler.ts";

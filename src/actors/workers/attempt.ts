@@ -1,0 +1,58 @@
+/**
+ * One attempt of one job of one run: the unit of fencing. `attempt` only grows, and every report,
+ * log chunk and result names it, so that what an old attempt says can be told from the current one.
+ */
+export interface AttemptKey {
+  readonly runId: string;
+  readonly job: string;
+  /** From 1. */
+  readonly attempt: number;
+}
+
+/** The key as one string, for maps: escaped, so that two attempts never share one. */
+export function attemptId(key: AttemptKey): string {
+  return `${encodeURIComponent(key.runId)}/${encodeURIComponent(key.job)}/${key.attempt}`;
+}
+
+/** What a worker says of an attempt that has ended. */
+export interface AttemptResult {
+  readonly outcome: AttemptOutcome;
+  /** undefined = the process did not exit by itself, or never started. */
+  readonly exitCode?: number;
+  readonly signal?: string;
+  readonly outputs: Readonly<Record<string, string>>;
+  /** One plain sentence for a person, empty on success. */
+  readonly reason: string;
+  /** By the agent's clock; undefined = never started. */
+  readonly startedAtMs?: number;
+  readonly durationMs?: number;
+}
+
+export type AttemptOutcome =
+  | "succeeded"
+  | "failed"
+  | "timed-out"
+  | "cancelled"
+  /** The job could not be started at all (no such shell, a missing secret …). */
+  | "error";
+
+/**
+ * All that an agent needs to run an attempt: templates filled, secrets resolved. Made anew for each
+ * delivery and dropped after it; it never reaches an event, a snapshot, a log line or an error.
+ */
+export interface PreparedAttempt {
+  readonly attempt: AttemptKey;
+  readonly pipeline: string;
+  readonly script: string;
+  readonly shell: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Variable name → value. */
+  readonly secrets: Readonly<Record<string, string>>;
+  /** Names that the job may write. */
+  readonly outputs: readonly string[];
+  /** undefined = no limit. */
+  readonly timeoutMs?: number;
+  readonly killGraceMs: number;
+  readonly workingDirectory?: string;
+  readonly traceparent?: string;
+}
