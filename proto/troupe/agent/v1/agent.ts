@@ -33,6 +33,11 @@ export const Outcome = {
   CANCELLED: 4,
   /** ERROR - The job could not be started at all (no such shell, no disk, ...). */
   ERROR: 5,
+  /**
+   * DECLINED - The agent did not start it and never will (it drains, or has no free slot): queue the job again elsewhere.
+   * Says nothing about the job, so it uses up no attempt of its retry policy.
+   */
+  DECLINED: 6,
 } as const;
 
 export type Outcome = typeof Outcome[keyof typeof Outcome];
@@ -44,6 +49,7 @@ export namespace Outcome {
   export type TIMED_OUT = typeof Outcome.TIMED_OUT;
   export type CANCELLED = typeof Outcome.CANCELLED;
   export type ERROR = typeof Outcome.ERROR;
+  export type DECLINED = typeof Outcome.DECLINED;
 }
 
 export interface EnrollRequest {
@@ -108,7 +114,10 @@ export interface Hello {
   bootId: string;
   capabilities: Capabilities | undefined;
   labels: { [key: string]: string };
-  /** What the agent still runs, or has finished but not seen acknowledged. */
+  /**
+   * What the agent still runs, or has finished but not seen acknowledged. An attempt that the server
+   * believes on this agent and that is not named here was never begun (same boot_id) or is lost (new boot_id).
+   */
   holding: AttemptRef[];
 }
 
@@ -128,10 +137,15 @@ export interface Capabilities {
 
 export interface Welcome {
   workerId: string;
+  /** How often the agent sends a Heartbeat. No HeartbeatAck for three intervals: it dials again. */
   heartbeatIntervalMs: number;
   leaseMs: number;
+  /** The longest that a log byte waits at the agent for company, counted from the first one that waits. */
   logFlushMs: number;
-  /** The most log bytes the agent may have sent without a LogAck, per attempt. */
+  /**
+   * The most log bytes the agent may have sent without a LogAck, per attempt. At the limit the job's
+   * output waits in its pipe: nothing is dropped.
+   */
   logWindowBytes: number;
   /** Of `holding`, those that the server no longer wants: kill and forget them. */
   disowned: AttemptRef[];
@@ -147,6 +161,7 @@ export interface Refused {
 
 export interface Heartbeat {
   sequence: number;
+  /** Attempts whose processes may still run; those that only wait for a ResultAck are not among them. */
   running: AttemptRef[];
 }
 
@@ -181,6 +196,7 @@ export interface Assignment_SecretsEntry {
   value: string;
 }
 
+/** The agent holds the attempt: it will be named in Heartbeat and Hello until its result is acknowledged. */
 export interface JobAccepted {
   attempt: AttemptRef | undefined;
 }
@@ -190,24 +206,26 @@ export interface JobStarted {
   startedAtMs: number;
 }
 
-/** Raw bytes of stdout and stderr as they came, from `offset` of this attempt's log. */
+/** Raw bytes of stdout and stderr as they came, from `offset` of this attempt's log. At most 64 KiB. */
 export interface LogChunk {
   attempt: AttemptRef | undefined;
   offset: number;
   data: Buffer;
 }
 
-/** Everything below `offset` is stored; the agent may forget it. */
+/** Everything below `offset` is stored; the agent may forget it, and send as much more. */
 export interface LogAck {
   attempt: AttemptRef | undefined;
   offset: number;
 }
 
-/** Sent again until acknowledged. */
+/** Sent after the last LogChunk, and again on every new stream until acknowledged. */
 export interface JobResult {
   attempt: AttemptRef | undefined;
   outcome: Outcome;
+  /** 128 + the signal's number where a signal ended the job; 0 where it never ran. */
   exitCode: number;
+  /** "SIGKILL" and the like, empty if the job ended by itself. */
   signal: string;
   outputs: { [key: string]: string };
   /** One plain sentence for a person, empty on success. */
@@ -232,16 +250,22 @@ export interface ResultAck {
   reason: string;
 }
 
+/**
+ * SIGTERM to the whole process tree, after `grace_ms` SIGKILL. Ends in a JobResult like any other; an attempt
+ * that the agent does not hold is ignored. Sent again, the earlier of the two deadlines counts.
+ */
 export interface CancelJob {
   attempt: AttemptRef | undefined;
   reason: string;
   graceMs: number;
 }
 
+/** From the agent: takes no more assignments (one that crosses this is declined), goes when its jobs are done. */
 export interface Draining {
   reason: string;
 }
 
+/** From the server: the same, asked of the agent. */
 export interface Drain {
   reason: string;
 }
@@ -2748,7 +2772,11 @@ export const Drain: MessageFns<Drain> = {
 
 export type AgentServiceService = typeof AgentServiceService;
 export const AgentServiceService = {
-  /** Trades a one-time token for an identity. The token is used up by the first success. */
+  /**
+   * Trades a one-time token for an identity. The token is used up by the first success.
+   * A wrong, used or expired token is UNAUTHENTICATED, what is never allowed PERMISSION_DENIED: the agent
+   * stops and shows the status message to its operator. On any other status it tries again.
+   */
   enroll: {
     path: "/troupe.agent.v1.AgentService/Enroll" as const,
     requestStream: false as const,
@@ -2760,7 +2788,8 @@ export const AgentServiceService = {
   },
   /**
    * The session. The first message must be Hello, the first answer is Welcome or Refused.
-   * Identity travels in the metadata `authorization: Bearer <agent id>.<credential>`.
+   * Identity travels in the metadata `authorization: Bearer <agent id>.<credential>`. An unknown identity
+   * ends the call with UNAUTHENTICATED: the agent enrols anew if it has a token left, else it stops.
    */
   connect: {
     path: "/troupe.agent.v1.AgentService/Connect" as const,
@@ -2774,17 +2803,26 @@ export const AgentServiceService = {
 } as const;
 
 export interface AgentServiceServer extends UntypedServiceImplementation {
-  /** Trades a one-time token for an identity. The token is used up by the first success. */
+  /**
+   * Trades a one-time token for an identity. The token is used up by the first success.
+   * A wrong, used or expired token is UNAUTHENTICATED, what is never allowed PERMISSION_DENIED: the agent
+   * stops and shows the status message to its operator. On any other status it tries again.
+   */
   enroll: handleUnaryCall<EnrollRequest, EnrollResponse>;
   /**
    * The session. The first message must be Hello, the first answer is Welcome or Refused.
-   * Identity travels in the metadata `authorization: Bearer <agent id>.<credential>`.
+   * Identity travels in the metadata `authorization: Bearer <agent id>.<credential>`. An unknown identity
+   * ends the call with UNAUTHENTICATED: the agent enrols anew if it has a token left, else it stops.
    */
   connect: handleBidiStreamingCall<ConnectRequest, ConnectResponse>;
 }
 
 export interface AgentServiceClient extends Client {
-  /** Trades a one-time token for an identity. The token is used up by the first success. */
+  /**
+   * Trades a one-time token for an identity. The token is used up by the first success.
+   * A wrong, used or expired token is UNAUTHENTICATED, what is never allowed PERMISSION_DENIED: the agent
+   * stops and shows the status message to its operator. On any other status it tries again.
+   */
   enroll(
     request: EnrollRequest,
     callback: (error: ServiceError | null, response: EnrollResponse) => void,
@@ -2802,7 +2840,8 @@ export interface AgentServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * The session. The first message must be Hello, the first answer is Welcome or Refused.
-   * Identity travels in the metadata `authorization: Bearer <agent id>.<credential>`.
+   * Identity travels in the metadata `authorization: Bearer <agent id>.<credential>`. An unknown identity
+   * ends the call with UNAUTHENTICATED: the agent enrols anew if it has a token left, else it stops.
    */
   connect(): ClientDuplexStream<ConnectRequest, ConnectResponse>;
   connect(options: Partial<CallOptions>): ClientDuplexStream<ConnectRequest, ConnectResponse>;
