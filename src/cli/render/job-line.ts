@@ -73,7 +73,9 @@ export function jobNotes(job: JobView): string[] {
   const notes: string[] = [];
   if (job.attempt > 1) {
     notes.push(
-      job.attemptsMax > 1 ? `attempt ${job.attempt} of ${job.attemptsMax}` : `attempt ${job.attempt}`,
+      job.attemptsMax > 1
+        ? `attempt ${job.attempt} of ${job.attemptsMax}`
+        : `attempt ${job.attempt}`,
     );
   }
   if (job.finally) notes.push("finally");

@@ -13,7 +13,9 @@ import type {
 } from "../../../proto/troupe/control/v1/control.ts";
 import { hasEnded, jobWord, runWord } from "./job-line.ts";
 
-export type JsonEvent = { readonly type: "run" | "job" | "log" } & Readonly<Record<string, unknown>>;
+export type JsonEvent = { readonly type: "run" | "job" | "log" } & Readonly<
+  Record<string, unknown>
+>;
 
 export function jsonEvents(change: NonNullable<WatchRunResponse["change"]>): JsonEvent[] {
   switch (change.$case) {

@@ -1,5 +1,9 @@
 /** How a run is shown while it goes on: in place on a terminal, line by line elsewhere, or as events. */
-import type { LogPiece, RunView, WatchRunResponse } from "../../../proto/troupe/control/v1/control.ts";
+import type {
+  LogPiece,
+  RunView,
+  WatchRunResponse,
+} from "../../../proto/troupe/control/v1/control.ts";
 import { hasEnded, jobNotes, jobSymbol, jobTook, jobWord, runWord } from "./job-line.ts";
 import { jsonEvents } from "./json-events.ts";
 import { LiveArea, type TerminalStream } from "./live-area.ts";

@@ -1,5 +1,9 @@
 /** What is known of a run, kept up to date from its change stream. */
-import type { JobView, RunView, WatchRunResponse } from "../../../proto/troupe/control/v1/control.ts";
+import type {
+  JobView,
+  RunView,
+  WatchRunResponse,
+} from "../../../proto/troupe/control/v1/control.ts";
 
 export class RunModel {
   #run: RunView | undefined;

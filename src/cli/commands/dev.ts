@@ -1,0 +1,54 @@
+/** `troupe dev`: a server on a data folder until it is told to stop. */
+import { join, resolve } from "node:path";
+import { processProvider } from "../../providers/process/index.ts";
+import {
+  chainSecretSources,
+  environmentSecretSource,
+  mapSecretSource,
+  startServer,
+} from "../../server/index.ts";
+import type { CliContext } from "../cli-context.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { cliLogger } from "../logger.ts";
+import { readSecrets } from "../secrets.ts";
+
+export interface DevOptions {
+  readonly data: string;
+  readonly listen: string;
+  readonly agents: number;
+  readonly slots?: number;
+  readonly secretsFile?: string;
+}
+
+export async function dev(context: CliContext, options: DevOptions): Promise<number> {
+  const dataDir = resolve(context.cwd, options.data);
+  const secrets = await readSecrets(context, options);
+  const server = await startServer({
+    dataDir,
+    listen: options.listen,
+    ...(options.agents > 0
+      ? {
+          provider: processProvider({ stateDir: join(dataDir, "agents") }),
+          agentsMax: options.agents,
+        }
+      : {}),
+    ...(options.slots === undefined ? {} : { slotsPerAgent: options.slots }),
+    secretSource: chainSecretSources(
+      mapSecretSource(secrets),
+      environmentSecretSource(context.env),
+    ),
+    logger: cliLogger(context, "info"),
+  });
+  context.stdout.write(`troupe serves ${options.data}; agents dial ${server.agentAddress}
+  troupe submit <pipeline>     run something
+  troupe ps                    what runs
+  troupe token create          let an agent in from elsewhere
+`);
+  const signal = await new Promise<NodeJS.Signals>((stop) => {
+    process.once("SIGINT", stop);
+    process.once("SIGTERM", stop);
+  });
+  context.stdout.write(`${signal}: stopping; what runs goes on when the server is back\n`);
+  await server.stop();
+  return exitCodes.ok;
+}
