@@ -35,7 +35,11 @@ export interface JobDefinition {
   /** Runs after all ordinary jobs have ended, whatever their outcome, also after a cancel. */
   readonly finally: boolean;
   readonly shell: Shell;
-  readonly script: Template;
+  /**
+   * Text, never a template: what differs from run to run reaches a script as an environment variable,
+   * so that no value can become code. The YAML reader and `sh` turn holes into such variables.
+   */
+  readonly script: string;
   readonly env: Readonly<Record<string, Template>>;
   /** Variable name → name of the secret. Values are resolved at assignment, never stored. */
   readonly secrets: Readonly<Record<string, string>>;
