@@ -1,4 +1,5 @@
 /** Shows a run until it ends; an interrupt cancels it first, a second one leaves at once. */
+import type { RunView } from "../../proto/troupe/control/v1/control.ts";
 import type { ControlClient } from "../server/index.ts";
 import type { CliContext } from "./cli-context.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -38,16 +39,18 @@ export async function followRun(
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
+  let final: RunView | undefined;
   try {
     for await (const { change } of client.watchRun({ runId, logs: true }, leaving.signal)) {
       if (change !== undefined) view.apply(change);
     }
+    ({ run: final } = await client.getRun({ runId }));
   } catch (error) {
     if (!leaving.signal.aborted) throw error;
   } finally {
     process.off("SIGINT", onSignal);
     process.off("SIGTERM", onSignal);
-    view.end();
+    view.end(final);
   }
-  return leaving.signal.aborted ? exitCodes.cancelled : exitCodeOf(view.run);
+  return leaving.signal.aborted ? exitCodes.cancelled : exitCodeOf(final ?? view.run);
 }

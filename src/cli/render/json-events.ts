@@ -4,6 +4,7 @@
  *   run      { type, runId, pipeline, status, jobs, jobsFinished, createdAtMs, finishedAtMs?, outputs? }
  *   job      { type, job, status, attempt, worker?, exitCode?, reason?, startedAtMs?, finishedAtMs?, outputs? }
  *   log      { type, job, attempt, offset, text }   text = the bytes as UTF-8, in order, unsplit
+ *   end      a last `run` event with type "end": the run as it ended, with its outputs
  */
 import type {
   JobView,
@@ -13,7 +14,7 @@ import type {
 } from "../../../proto/troupe/control/v1/control.ts";
 import { hasEnded, jobWord, runWord } from "./job-line.ts";
 
-export type JsonEvent = { readonly type: "run" | "job" | "log" } & Readonly<
+export type JsonEvent = { readonly type: "run" | "job" | "log" | "end" } & Readonly<
   Record<string, unknown>
 >;
 
@@ -30,6 +31,10 @@ export function jsonEvents(change: NonNullable<WatchRunResponse["change"]>): Jso
       return [{ type: "log", job, attempt, offset, text: Buffer.from(data).toString("utf8") }];
     }
   }
+}
+
+export function finalEvent(run: RunView): JsonEvent {
+  return { ...runEvent(run.summary, run), type: "end" };
 }
 
 function runEvent(summary: RunSummary | undefined, run?: RunView): JsonEvent {

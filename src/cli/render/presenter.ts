@@ -5,7 +5,7 @@ import type {
   WatchRunResponse,
 } from "../../../proto/troupe/control/v1/control.ts";
 import { hasEnded, jobNotes, jobSymbol, jobTook, jobWord, runWord } from "./job-line.ts";
-import { jsonEvents } from "./json-events.ts";
+import { finalEvent, jsonEvents } from "./json-events.ts";
 import { LiveArea, type TerminalStream } from "./live-area.ts";
 import { LogLines } from "./log-lines.ts";
 import { progressTree } from "./progress-tree.ts";
@@ -15,8 +15,8 @@ import { summary } from "./summary.ts";
 
 export interface Presenter {
   apply(change: NonNullable<WatchRunResponse["change"]>): void;
-  /** The stream has ended: the last words. */
-  end(): void;
+  /** The stream has ended: the last words. `final` is the run as it ended, where it could be had. */
+  end(final?: RunView): void;
   readonly run: RunView | undefined;
 }
 
@@ -54,8 +54,8 @@ class JsonPresenter implements Presenter {
     for (const event of jsonEvents(change)) this.#out.write(`${JSON.stringify(event)}\n`);
   }
 
-  end(): void {
-    // The last event of the stream is the run's summary; nothing is left to say.
+  end(final?: RunView): void {
+    if (final !== undefined) this.#out.write(`${JSON.stringify(finalEvent(final))}\n`);
   }
 }
 
@@ -97,11 +97,11 @@ class PlainPresenter implements Presenter {
     }
   }
 
-  end(): void {
+  end(final = this.#model.run): void {
     this.#logs.endAll();
-    if (this.#model.run === undefined) return;
+    if (final === undefined) return;
     this.#line("");
-    for (const line of summary(this.#model.run, this.#options.style)) this.#line(line);
+    for (const line of summary(final, this.#options.style)) this.#line(line);
   }
 
   #heading(run: RunView | undefined): void {
@@ -152,12 +152,12 @@ class LivePresenter implements Presenter {
     }
   }
 
-  end(): void {
+  end(final = this.#model.run): void {
     clearInterval(this.#timer);
     this.#logs.endAll();
     this.#area.close();
-    if (this.#model.run === undefined) return;
-    const lines = ["", ...summary(this.#model.run, this.#options.style)];
+    if (final === undefined) return;
+    const lines = ["", ...summary(final, this.#options.style)];
     this.#options.out.write(`${lines.join("\n")}\n`);
   }
 
