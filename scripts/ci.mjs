@@ -1,0 +1,52 @@
+/** All of CI, stage by stage. `.ci/run` starts it on a fresh clone. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { ensureBuilt, root, run, step } from "./prepare.mjs";
+import { runStages } from "./stages.mjs";
+
+ensureBuilt();
+
+const troupe = [process.execPath, "dist/src/cli/main.js"];
+const unitTests = ["node_modules/vitest/vitest.mjs", "run", "--project", "unit"];
+const passed = runStages([
+  { name: "check", budgetS: 300, command: ["npm", "run", "-s", "check"] },
+  { name: "demo", budgetS: 60, command: ["npm", "run", "-s", "demo"] },
+  {
+    name: "examples/zlib.yaml by troupe run",
+    budgetS: 180,
+    command: [...troupe, "run", "examples/zlib.yaml", "--quiet"],
+  },
+  {
+    name: "examples/self.yaml by troupe run",
+    budgetS: 300,
+    command: [...troupe, "run", "examples/self.yaml", "--param", `repository=${root}`],
+  },
+  ...[22, 24].map((major) => ({
+    name: `unit tests on Node ${major}`,
+    budgetS: 150,
+    command: [nodeOf(major), ...unitTests],
+  })),
+  // Last, so that its summary is the closing line.
+  { name: "tests", budgetS: 600, command: ["npm", "test", "-s"] },
+]);
+process.exit(passed ? 0 : 1);
+
+/** Another Node from the package that ships its binary; the machine's own stays as it is. */
+function nodeOf(major) {
+  const prefix = join(root, ".cache", `node-${major}`);
+  const name = `node-${process.platform}-${process.arch}`;
+  const binary = join(prefix, "node_modules", name, "bin", "node");
+  if (!existsSync(binary)) {
+    step(`getting Node ${major}`);
+    run("npm", [
+      "install",
+      "--no-save",
+      "--no-audit",
+      "--no-fund",
+      "--prefix",
+      prefix,
+      `${name}@${major}`,
+    ]);
+  }
+  return binary;
+}
