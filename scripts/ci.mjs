@@ -1,5 +1,5 @@
 /** All of CI, stage by stage. `.ci/run` starts it on a fresh clone. */
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ensureBuilt, root, run, step } from "./prepare.mjs";
 import { runStages } from "./stages.mjs";
@@ -7,6 +7,9 @@ import { runStages } from "./stages.mjs";
 ensureBuilt();
 
 const troupe = [process.execPath, "dist/src/cli/main.js"];
+const report = join(root, ".cache", "ci-tests.json");
+mkdirSync(join(root, ".cache"), { recursive: true });
+rmSync(report, { force: true });
 const unitTests = ["node_modules/vitest/vitest.mjs", "run", "--project", "unit"];
 const passed = runStages([
   { name: "check", budgetS: 300, command: ["npm", "run", "-s", "check"] },
@@ -26,9 +29,22 @@ const passed = runStages([
     budgetS: 150,
     command: [nodeOf(major), ...unitTests],
   })),
-  // Last, so that its summary is the closing line.
-  { name: "tests", budgetS: 600, command: ["npm", "test", "-s"] },
+  {
+    name: "tests",
+    budgetS: 600,
+    command: [
+      "npm",
+      "test",
+      "-s",
+      "--",
+      "--reporter=default",
+      "--reporter=json",
+      `--outputFile=${report}`,
+    ],
+  },
 ]);
+const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, "utf8"));
+console.log(`\n${numPassedTests} passed, ${numFailedTests} failed`);
 process.exit(passed ? 0 : 1);
 
 /** Another Node from the package that ships its binary; the machine's own stays as it is. */
