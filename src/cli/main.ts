@@ -181,6 +181,11 @@ function addServerCommands(program: Command, context: CliContext, finish: Finish
       1,
     )
     .option("--slots <n>", "jobs at once on each", wholeNumber("--slots", [1, 256]))
+    .option(
+      "--lease <ms>",
+      "an agent silent for this long is lost, its jobs are queued again",
+      wholeNumber("--lease", [500, 3_600_000]),
+    )
     .option("--secrets-file <file>", "secrets as NAME=value lines")
     .action(async (options) => {
       const { dev } = await import("./commands/dev.ts");

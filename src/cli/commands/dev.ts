@@ -17,6 +17,7 @@ export interface DevOptions {
   readonly listen: string;
   readonly agents: number;
   readonly slots?: number;
+  readonly lease?: number;
   readonly secretsFile?: string;
 }
 
@@ -33,6 +34,7 @@ export async function dev(context: CliContext, options: DevOptions): Promise<num
         }
       : {}),
     ...(options.slots === undefined ? {} : { slotsPerAgent: options.slots }),
+    ...(options.lease === undefined ? {} : { leaseMs: options.lease }),
     secretSource: chainSecretSources(
       mapSecretSource(secrets),
       environmentSecretSource(context.env),
