@@ -1,0 +1,167 @@
+/** `definePersistentActor(name, options).events().timers().commands()`: the definition, typed end to end. */
+import {
+  type CheckCommands,
+  type CommandMap,
+  checkCommandNames,
+  type HandleClass,
+  handleClass,
+  type MethodOf,
+  TroupeError,
+} from "../kernel/index.ts";
+import { EventAdapter, type RawEvent, upcastsOf } from "./event-adapter.ts";
+import type { EventMap, ExactStates, PayloadOf } from "./event-map.ts";
+import type { PersistentContext, RecoveredContext } from "./persistent-context.ts";
+
+/** When an entity's state is written into the log, so that recovery need not go further back. */
+export interface SnapshotOptions {
+  /** After so many events. Default `limits.snapshotEveryEvents`. */
+  readonly everyEvents?: number;
+  /** After so many bytes of events. Default `limits.snapshotEveryBytes`. */
+  readonly everyBytes?: number;
+  /** With the first event written so many milliseconds after the last one. Default: never for its age alone. */
+  readonly everyMs?: number;
+  /** Version of the state's shape, starting from 1 (the default). */
+  readonly version?: number;
+  /** `upcast[n]` turns a stored state of version n into one of version n + 1. */
+  readonly upcast?: { readonly [fromVersion: number]: (old: never) => unknown };
+}
+
+export interface PersistentActorOptions<S> {
+  /** The state before the first event. Plain data: what `persist` can store. */
+  readonly initialState: (id: string) => S;
+  readonly snapshot?: SnapshotOptions;
+  /** true: each command waits until the one before is in the log. Default false: up to `limits.unconfirmedTurnsMax` ahead. */
+  readonly serial?: boolean;
+  /** Leaves memory after so many milliseconds without a command. Default `limits.passivateAfterMs`; Infinity = never. */
+  readonly passivateAfterMs?: number;
+  /** How many messages may wait. Default `limits.mailboxMessagesMax`. */
+  readonly mailbox?: { readonly messagesMax?: number };
+  /** true = half-done work: after a crash of everything this entity is started again by itself. */
+  readonly open?: (state: Readonly<NoInfer<S>>) => boolean;
+  /**
+   * A turn after each recovery from the log, before any command: the place to redo side effects. It does
+   * not run for an id that has never written. What it throws fails the recovery, which is tried again.
+   */
+  readonly recovered?: (context: RecoveredContext<NoInfer<S>>) => unknown;
+}
+
+/** What is still to be said: `.events({ … })`. */
+export interface PersistentActorWithoutEvents<S> {
+  /** The events and how each changes the state: pure functions, also run at every recovery. */
+  events<E extends EventMap<S>>(
+    events: E & ExactStates<E, S>,
+  ): PersistentActorWithoutTimers<S, { readonly [K in keyof E]: PayloadOf<E[K]> }>;
+}
+
+/** What is still to be said: `.timers<{ … }>({ … })` where there are any, then `.commands({ … })`. */
+export interface PersistentActorWithoutTimers<S, E>
+  // biome-ignore lint/complexity/noBannedTypes: no timers
+  extends PersistentActorWithoutCommands<S, E, {}> {
+  /** Durable timers: names and data as the type argument, handlers as the value. */
+  timers<T extends object = { "write .timers<{ name: Data }>({ name: handler })": never }>(
+    handlers: {
+      readonly [K in keyof NoInfer<T>]: (
+        context: PersistentContext<S, E, T>,
+        data: T[K],
+      ) => unknown;
+    },
+  ): PersistentActorWithoutCommands<S, E, T>;
+}
+
+/** What is still to be said: `.commands({ … })`. */
+export interface PersistentActorWithoutCommands<S, E, T> {
+  /** The commands: each is one turn. */
+  commands<C extends CommandMap<PersistentContext<S, E, T>>>(
+    commands: C & CheckCommands<C>,
+  ): PersistentActorDefinition<S, E, { readonly [K in keyof C]: MethodOf<C[K]> }>;
+}
+
+/** A definition with its types gone: what hosts and test kits run. */
+export interface PersistentActorModel {
+  readonly name: string;
+  readonly options: PersistentActorOptions<unknown>;
+  readonly events: EventAdapter;
+  readonly timers: ReadonlyMap<string, (context: never, data: never) => unknown>;
+  readonly commands: ReadonlyMap<string, CommandMap<never>[string]>;
+  readonly snapshotVersion: number;
+  readonly snapshotUpcasts: readonly ((old: unknown) => unknown)[];
+}
+
+/** Any persistent actor's definition. */
+export interface AnyPersistentActorDefinition {
+  readonly kind: "persistent-actor";
+  readonly name: string;
+  readonly model: PersistentActorModel;
+}
+
+/** A persistent actor: `system.actor(Definition, id)` gives the handle of one entity. */
+export interface PersistentActorDefinition<S, E, C> extends AnyPersistentActorDefinition {
+  readonly Handle: HandleClass<C>;
+  /** Types only: never present at run time. */
+  readonly "~types"?: { readonly state: S; readonly events: E; readonly commands: C };
+}
+
+/**
+ * Begins the definition of a persistent actor: its state is what its events have made of it, and a
+ * reply means that they are in the journal.
+ *
+ * @param name stored with every event; not empty, without "/" and never changed later.
+ */
+export function definePersistentActor<S>(
+  name: string,
+  options: PersistentActorOptions<S>,
+): PersistentActorWithoutEvents<S> {
+  if (name === "" || name.includes("/") || name.startsWith("~")) {
+    const problem =
+      "names of persistent actors are not empty, contain no '/' and do not start with '~'";
+    throw new TroupeError("TROUPE_NAME_INVALID", { name, problem });
+  }
+  const untyped = options as unknown as PersistentActorOptions<unknown>;
+  const withEvents = (events: Readonly<Record<string, RawEvent>>) => {
+    const adapter = new EventAdapter(name, events);
+    const commandsWith = (timers: HandlerMap) => (commands: CommandMap<never>) =>
+      definitionOf(modelOf({ name, options: untyped, adapter, timers, commands }));
+    return {
+      commands: commandsWith({}),
+      timers: (timers: HandlerMap) => ({ commands: commandsWith(timers) }),
+    };
+  };
+  // The chain's types are its interfaces; at run time each step only collects.
+  return { events: withEvents } as unknown as PersistentActorWithoutEvents<S>;
+}
+
+type HandlerMap = Readonly<Record<string, (context: never, data: never) => unknown>>;
+
+interface Parts {
+  readonly name: string;
+  readonly options: PersistentActorOptions<unknown>;
+  readonly adapter: EventAdapter;
+  readonly timers: HandlerMap;
+  readonly commands: CommandMap<never>;
+}
+
+function modelOf({ name, options, adapter, timers, commands }: Parts): PersistentActorModel {
+  checkCommandNames(name, Object.keys(commands));
+  const snapshotVersion = options.snapshot?.version ?? 1;
+  const upcast = (options.snapshot?.upcast ?? {}) as Record<number, (old: unknown) => unknown>;
+  return {
+    name,
+    options,
+    events: adapter,
+    timers: new Map(Object.entries(timers)),
+    commands: new Map(Object.entries(commands)),
+    snapshotVersion,
+    snapshotUpcasts: upcastsOf(`the snapshot of "${name}"`, snapshotVersion, upcast),
+  };
+}
+
+function definitionOf(
+  model: PersistentActorModel,
+): PersistentActorDefinition<unknown, unknown, unknown> {
+  return {
+    kind: "persistent-actor",
+    name: model.name,
+    model,
+    Handle: handleClass(model.name, [...model.commands.keys()]),
+  };
+}

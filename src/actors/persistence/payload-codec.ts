@@ -1,0 +1,169 @@
+/**
+ * Turns payloads of events, timers, replies and snapshots into bytes and back.
+ *
+ * Boundary: knows values and MessagePack; knows nothing of frames, events or entities.
+ *
+ * Invariants:
+ *  C1. What `encodePayload` takes, `decodePayload` gives back equal (a negative zero becomes zero,
+ *      and a Uint8Array comes back as a Buffer, which is one).
+ *  C2. What could not come back equal is refused before any byte is made, with the path to it:
+ *      functions, symbols, class instances (Map, Set and Error too), cycles, invalid dates, integers
+ *      beyond 64 bits.
+ *  C3. Decoded values share no memory with the bytes they came from.
+ */
+import { Packr } from "msgpackr";
+import { limits, TroupeError } from "../kernel/index.ts";
+
+const packr = new Packr({ useRecords: false, copyBuffers: true });
+const NOTHING = new Uint8Array(0);
+const BIGINT_MIN = -(2n ** 63n);
+const BIGINT_MAX = 2n ** 63n - 1n;
+
+/** A value that is safe to keep: a private copy, and the bytes that bring it back. */
+export interface StoredValue {
+  readonly value: unknown;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Copies and encodes in one walk. The copy is what `decodePayload` will give back later, so state
+ * that is made from it now equals state that is recovered, and no caller's object ends up in it.
+ * `what` names the value in the error, for instance `The event "deposited" of account/alice`.
+ * @throws TROUPE_PAYLOAD_INVALID with the path to the part that cannot be stored.
+ */
+export function storePayload(value: unknown, what: string): StoredValue {
+  if (value === undefined) return { value, bytes: NOTHING };
+  const copy = copyOf(value, 0);
+  if (copy === UNSTORABLE) {
+    const offence = findOffence(value, "payload", []) ?? {
+      path: "payload",
+      problem: "of no known kind",
+    };
+    throw new TroupeError("TROUPE_PAYLOAD_INVALID", { what, ...offence });
+  }
+  return { value: copy, bytes: packr.pack(copy) };
+}
+
+/** The bytes alone. @throws as `storePayload`. */
+export function encodePayload(value: unknown, what: string): Uint8Array {
+  return storePayload(value, what).bytes;
+}
+
+/** The value that `storePayload` was given. */
+export function decodePayload(bytes: Uint8Array): unknown {
+  return bytes.length === 0 ? undefined : packr.unpack(bytes);
+}
+
+const UNSTORABLE = Symbol("unstorable");
+
+/** The hot path: no path and no set of ancestors is kept (a cycle ends at the depth limit). */
+function copyOf(value: unknown, depth: number): unknown {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+    case "undefined":
+      return value;
+    case "number":
+      return value === 0 ? 0 : value;
+    case "bigint":
+      return value >= BIGINT_MIN && value <= BIGINT_MAX ? value : UNSTORABLE;
+    case "object":
+      if (value === null) return null;
+      return depth < limits.payloadDepthMax ? copyOfObject(value, depth + 1) : UNSTORABLE;
+    default:
+      return UNSTORABLE;
+  }
+}
+
+function copyOfObject(value: object, depth: number): unknown {
+  if (Array.isArray(value)) {
+    const copy: unknown[] = [];
+    for (const item of value) {
+      const inner = copyOf(item, depth);
+      if (inner === UNSTORABLE) return UNSTORABLE;
+      copy.push(inner);
+    }
+    return copy;
+  }
+  if (!isPlainObject(value)) return copyOfInstance(value);
+  if (Object.getOwnPropertySymbols(value).length > 0) return UNSTORABLE;
+  const record = value as Record<string, unknown>;
+  const copy: Record<string, unknown> = {};
+  for (const key of Object.keys(record)) {
+    const inner = copyOf(record[key], depth);
+    if (inner === UNSTORABLE || key === "__proto__") return UNSTORABLE;
+    copy[key] = inner;
+  }
+  return copy;
+}
+
+function isPlainObject(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function copyOfInstance(value: object): unknown {
+  if (value instanceof Date) {
+    return Number.isNaN(value.getTime()) ? UNSTORABLE : new Date(value.getTime());
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Uint8Array.prototype && prototype !== Buffer.prototype) return UNSTORABLE;
+  return Buffer.from(value as Uint8Array);
+}
+
+interface Offence {
+  readonly path: string;
+  readonly problem: string;
+}
+
+/** Runs only after `copyOf` said no: finds where, and says why. */
+function findOffence(value: unknown, path: string, ancestors: object[]): Offence | undefined {
+  const problem = problemOf(value, ancestors);
+  if (problem !== undefined) return { path, problem };
+  if (typeof value !== "object" || value === null || value instanceof Date) return undefined;
+  if (value instanceof Uint8Array) return undefined;
+  ancestors.push(value);
+  for (const key of Object.keys(value)) {
+    const inner = (value as Record<string, unknown>)[key];
+    const found = findOffence(inner, `${path}${step(value, key)}`, ancestors);
+    if (found !== undefined) return found;
+  }
+  ancestors.pop();
+  return undefined;
+}
+
+function step(parent: object, key: string): string {
+  if (Array.isArray(parent)) return `[${key}]`;
+  return /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+}
+
+function problemOf(value: unknown, ancestors: readonly object[]): string | undefined {
+  if (typeof value === "function") return "a function";
+  if (typeof value === "symbol") return "a symbol";
+  if (typeof value === "bigint") {
+    return copyOf(value, 0) !== UNSTORABLE ? undefined : "a bigint of more than 64 bits";
+  }
+  if (typeof value !== "object" || value === null) return undefined;
+  if (ancestors.includes(value)) return "a cycle: it refers to a value that holds it";
+  if (ancestors.length >= limits.payloadDepthMax) {
+    return `nested deeper than ${limits.payloadDepthMax} levels`;
+  }
+  if (Array.isArray(value)) return undefined;
+  return isPlainObject(value) ? problemOfKeys(value) : problemOfInstance(value);
+}
+
+function problemOfKeys(value: object): string | undefined {
+  if (Object.getOwnPropertySymbols(value).length > 0) return "an object with a symbol as a key";
+  if (Object.hasOwn(value, "__proto__")) return 'an object with the key "__proto__"';
+  return undefined;
+}
+
+function problemOfInstance(value: object): string | undefined {
+  if (copyOfInstance(value) !== UNSTORABLE) return undefined;
+  if (value instanceof Date) return "an invalid date";
+  if (value instanceof Map) return "a Map (an object or an array of pairs can be stored)";
+  if (value instanceof Set) return "a Set (an array can be stored)";
+  if (value instanceof Error) return "an Error (its message can be stored)";
+  const name = (value.constructor as { name?: string } | undefined)?.name;
+  return `an instance of ${name || "a class without a name"}`;
+}

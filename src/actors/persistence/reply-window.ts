@@ -1,0 +1,86 @@
+/**
+ * The idempotency keys that an entity remembers, each with the stored bytes of its first reply.
+ *
+ * Immutable from outside: `with` gives a new window and leaves the old one as it was. Inside, the
+ * windows of one history share a growing list and each sees its own stretch of it, so that adding
+ * costs O(1) and not a copy of a thousand keys.
+ *
+ * Invariants:
+ *  W1. A window sees exactly the slots [#from, #to) of its list; slots below #to never change.
+ *  W2. Only the newest window of a list appends to it; an older one starts a list of its own.
+ */
+import { limits } from "../kernel/index.ts";
+
+export interface RememberedReply {
+  readonly key: string;
+  /** As `encodeReply` made them. */
+  readonly bytes: Uint8Array;
+}
+
+interface Shared {
+  readonly slots: RememberedReply[];
+  readonly slotOf: Map<string, number>;
+}
+
+export class ReplyWindow {
+  static readonly empty = new ReplyWindow({ slots: [], slotOf: new Map() }, 0, 0, 0);
+
+  readonly #shared: Shared;
+  readonly #from: number;
+  readonly #to: number;
+  readonly #bytes: number;
+
+  private constructor(shared: Shared, from: number, to: number, bytes: number) {
+    this.#shared = shared;
+    this.#from = from;
+    this.#to = to;
+    this.#bytes = bytes;
+  }
+
+  get size(): number {
+    return this.#to - this.#from;
+  }
+
+  get(key: string): RememberedReply | undefined {
+    const slot = this.#shared.slotOf.get(key);
+    if (slot === undefined || slot < this.#from || slot >= this.#to) return undefined;
+    return this.#shared.slots[slot];
+  }
+
+  /** Oldest first. */
+  entries(): readonly RememberedReply[] {
+    return this.#shared.slots.slice(this.#from, this.#to);
+  }
+
+  /** Remembers one more; beyond the limits of count and bytes the oldest are forgotten. */
+  with(reply: RememberedReply): ReplyWindow {
+    const shared = this.#appendable();
+    const offset = shared === this.#shared ? 0 : this.#from;
+    const to = shared.slots.push(reply);
+    shared.slotOf.set(reply.key, to - 1);
+    let from = this.#from - offset;
+    let bytes = this.#bytes + weightOf(reply);
+    while (
+      to - from > limits.idempotencyKeysMax ||
+      (bytes > limits.idempotencyBytesMax && to - from > 1)
+    ) {
+      const oldest = shared.slots[from] as RememberedReply;
+      bytes -= weightOf(oldest);
+      from++;
+    }
+    return new ReplyWindow(shared, from, to, bytes);
+  }
+
+  /** This window's list if it may grow (W2) and is not mostly forgotten slots; else a fresh copy. */
+  #appendable(): Shared {
+    const { slots } = this.#shared;
+    const isNewest = slots.length === this.#to && this !== ReplyWindow.empty;
+    if (isNewest && this.#from <= limits.idempotencyKeysMax) return this.#shared;
+    const own = this.entries().slice();
+    return { slots: own, slotOf: new Map(own.map((reply, slot) => [reply.key, slot])) };
+  }
+}
+
+function weightOf(reply: RememberedReply): number {
+  return reply.bytes.length + reply.key.length;
+}

@@ -1,0 +1,286 @@
+/**
+ * One turn of a persistent actor: what its handler sees and what it staged. Nothing here touches
+ * the log; `entity.ts` commits what a turn staged, and a test kit looks at it instead.
+ *
+ * Invariants:
+ *  U1. An event is staged only after its payload was encoded and its handler was applied: what could
+ *      not be stored or replayed never reaches the log.
+ *  U2. A turn that failed or rejected is thrown away whole, state and staged events together.
+ *  U3. After `end` or `revoke` the handler's context refuses everything.
+ */
+import { type Logger, limits, Rejection, TroupeError } from "../kernel/index.ts";
+import type { PersistentActorModel } from "./define-persistent-actor.ts";
+import {
+  type EntityState,
+  foldUser,
+  internalEvents,
+  internalVersion,
+  wakeAtMsOf,
+  withoutTimer,
+  withReply,
+  withTimer,
+} from "./entity-state.ts";
+import { encodePayload, storePayload } from "./payload-codec.ts";
+import type { PersistentContext, TimerTime } from "./persistent-context.ts";
+import type { StagedEvent } from "./shard-log.ts";
+
+/** Whose turn it is. */
+export interface TurnSubject {
+  readonly model: PersistentActorModel;
+  readonly id: string;
+  readonly persistenceId: string;
+  readonly log: Logger;
+}
+
+/** The context that handlers get, with the types of their definition gone. */
+export type UntypedContext = PersistentContext<
+  unknown,
+  Record<string, unknown>,
+  Record<string, unknown>
+>;
+
+export class Turn {
+  readonly subject: TurnSubject;
+  readonly nowMs: number;
+  readonly context: UntypedContext;
+  readonly staged: StagedEvent[] = [];
+  state: EntityState;
+  effects: (() => unknown)[] | undefined;
+  stopping = false;
+  deleting = false;
+  #over: "ended" | "revoked" | undefined;
+  #abort: AbortController | undefined;
+
+  constructor(subject: TurnSubject, state: EntityState, nowMs: number) {
+    this.subject = subject;
+    this.state = state;
+    this.nowMs = nowMs;
+    this.context = new TurnContext(this);
+  }
+
+  /** The handler has returned, or its promise has settled. */
+  end(): void {
+    this.#over ??= "ended";
+  }
+
+  /** The entity was stopped under the running handler. */
+  revoke(): void {
+    this.#over = "revoked";
+    this.#abort?.abort(new TroupeError("TROUPE_REVOKED", this.#refusal("signal")));
+  }
+
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#over === "revoked") this.#abort.abort();
+    return this.#abort.signal;
+  }
+
+  /** @throws TROUPE_TURN_ENDED or TROUPE_REVOKED (U3). */
+  check(use: string): void {
+    if (this.#over === undefined) return;
+    const code = this.#over === "ended" ? "TROUPE_TURN_ENDED" : "TROUPE_REVOKED";
+    throw new TroupeError(code, this.#refusal(use));
+  }
+
+  #refusal(use: string): { actor: string; use: string } {
+    return { actor: this.subject.persistenceId, use };
+  }
+
+  persist(type: string, payload: unknown): void {
+    const { model, persistenceId } = this.subject;
+    const schemaVersion = model.events.versionOf(type) ?? unknownEvent(this.subject, type);
+    const stored = storePayload(payload, `The event "${type}" of ${persistenceId}`);
+    this.state = foldUser(model, this.state, { type, payload: stored.value });
+    this.#stage(type, schemaVersion, stored.bytes);
+  }
+
+  startTimer(name: string, time: TimerTime, data: unknown): void {
+    const { model, persistenceId } = this.subject;
+    const { timers } = this.state;
+    if (!model.timers.has(name)) {
+      const problem = `"${model.name}" has no timer of this name`;
+      throw new TroupeError("TROUPE_NAME_INVALID", { name, problem });
+    }
+    if (timers.size >= limits.durableTimersMax && !timers.has(name)) {
+      const details = { actor: persistenceId, timersMax: limits.durableTimersMax };
+      throw new TroupeError("TROUPE_TIMERS_FULL", details);
+    }
+    const atMs = "atMs" in time ? time.atMs : this.nowMs + time.afterMs;
+    if (!Number.isFinite(atMs)) {
+      const got = JSON.stringify(time);
+      const expected = "{ afterMs } or { atMs } with a finite number of milliseconds";
+      throw new TroupeError("TROUPE_OPTION_INVALID", { option: "timers.start", expected, got });
+    }
+    const row = storePayload([name, atMs, data], `The timer "${name}" of ${persistenceId}`);
+    const copy = (row.value as unknown[])[2];
+    this.state = withTimer(this.state, name, { atMs, data: copy });
+    this.#stage(internalEvents.timerStarted, internalVersion, row.bytes);
+  }
+
+  cancelTimer(name: string): void {
+    if (this.state.timers.has(name)) this.#dropTimer(internalEvents.timerCancelled, name);
+  }
+
+  /** The turn of a fired timer begins with this, in the same commit as what its handler persists. */
+  fireTimer(name: string): void {
+    this.#dropTimer(internalEvents.timerFired, name);
+  }
+
+  #dropTimer(type: string, name: string): void {
+    this.state = withoutTimer(this.state, name);
+    this.#stage(type, internalVersion, encodePayload(name, "The name of a timer"));
+  }
+
+  /** Makes the answer to a keyed command durable, in the same commit as its events. */
+  rememberReply(key: string, command: string, answer: unknown): void {
+    const bytes = encodeReply(command, answer, this.subject.persistenceId);
+    this.state = withReply(this.state, key, bytes);
+    this.#stage(internalEvents.reply, internalVersion, bytes, key);
+  }
+
+  #stage(type: string, schemaVersion: number, payload: Uint8Array, idempotencyKey?: string): void {
+    const { nowMs: timeMs } = this;
+    this.staged.push(
+      idempotencyKey === undefined
+        ? { kind: "event", type, schemaVersion, timeMs, payload }
+        : { kind: "event", type, schemaVersion, timeMs, payload, idempotencyKey },
+    );
+  }
+
+  /**
+   * What goes into the log: the staged events, the last one carrying what the live index needs
+   * (half-done or not, the next timer); `base` is the snapshot to add, where one is due.
+   */
+  group(base?: Uint8Array): readonly StagedEvent[] {
+    const { staged, nowMs: timeMs } = this;
+    if (this.deleting) {
+      const payload = new Uint8Array(0);
+      const type = internalEvents.deleted;
+      staged.push({ kind: "tombstone", type, schemaVersion: internalVersion, timeMs, payload });
+      return staged;
+    }
+    if (base !== undefined) {
+      const schemaVersion = this.subject.model.snapshotVersion;
+      staged.push({
+        kind: "base",
+        type: internalEvents.base,
+        schemaVersion,
+        timeMs,
+        payload: base,
+      });
+    }
+    const { open } = this.subject.model.options;
+    const wakeAtMs = wakeAtMsOf(this.state);
+    const last = staged.at(-1);
+    if (last !== undefined && (open !== undefined || wakeAtMs !== undefined)) {
+      staged[staged.length - 1] = {
+        ...last,
+        ...(open && { open: open(this.state.user) }),
+        ...(wakeAtMs !== undefined && { wakeAtMs }),
+      };
+    }
+    return staged;
+  }
+}
+
+function unknownEvent(subject: TurnSubject, type: string): never {
+  const known = [...subject.model.events.types].join(", ");
+  const problem = `the definition has no such event (it has: ${known || "none"})`;
+  throw new TroupeError("TROUPE_EVENT_UNREADABLE", {
+    actor: subject.persistenceId,
+    event: type,
+    problem,
+  });
+}
+
+type ReplyRow = readonly [command: string, kind: "reply" | "rejection", value: unknown];
+
+function encodeReply(command: string, answer: unknown, persistenceId: string): Uint8Array {
+  const row: ReplyRow =
+    answer instanceof Rejection
+      ? [command, "rejection", [answer.reason, answer.details]]
+      : [command, "reply", answer];
+  return encodePayload(
+    row,
+    `The reply to "${command}" of ${persistenceId}, called with an idempotencyKey,`,
+  );
+}
+
+/** The answer that `rememberReply` stored, and the command that got it. */
+export function decodeReply(row: ReplyRow): { readonly command: string; readonly answer: unknown } {
+  const [command, kind, value] = row;
+  if (kind === "reply") return { command, answer: value };
+  const [reason, details] = value as [string, unknown];
+  return { command, answer: new Rejection(reason, details) };
+}
+
+class TurnContext implements UntypedContext {
+  readonly #turn: Turn;
+  #now: Date | undefined;
+
+  constructor(turn: Turn) {
+    this.#turn = turn;
+  }
+
+  get state(): Readonly<unknown> {
+    this.#turn.check("state");
+    return this.#turn.state.user;
+  }
+
+  get id(): string {
+    return this.#turn.subject.id;
+  }
+
+  get now(): Date {
+    this.#now ??= new Date(this.#turn.nowMs);
+    return this.#now;
+  }
+
+  get signal(): AbortSignal {
+    return this.#turn.signal;
+  }
+
+  get log(): Logger {
+    return this.#turn.subject.log;
+  }
+
+  get timers(): UntypedContext["timers"] {
+    const turn = this.#turn;
+    return {
+      start: (name, time, ...data) => {
+        turn.check("timers.start");
+        turn.startTimer(name, time, data[0]);
+      },
+      cancel: (name) => {
+        turn.check("timers.cancel");
+        turn.cancelTimer(name);
+      },
+    };
+  }
+
+  persist(type: string, ...payload: readonly unknown[]): void {
+    this.#turn.check("persist");
+    this.#turn.persist(type, payload[0]);
+  }
+
+  reject<Reason extends string>(reason: Reason, details?: unknown): Rejection<Reason, never> {
+    // `never` fits both overloads; the details are whatever the caller gave.
+    return new Rejection(reason, details as never);
+  }
+
+  afterCommit(effect: () => unknown): void {
+    this.#turn.check("afterCommit");
+    this.#turn.effects ??= [];
+    this.#turn.effects.push(effect);
+  }
+
+  stop(): void {
+    this.#turn.check("stop");
+    this.#turn.stopping = true;
+  }
+
+  delete(): void {
+    this.#turn.check("delete");
+    this.#turn.deleting = true;
+  }
+}
