@@ -47,7 +47,7 @@ export class LogLines {
   }
 
   endAll(): void {
-    for (const job of [...this.#partials.keys()]) this.end(job);
+    for (const job of this.#partials.keys()) this.end(job);
   }
 }
 

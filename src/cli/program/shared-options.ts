@@ -1,0 +1,26 @@
+/** What the command definitions share. */
+import { Option } from "commander";
+import type { CliContext } from "../cli-context.ts";
+import { keyValues } from "../key-values.ts";
+
+/** What a command's action gets beside its own arguments. */
+export interface CommandHost {
+  readonly context: CliContext;
+  finish(exitCode: number): void;
+}
+
+export function dataOption(): Option {
+  return new Option("-d, --data <folder>", "the server's data folder")
+    .default(".troupe")
+    .env("TROUPE_DATA");
+}
+
+export function parameterOption(): Option {
+  return new Option("-p, --param <name=value>", "a parameter of the pipeline; repeat for more")
+    .argParser(keyValues("--param"))
+    .default({}, "none");
+}
+
+export function jsonOption(what: string): Option {
+  return new Option("--json", what);
+}
