@@ -1,0 +1,141 @@
+/**
+ * Aho–Corasick over bytes: one pass finds every occurrence of any number of patterns.
+ * Knows nothing of secrets or streams; `mask.ts` builds on it.
+ *
+ *   M1. A state stands for a string; it is the longest suffix of the input that begins some pattern.
+ *   M2. States are numbered in breadth-first order, so a state's fallback has a smaller number.
+ *   M3. `longest[state]` is the length of the longest pattern that ends at this state, 0 = none.
+ *       Shorter patterns that end here lie inside it.
+ *
+ * The first `denseStates` states, where nearly all bytes of ordinary text are spent, have a full
+ * row of transitions; deeper ones walk their children, then fall back. So memory stays near 20
+ * bytes per pattern byte, whatever the alphabet.
+ */
+export class ByteMatcher {
+  /** Length of the string that each state stands for. */
+  readonly depth: Int32Array;
+  readonly longest: Int32Array;
+  /** `dense[state * 256 + byte]` for the states below `denseCount`. Row 0 is the root's. */
+  readonly dense: Int32Array;
+  readonly denseCount: number;
+  readonly #byte: Uint8Array;
+  readonly #firstChild: Int32Array;
+  readonly #nextSibling: Int32Array;
+  readonly #fallback: Int32Array;
+
+  constructor(patterns: readonly Uint8Array[]) {
+    const trie = breadthFirst(patterns.filter((pattern) => pattern.length > 0));
+    this.depth = trie.depth;
+    this.longest = trie.longest;
+    this.#byte = trie.byte;
+    this.#firstChild = trie.firstChild;
+    this.#nextSibling = trie.nextSibling;
+    const count = trie.depth.length;
+    this.#fallback = new Int32Array(count);
+    this.denseCount = 0;
+    this.dense = new Int32Array(Math.min(count, denseStates) * 256);
+    for (let state = 0; state < count; state++) {
+      this.#link(state);
+      if (state >= denseStates) continue;
+      for (let byte = 0; byte < 256; byte++) {
+        this.dense[state * 256 + byte] = this.#walk(state, byte);
+      }
+      this.denseCount = state + 1;
+    }
+  }
+
+  /** The state after `byte`. */
+  next(state: number, byte: number): number {
+    return state < this.denseCount ? (this.dense[state * 256 + byte] ?? 0) : this.#walk(state, byte);
+  }
+
+  /** Sets the children's fallbacks: by M2 the fallback's own are known already. */
+  #link(state: number): void {
+    const longest = this.longest;
+    for (let child = this.#first(state); child !== 0; child = this.#sibling(child)) {
+      const fallback = state === 0 ? 0 : this.next(this.#fallbackOf(state), this.#byte[child] ?? 0);
+      this.#fallback[child] = fallback;
+      longest[child] = Math.max(longest[child] ?? 0, longest[fallback] ?? 0);
+    }
+  }
+
+  #walk(from: number, byte: number): number {
+    let state = from;
+    for (;;) {
+      for (let child = this.#first(state); child !== 0; child = this.#sibling(child)) {
+        if (this.#byte[child] === byte) return child;
+      }
+      if (state === 0) return 0;
+      state = this.#fallbackOf(state);
+    }
+  }
+
+  #first(state: number): number {
+    return this.#firstChild[state] ?? 0;
+  }
+
+  #sibling(state: number): number {
+    return this.#nextSibling[state] ?? 0;
+  }
+
+  #fallbackOf(state: number): number {
+    return this.#fallback[state] ?? 0;
+  }
+}
+
+/** 256 rows of 1 KiB: the root and, for any realistic set of secrets, all states of depth 1 and 2. */
+const denseStates = 256;
+
+interface Trie {
+  readonly depth: Int32Array;
+  readonly longest: Int32Array;
+  readonly byte: Uint8Array;
+  readonly firstChild: Int32Array;
+  readonly nextSibling: Int32Array;
+}
+
+/**
+ * The trie of the patterns, its nodes numbered breadth first. Sorted patterns with a common prefix
+ * stand side by side, so each node is a range of them and no map per node is needed.
+ */
+function breadthFirst(patterns: readonly Uint8Array[]): Trie {
+  const sorted = [...patterns].sort((a, b) => Buffer.compare(a, b));
+  const statesMax = 1 + sorted.reduce((sum, pattern) => sum + pattern.length, 0);
+  const depth = new Int32Array(statesMax);
+  const longest = new Int32Array(statesMax);
+  const byte = new Uint8Array(statesMax);
+  const firstChild = new Int32Array(statesMax);
+  const nextSibling = new Int32Array(statesMax);
+  const rangeFrom = new Int32Array(statesMax);
+  const rangeTo = new Int32Array(statesMax);
+  rangeTo[0] = sorted.length;
+  let count = 1;
+  for (let state = 0; state < count; state++) {
+    const at = depth[state] ?? 0;
+    let previous = 0;
+    for (let index = rangeFrom[state] ?? 0; index < (rangeTo[state] ?? 0); index++) {
+      const value = sorted[index]?.[at];
+      if (value === undefined) {
+        longest[state] = at;
+        continue;
+      }
+      if (previous === 0 || byte[previous] !== value) {
+        const child = count++;
+        depth[child] = at + 1;
+        byte[child] = value;
+        rangeFrom[child] = index;
+        if (previous === 0) firstChild[state] = child;
+        else nextSibling[previous] = child;
+        previous = child;
+      }
+      rangeTo[previous] = index + 1;
+    }
+  }
+  return {
+    depth: depth.slice(0, count),
+    longest: longest.slice(0, count),
+    byte: byte.slice(0, count),
+    firstChild: firstChild.slice(0, count),
+    nextSibling: nextSibling.slice(0, count),
+  };
+}

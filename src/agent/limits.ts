@@ -1,0 +1,80 @@
+/**
+ * Every bound of the agent: unit in the name, the reason, and what happens at the limit.
+ * What the server decides (heartbeat, lease, flush delay, log window) comes with its Welcome.
+ */
+export const agentLimits = {
+  /** Jobs at once, as set by the operator. More slots than this is a typing error, and refused. */
+  slotsMax: 1_000,
+
+  /** A label's name or value, and the agent's name, in characters: they end up in tables and metrics. Longer is refused. */
+  labelCharsMax: 256,
+
+  /** The largest message taken from the server: a script with its environment. Larger cuts the link, visibly. */
+  receiveBytesMax: 8 * 1024 * 1024,
+
+  /** The largest piece of log in one message: large enough that messages cost little, small enough to share the link fairly. */
+  logChunkBytesMax: 64 * 1024,
+
+  /** Log bytes of one attempt that wait for the link while it is open. At the limit the job's pipe is not read, so the job waits. */
+  logUnsentBytesMax: 256 * 1024,
+
+  /** Unacknowledged log bytes of one attempt kept in memory. Beyond it they go to files in the attempt's folder. */
+  logMemoryBytesMax: 4 * 1024 * 1024,
+
+  /** Unacknowledged log bytes of one attempt in all, memory and files. At the limit (or on a full disk) the job's pipe is not read. */
+  logSpoolBytesMax: 1024 * 1024 * 1024,
+
+  /** One file of the spool: freed as a whole when all of it is acknowledged. */
+  logSegmentBytes: 8 * 1024 * 1024,
+
+  /** Results that wait for their acknowledgement. At the limit new assignments are declined. */
+  unacknowledgedMax: 1_000,
+
+  /** Attempts remembered after their acknowledgement, so that a repeated assignment starts nothing. The oldest is forgotten. */
+  rememberedMax: 1_000,
+
+  /** Secrets of one job, bytes of all values together: they pass through a pipe and each is searched for in nine forms. More is refused. */
+  secretsBytesMax: 64 * 1024,
+
+  /** Secrets shorter than this (bytes) are not masked, as they would punch holes into any text; the log says so. */
+  maskedBytesMin: 4,
+
+  /** The file that a job writes its outputs to. A larger one fails the job. */
+  outputsFileBytesMax: 1024 * 1024,
+
+  /** One output's value: outputs end up in the journal. A larger one fails the job. */
+  outputValueBytesMax: 64 * 1024,
+
+  /** How long a job's leftovers may still write after its main process ended (a `tee` that empties its pipe). Then SIGKILL. */
+  lingerMs: 500,
+
+  /** How long killed processes get to vanish (one in an uninterruptible system call may not). Then the log names them. */
+  killWaitMs: 5_000,
+
+  /** How long the pipe may stay open after all known processes are gone: only an escaped one can hold it. Then it is closed. */
+  pipeCloseMs: 1_000,
+
+  /** From dialling to Welcome. Then the link is cut and dialled again. */
+  welcomeMs: 10_000,
+
+  /** Heartbeats without any answer, in intervals of the server. Then the link counts as dead and is dialled again. */
+  heartbeatsMissedMax: 3,
+
+  /** The delay before the first repeated dial; doubled each time, each drawn between 0 and the full value. */
+  redialMsMin: 250,
+
+  /** The longest delay between two dials. */
+  redialMsMax: 10_000,
+
+  /** A link that was open this long was a good one: the next dial is immediate and the delays start over. */
+  redialStableMs: 1_000,
+
+  /** How long `stop` waits for the server's acknowledgement of the last results. Then the agent goes, saying so. */
+  farewellMs: 10_000,
+
+  /** One enrolment call. Then it is tried again. */
+  enrolMs: 10_000,
+
+  /** The agent's own log file; at the limit it becomes `<file>.1` and a new one is begun. */
+  logFileBytesMax: 1024 * 1024,
+} as const;

@@ -1,0 +1,145 @@
+/**
+ * The way of one attempt's log from the job to the server: what may be sent now, and when the job
+ * has to wait. Boundary: bytes come masked; the session sends what `nextChunk` gives.
+ *
+ *   O1. acknowledged ≤ sent ≤ flushed ≤ end. All below `flushed` may go out.
+ *   O2. Bytes are flushed 64 KiB at a time, or `flushMs` after the first byte that waits: a steady
+ *       trickle never postpones its own flush.
+ *   O3. sent - acknowledged ≤ the server's window.
+ *   O4. The job's pipe is stopped while more than `logUnsentBytesMax` waits for an open link, or while
+ *       the spool has no room; it goes on at half of that. Nothing is ever dropped.
+ *   O5. A new link starts at `acknowledged`: what the old one carried beyond it may be lost.
+ */
+import type { AgentClock, AgentTimer } from "./clock.ts";
+import { agentLimits } from "./limits.ts";
+import type { LogSpool } from "./log-spool.ts";
+
+export interface LogLink {
+  readonly flushMs: number;
+  readonly windowBytes: number;
+}
+
+export interface LogOutboxOptions {
+  readonly clock: AgentClock;
+  readonly spool: LogSpool;
+  /** There is something to send, or all has been sent: look again. */
+  readonly onReady: () => void;
+  /** Stop (true) or go on (false) reading the job's pipe. */
+  readonly onBlocked: (blocked: boolean) => void;
+}
+
+export interface OutboxChunk {
+  readonly offset: number;
+  readonly data: Buffer;
+}
+
+export class LogOutbox {
+  readonly #clock: AgentClock;
+  readonly #spool: LogSpool;
+  readonly #onReady: () => void;
+  readonly #onBlocked: (blocked: boolean) => void;
+  #link: LogLink | undefined;
+  #sent = 0;
+  #flushed = 0;
+  #finished = false;
+  #blocked = false;
+  #flushTimer: AgentTimer | undefined;
+
+  constructor(options: LogOutboxOptions) {
+    this.#clock = options.clock;
+    this.#spool = options.spool;
+    this.#onReady = options.onReady;
+    this.#onBlocked = options.onBlocked;
+  }
+
+  /** The log's length so far. */
+  get end(): number {
+    return this.#spool.end;
+  }
+
+  /** The job has ended, and every byte went out on the present link. */
+  get isSent(): boolean {
+    return this.#finished && this.#sent === this.#spool.end;
+  }
+
+  append(bytes: Uint8Array): void {
+    this.#spool.append(bytes);
+    this.#flushIfDue();
+    this.#decide();
+  }
+
+  /** No more bytes will come. */
+  finish(): void {
+    this.#finished = true;
+    this.#flush();
+  }
+
+  /** A link is open (its terms), or none is. */
+  setLink(link: LogLink | undefined): void {
+    this.#link = link;
+    this.#sent = this.#spool.acknowledged;
+    if (link === undefined) this.#stopTimer();
+    else this.#flush();
+    this.#decide();
+  }
+
+  /** The next piece to send, counted as sent; undefined = nothing to send, or the window is full. */
+  nextChunk(): OutboxChunk | undefined {
+    if (this.#link === undefined) return undefined;
+    const windowEnd = this.#spool.acknowledged + this.#link.windowBytes;
+    const allowed = Math.min(this.#flushed, windowEnd) - this.#sent;
+    if (allowed <= 0) return undefined;
+    const offset = this.#sent;
+    const data = this.#spool.read(offset, Math.min(allowed, agentLimits.logChunkBytesMax));
+    this.#sent += data.length;
+    this.#decide();
+    return { offset, data };
+  }
+
+  /**
+   * The server has stored everything below `offset`, perhaps by what an earlier link carried.
+   * False: it never got that much, so it is mistaken.
+   */
+  acknowledge(offset: number): boolean {
+    if (offset > this.#flushed) return false;
+    this.#spool.acknowledge(offset);
+    this.#sent = Math.max(this.#sent, offset);
+    this.#decide();
+    this.#onReady();
+    return true;
+  }
+
+  /** Forgets the log and removes its files. */
+  close(): void {
+    this.#stopTimer();
+    this.#link = undefined;
+    this.#spool.close();
+  }
+
+  #flushIfDue(): void {
+    if (this.#link === undefined || this.#flushed === this.#spool.end) return;
+    const waiting = this.#spool.end - this.#flushed;
+    if (waiting >= agentLimits.logChunkBytesMax || this.#link.flushMs === 0) this.#flush();
+    else this.#flushTimer ??= this.#clock.setTimer(this.#link.flushMs, () => this.#flush());
+  }
+
+  #flush(): void {
+    this.#stopTimer();
+    this.#flushed = this.#spool.end;
+    this.#onReady();
+  }
+
+  #stopTimer(): void {
+    this.#flushTimer?.cancel();
+    this.#flushTimer = undefined;
+  }
+
+  #decide(): void {
+    const unsentMax = agentLimits.logUnsentBytesMax / (this.#blocked ? 2 : 1);
+    const tooMuch = this.#link !== undefined && this.#spool.end - this.#sent >= unsentMax;
+    const blocked = tooMuch || !this.#spool.hasRoom;
+    if (blocked === this.#blocked) return;
+    this.#blocked = blocked;
+    this.#onBlocked(blocked);
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * The unacknowledged bytes of one attempt's log: appended at one end, forgotten at the other, read
+ * anywhere between, as often as a new link needs it.
+ * Boundary: knows nothing of links, windows or jobs; the caller asks `hasRoom` and stops the job's pipe.
+ *
+ *   S1. Bytes [acknowledged, end) can be read at any time, unchanged.
+ *   S2. They lie in blocks of 64 KiB; a block is filled before the next is begun. So a slow trickle
+ *       costs no more than a flood.
+ *   S3. A full block stays in memory while memory has room; else it goes to a segment file. A
+ *       segment is deleted as a whole once all of its blocks are acknowledged.
+ *   S4. `append` never fails and never drops: if the disk takes no more, blocks stay in memory,
+ *       `hasRoom` says no, and the pipe's own bound (64 KiB) is all that can still come.
+ *
+ * File access is synchronous on purpose: it happens only while a link is down or slow, in pieces
+ * of 64 KiB into the page cache, and it keeps S1 free of races.
+ */
+import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { agentLimits } from "./limits.ts";
+
+export interface LogSpoolOptions {
+  /** Where segment files go; made when the first is needed. */
+  readonly folder: string;
+  readonly memoryBytesMax?: number;
+  readonly spoolBytesMax?: number;
+  readonly segmentBytes?: number;
+  /** Told once per trouble, when the disk refuses bytes. */
+  readonly onDiskError?: (error: Error) => void;
+}
+
+interface Block {
+  readonly offset: number;
+  length: number;
+  /** In memory, or in a segment file. */
+  at: Buffer | { readonly segment: Segment; readonly position: number };
+}
+
+interface Segment {
+  readonly path: string;
+  readonly descriptor: number;
+  bytes: number;
+  blocks: number;
+}
+
+const blockBytes = 64 * 1024;
+
+export class LogSpool {
+  readonly #folder: string;
+  readonly #memoryBytesMax: number;
+  readonly #spoolBytesMax: number;
+  readonly #segmentBytes: number;
+  readonly #onDiskError: (error: Error) => void;
+  readonly #blocks: Block[] = [];
+  #memoryBytes = 0;
+  #segment: Segment | undefined;
+  #segmentsMade = 0;
+  #diskRefuses = false;
+  #acknowledged = 0;
+  #end = 0;
+
+  constructor(options: LogSpoolOptions) {
+    this.#folder = options.folder;
+    this.#memoryBytesMax = options.memoryBytesMax ?? agentLimits.logMemoryBytesMax;
+    this.#spoolBytesMax = options.spoolBytesMax ?? agentLimits.logSpoolBytesMax;
+    this.#segmentBytes = options.segmentBytes ?? agentLimits.logSegmentBytes;
+    this.#onDiskError = options.onDiskError ?? (() => {});
+  }
+
+  get acknowledged(): number {
+    return this.#acknowledged;
+  }
+
+  get end(): number {
+    return this.#end;
+  }
+
+  /** False: stop appending until acknowledgements come. */
+  get hasRoom(): boolean {
+    return !this.#diskRefuses && this.#end - this.#acknowledged < this.#spoolBytesMax;
+  }
+
+  append(bytes: Uint8Array): void {
+    let taken = 0;
+    while (taken < bytes.length) {
+      const block = this.#openBlock();
+      const piece = bytes.subarray(taken, taken + blockBytes - block.length);
+      (block.at as Buffer).set(piece, block.length);
+      block.length += piece.length;
+      taken += piece.length;
+      this.#end += piece.length;
+      if (block.length === blockBytes) this.#settle(block);
+    }
+  }
+
+  /** Up to `bytesMax` bytes from `offset`, which lies in [acknowledged, end]; fewer at a block's border. */
+  read(offset: number, bytesMax: number): Buffer {
+    const block = this.#blocks[this.#indexOf(offset)];
+    if (block === undefined) return Buffer.alloc(0);
+    const from = offset - block.offset;
+    const length = Math.min(bytesMax, block.length - from);
+    if (Buffer.isBuffer(block.at)) return block.at.subarray(from, from + length);
+    const bytes = Buffer.allocUnsafe(length);
+    const { segment, position } = block.at;
+    let read = 0;
+    while (read < length) {
+      const count = readSync(segment.descriptor, bytes, read, length - read, position + from + read);
+      if (count === 0) throw new Error(`the log spool ${segment.path} was cut by someone else`);
+      read += count;
+    }
+    return bytes;
+  }
+
+  /** Bytes below `offset` are stored elsewhere. What is below an earlier call or beyond the end is ignored. */
+  acknowledge(offset: number): void {
+    if (offset > this.#end || offset <= this.#acknowledged) return;
+    this.#acknowledged = offset;
+    let done = this.#indexOf(offset);
+    // The block that is being filled has room left: it stays.
+    if ((this.#blocks[done - 1]?.length ?? blockBytes) < blockBytes) done--;
+    for (const block of this.#blocks.splice(0, done)) this.#free(block);
+    this.#diskRefuses = false;
+  }
+
+  /** Forgets all and removes its files. */
+  close(): void {
+    for (const block of this.#blocks.splice(0)) this.#free(block);
+    this.#dropSegment(this.#segment);
+    this.#segment = undefined;
+    this.#acknowledged = this.#end;
+  }
+
+  #openBlock(): Block {
+    const last = this.#blocks.at(-1);
+    if (last !== undefined && last.length < blockBytes) return last;
+    const block: Block = { offset: this.#end, length: 0, at: Buffer.allocUnsafeSlow(blockBytes) };
+    this.#blocks.push(block);
+    this.#memoryBytes += blockBytes;
+    return block;
+  }
+
+  /** A full block: leave it in memory, or move it to disk (S3, S4). */
+  #settle(block: Block): void {
+    if (this.#memoryBytes <= this.#memoryBytesMax || !Buffer.isBuffer(block.at)) return;
+    try {
+      const segment = this.#openSegment();
+      const position = segment.bytes;
+      let written = 0;
+      while (written < blockBytes) {
+        const left = blockBytes - written;
+        written += writeSync(segment.descriptor, block.at, written, left, position + written);
+      }
+      segment.bytes += blockBytes;
+      segment.blocks++;
+      block.at = { segment, position };
+      this.#memoryBytes -= blockBytes;
+    } catch (error) {
+      if (!this.#diskRefuses) this.#onDiskError(error as Error);
+      this.#diskRefuses = true;
+    }
+  }
+
+  #openSegment(): Segment {
+    if (this.#segment !== undefined && this.#segment.bytes < this.#segmentBytes) {
+      return this.#segment;
+    }
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    const path = join(this.#folder, `${++this.#segmentsMade}.log`);
+    this.#segment = { path, descriptor: openSync(path, "w+", 0o600), bytes: 0, blocks: 0 };
+    return this.#segment;
+  }
+
+  #free(block: Block): void {
+    if (Buffer.isBuffer(block.at)) {
+      this.#memoryBytes -= blockBytes;
+      return;
+    }
+    const { segment } = block.at;
+    segment.blocks--;
+    if (segment.blocks > 0 || (segment === this.#segment && !this.#isFull(segment))) return;
+    this.#dropSegment(segment);
+    if (segment === this.#segment) this.#segment = undefined;
+  }
+
+  #isFull(segment: Segment): boolean {
+    return segment.bytes >= this.#segmentBytes;
+  }
+
+  #dropSegment(segment: Segment | undefined): void {
+    if (segment === undefined) return;
+    closeSync(segment.descriptor);
+    rmSync(segment.path, { force: true });
+  }
+
+  /** The block that holds `offset`; the number of blocks if none does. */
+  #indexOf(offset: number): number {
+    let low = 0;
+    let high = this.#blocks.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const block = this.#blocks[middle] as Block;
+      if (block.offset + block.length <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
