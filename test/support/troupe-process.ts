@@ -127,8 +127,9 @@ export async function startServer(options: {
   readonly agents?: number;
   readonly listen?: string;
   readonly args?: readonly string[];
+  readonly wrap?: readonly string[];
 }): Promise<ServerProcess> {
-  const server = start([
+  const args = [
     "dev",
     "--data",
     options.data,
@@ -137,7 +138,8 @@ export async function startServer(options: {
     "--agents",
     String(options.agents ?? 0),
     ...(options.args ?? []),
-  ]);
+  ];
+  const server = start(args, options.wrap === undefined ? {} : { wrap: options.wrap });
   const address = await waitUntil("the server says where agents dial", () => {
     if (server.child.exitCode !== null) {
       throw new Error(`troupe dev ended with ${server.child.exitCode}: ${server.stderr()}`);
