@@ -1,0 +1,46 @@
+// ── definitions ──────────────────────────────────────────────────────────────────────────
+
+export {
+  buildGraph,
+  type GraphNode,
+  type GraphProblem,
+  type GraphReport,
+  type JobGraph,
+  levelsOf,
+  topologicalOrder,
+} from "./graph.ts";
+export type {
+  Expression,
+  JobDefinition,
+  ParameterDefinition,
+  PipelineDefinition,
+  RetryPolicy,
+  Shell,
+  Template,
+} from "./pipeline-definition.ts";
+// ── runs: the pure state machine ─────────────────────────────────────────────────────────
+export {
+  type Decision,
+  decide,
+  type Refusal,
+  type Report,
+  type RunInput,
+  resumeVerdict,
+} from "./run-decisions.ts";
+export { effectsOf, type PendingWork, pendingWork, type RunEffect } from "./run-effects.ts";
+export type { RunEvent, RunEventData, RunEventType, StopRequest } from "./run-events.ts";
+export { applyRunEvent, newRun, runEventHandlers } from "./run-fold.ts";
+export { wakeAtMs } from "./run-follow-ups.ts";
+export { conclusionOf, type JobState, type Run, type RunState } from "./run-state.ts";
+export { instructionsOf, type JobInstructions } from "./run-values.ts";
+// ── runs: the face ───────────────────────────────────────────────────────────────────────
+export type {
+  JobStatus,
+  JobView,
+  RunChange,
+  RunStatus,
+  RunSummary,
+  RunView,
+} from "./run-view.ts";
+export type { Runs, SubmitRun } from "./runs.ts";
+export { summaryOf, viewOf, viewOfJob } from "./view-of-run.ts";

@@ -1,0 +1,324 @@
+/**
+ * What a run decides, as a pure table: a state and an input in, events out. Whoever calls it commits
+ * the events, applies them, and does the effects (`run-effects.ts`) after the commit.
+ *
+ *   input     the job is …                          the events (then what follows from them)
+ *   ────────  ────────────────────────────────────  ─────────────────────────────────────────────────
+ *   create    – (the run is new)                    runCreated
+ *             – (the run exists)                    none: the same id twice is the same run
+ *   prepare   queued, this attempt                  jobAssigned
+ *             with this worker, this attempt        none: delivered once more
+ *             anything else                         refused
+ *   started   assigned to this worker               jobStarted
+ *             running there                         none
+ *             anything else                         refused
+ *   finished  with this worker: succeeded           jobFinished
+ *             failed, timed out, not startable      jobRetryScheduled while attempts are left and the
+ *                                                   run goes on, else jobFinished
+ *             cancelled, and the run asked for it   jobFinished
+ *             cancelled by the agent itself         as lost: nobody here wanted that
+ *             ended by (or retried after) this
+ *             very attempt                          none: the result was sent again
+ *             anything else                         refused: it counts for nothing
+ *   lost      with this worker                      attemptLost, which queues the next attempt; after
+ *                                                   `lostAttemptsMax` jobFinished; jobCancelled if the
+ *                                                   run is stopping
+ *             anything else                         none: known already
+ *   cancel    – (the run goes on)                   runStopRequested
+ *             – (already cancelling)                none, unless `force` is new
+ *             – (the run has ended)                 refused
+ *   advance   – what follows from the state alone: after a recovery, at `wakeAtMs`, while `more`
+ *
+ *   What follows, in this order, until nothing does:
+ *   the run's time is over                          runStopRequested (timeout)
+ *   a failure in a fail-fast run                    runStopRequested (fail-fast)
+ *   a job that can never run                        jobSkipped; jobCancelled if it was cancelled
+ *   a retry is due                                  jobQueued with the next attempt
+ *   a job is ready, fewer than `parallelMax` run    jobQueued, the most urgent first
+ *   all jobs have ended                             runFinished
+ *
+ *  D1. Events come out in the order in which they must be applied; any prefix of them is a state
+ *      from which `advance` reaches the same end.
+ *  D2. A job that has ended never runs again; an attempt older than the current one changes nothing.
+ *  D3. A decision is bounded: at most `runEventsPerTurnMax` follow-ups, then `more` is true.
+ */
+import { limits } from "../kernel/index.ts";
+import type { AttemptResult, ResumeAnswer } from "../workers/index.ts";
+import type { PipelineDefinition } from "./pipeline-definition.ts";
+import type { RunEvent } from "./run-events.ts";
+import { applyRunEvent } from "./run-fold.ts";
+import { followUps } from "./run-follow-ups.ts";
+import { jobDefinitionNamed } from "./run-plan.ts";
+import {
+  isEnded,
+  isWithWorker,
+  type JobState,
+  jobNamed,
+  type Run,
+  type RunState,
+} from "./run-state.ts";
+
+export type RunInput =
+  | {
+      readonly type: "create";
+      readonly runId: string;
+      readonly definition: PipelineDefinition;
+      /** As `resolveParameters` returns them. */
+      readonly parameters: Readonly<Record<string, string>>;
+      readonly priority: number;
+    }
+  | ({ readonly type: "prepare" } & Report)
+  | ({ readonly type: "started" } & Report)
+  | ({ readonly type: "finished"; readonly result: AttemptResult } & Report)
+  | ({ readonly type: "lost"; readonly reason: string } & Report)
+  | { readonly type: "cancel"; readonly reason: string; readonly force?: boolean }
+  | { readonly type: "advance" };
+
+/** What a worker says of one attempt. */
+export interface Report {
+  readonly job: string;
+  readonly attempt: number;
+  readonly workerId: string;
+}
+
+export interface Refusal {
+  readonly code:
+    | "no-run"
+    | "run-ended"
+    | "unknown-job"
+    | "job-ended"
+    | "older-attempt"
+    | "newer-attempt"
+    | "not-assigned"
+    | "other-worker";
+  /** One plain sentence. */
+  readonly reason: string;
+}
+
+export interface Decision {
+  readonly events: readonly RunEvent[];
+  /** The input counted for nothing. Events may still follow from the state. */
+  readonly refused?: Refusal;
+  /** More follows than one turn may hold: commit, then `advance` at once. */
+  readonly more: boolean;
+}
+
+export function decide(state: RunState, input: RunInput, nowMs: number): Decision {
+  const { events, refused } = answer(state, input, nowMs);
+  const after = events.reduce(applyRunEvent, state);
+  const follow =
+    after.status === "new"
+      ? { events: [], more: false }
+      : followUps(after, nowMs, limits.runEventsPerTurnMax);
+  return {
+    events: [...events, ...follow.events],
+    ...(refused === undefined ? {} : { refused }),
+    more: follow.more,
+  };
+}
+
+interface Answer {
+  readonly events: readonly RunEvent[];
+  readonly refused?: Refusal;
+}
+
+const nothing: Answer = { events: [] };
+
+function answer(state: RunState, input: RunInput, nowMs: number): Answer {
+  if (input.type === "create") return state.status === "new" ? create(input, nowMs) : nothing;
+  if (state.status === "new") return refuse("no-run", "there is no such run");
+  switch (input.type) {
+    case "advance":
+      return nothing;
+    case "cancel":
+      return cancel(state, input, nowMs);
+    case "prepare":
+    case "started":
+    case "finished":
+    case "lost":
+      return report(state, input, nowMs);
+  }
+}
+
+function create(input: Extract<RunInput, { type: "create" }>, atMs: number): Answer {
+  const { runId, definition, parameters, priority } = input;
+  return one({
+    type: "runCreated",
+    data: { runId, definition, parameters, priority, atMs },
+  });
+}
+
+function cancel(run: Run, input: Extract<RunInput, { type: "cancel" }>, atMs: number): Answer {
+  if (run.finishedAtMs !== undefined) return refuse("run-ended", "the run has already ended");
+  const force = input.force ?? false;
+  if (run.status === "cancelling" && (!force || run.stop?.force === true)) return nothing;
+  return one({
+    type: "runStopRequested",
+    data: { cause: "cancel", reason: input.reason, force, atMs },
+  });
+}
+
+type ReportInput = Extract<RunInput, Report>;
+
+function report(run: Run, input: ReportInput, nowMs: number): Answer {
+  const job = jobNamed(run, input.job);
+  if (job === undefined) {
+    return refuse("unknown-job", `"${run.definition.name}" has no job "${input.job}"`);
+  }
+  switch (input.type) {
+    case "prepare":
+      return prepare(job, input, nowMs);
+    case "started":
+      return started(job, input, nowMs);
+    case "finished":
+      return finished(run, job, input, nowMs);
+    case "lost":
+      return refusalOf(job, input) === undefined ? lost(run, job, input, nowMs) : nothing;
+  }
+}
+
+function prepare(job: JobState, input: Report, atMs: number): Answer {
+  const { job: name, attempt, workerId } = input;
+  if (job.status === "queued" && job.attempt === attempt) {
+    return one({ type: "jobAssigned", data: { job: name, attempt, workerId, atMs } });
+  }
+  const refused = refusalOf(job, input);
+  return refused === undefined ? nothing : { events: [], refused };
+}
+
+function started(job: JobState, input: Report, atMs: number): Answer {
+  const refused = refusalOf(job, input);
+  if (refused !== undefined) return { events: [], refused };
+  if (job.status === "running") return nothing;
+  return one({ type: "jobStarted", data: { job: input.job, attempt: input.attempt, atMs } });
+}
+
+function finished(
+  run: Run,
+  job: JobState,
+  input: Extract<RunInput, { type: "finished" }>,
+  atMs: number,
+): Answer {
+  if (isRecorded(job, input.attempt)) return nothing;
+  const refused = refusalOf(job, input);
+  if (refused !== undefined) return { events: [], refused };
+  const result = withinBounds(input.result);
+  const { job: name, attempt } = input;
+  const wanted = isStopping(run, name);
+  if (result.outcome === "cancelled" && !wanted) {
+    const reason = `the agent gave it up: ${result.reason || "no reason given"}`;
+    return lost(run, job, { ...input, reason }, atMs);
+  }
+  const end = { job: name, attempt, atMs, ...processEnd(result) };
+  const failed = result.outcome !== "succeeded" && result.outcome !== "cancelled";
+  const dueAtMs = failed && !wanted ? retryAtMs(run, job, name, atMs) : undefined;
+  if (dueAtMs !== undefined) return one({ type: "jobRetryScheduled", data: { ...end, dueAtMs } });
+  const declared = new Set(jobDefinitionNamed(run.definition, name).outputs);
+  const outputs = Object.fromEntries(
+    Object.entries(result.outputs).filter(([output]) => declared.has(output)),
+  );
+  return one({ type: "jobFinished", data: { ...end, outcome: result.outcome, outputs } });
+}
+
+function lost(
+  run: Run,
+  job: JobState,
+  input: Report & { readonly reason: string },
+  atMs: number,
+): Answer {
+  const { job: name, attempt, reason } = input;
+  if (isStopping(run, name)) {
+    return one({ type: "jobCancelled", data: { job: name, reason, atMs } });
+  }
+  const losses = job.status === "waiting" ? 0 : job.lost.length;
+  if (losses < limits.lostAttemptsMax) {
+    return one({ type: "attemptLost", data: { job: name, attempt, reason, atMs } });
+  }
+  const sentence = `lost ${losses + 1} times, the last time because ${reason}`;
+  return one({
+    type: "jobFinished",
+    data: { job: name, attempt, atMs, outcome: "lost", reason: sentence, outputs: {} },
+  });
+}
+
+/** When the next attempt is due; undefined = this was the last one. Exponential, without jitter: the scheduler spreads load. */
+function retryAtMs(run: Run, job: JobState, name: string, nowMs: number): number | undefined {
+  if (job.status === "waiting") return undefined;
+  const { retry } = jobDefinitionNamed(run.definition, name);
+  const failures = job.attempt - job.lost.length;
+  if (failures >= retry.attemptsMax) return undefined;
+  const delayMs = retry.initialDelayMs * retry.factor ** (failures - 1);
+  return nowMs + Math.round(Math.min(delayMs, retry.delayMaxMs));
+}
+
+/** Was the result of this attempt taken in before? Attempts that were given up never are. */
+function isRecorded(job: JobState, attempt: number): boolean {
+  if (job.status === "waiting" || job.lost.includes(attempt)) return false;
+  if (attempt < job.attempt) return attempt >= 1;
+  if (attempt > job.attempt) return false;
+  return job.status === "retrying" || (isEnded(job) && !job.withdrawn);
+}
+
+/** Why a report on this attempt counts for nothing; undefined = it is the one that is with this worker. */
+function refusalOf(job: JobState, report: Report): Refusal | undefined {
+  const { attempt, workerId } = report;
+  const current = job.status === "waiting" ? 0 : job.attempt;
+  if (attempt < current) {
+    return refusal("older-attempt", `attempt ${attempt} was given up; attempt ${current} counts`);
+  }
+  if (attempt > current) return refusal("newer-attempt", `there is no attempt ${attempt} yet`);
+  if (isEnded(job)) return refusal("job-ended", `the job has already ended (${job.status})`);
+  if (!isWithWorker(job)) return refusal("not-assigned", `attempt ${attempt} is with no worker`);
+  if (job.workerId !== workerId) {
+    return refusal("other-worker", `attempt ${attempt} is with another worker, ${job.workerId}`);
+  }
+  return undefined;
+}
+
+/** What becomes of an attempt that an agent still holds after it was away. */
+export function resumeVerdict(run: Run, report: Report): ResumeAnswer {
+  const job = jobNamed(run, report.job);
+  if (job === undefined) return { verdict: "disown", reason: "there is no such job" };
+  const refused = refusalOf(job, report);
+  if (refused !== undefined) return { verdict: "disown", reason: refused.reason };
+  if (!isStopping(run, report.job)) return { verdict: "go-on" };
+  const { killGraceMs } = jobDefinitionNamed(run.definition, report.job);
+  return { verdict: "cancel", reason: run.stop?.reason ?? "", graceMs: killGraceMs };
+}
+
+/** Has the run asked for this job to be stopped? Finally jobs run on, unless forced. */
+export function isStopping(run: Run, name: string): boolean {
+  if (run.stop === undefined) return false;
+  return run.stop.force || !jobDefinitionNamed(run.definition, name).finally;
+}
+
+/** Outputs become part of the journal: what is too big fails the attempt instead of the run. */
+function withinBounds(result: AttemptResult): AttemptResult {
+  let bytes = 0;
+  for (const [name, value] of Object.entries(result.outputs)) {
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(value);
+  }
+  if (bytes <= limits.jobOutputsBytesMax) return result;
+  const reason = `its outputs take ${bytes} bytes, and ${limits.jobOutputsBytesMax} are allowed`;
+  return { ...result, outcome: "failed", outputs: {}, reason };
+}
+
+function processEnd({ exitCode, signal, reason }: AttemptResult) {
+  return {
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(signal === undefined || signal === "" ? {} : { signal }),
+    reason,
+  };
+}
+
+function one(event: RunEvent): Answer {
+  return { events: [event] };
+}
+
+function refuse(code: Refusal["code"], reason: string): Answer {
+  return { events: [], refused: refusal(code, reason) };
+}
+
+function refusal(code: Refusal["code"], reason: string): Refusal {
+  return { code, reason };
+}
