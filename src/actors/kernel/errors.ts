@@ -1,0 +1,335 @@
+/**
+ * The one table of error codes. A code is stable: it is never renamed, and a retired one is
+ * never used again. Each entry says what its details are, whether the same call may succeed
+ * when repeated (`retryable`), what is known about the work (`outcome`), and a message in the
+ * order: what was expected, what came, what to do.
+ */
+
+/** `not-done`: certainly nothing happened. `unknown`: it may have happened, wholly or in part. */
+export type Outcome = "not-done" | "unknown";
+
+export interface ErrorEntry<Details> {
+  readonly retryable: boolean;
+  readonly outcome: Outcome | ((details: Details) => Outcome);
+  readonly message: (details: Details) => string;
+}
+
+function entry<Details>(of: ErrorEntry<Details>): ErrorEntry<Details> {
+  return of;
+}
+
+/** One mistake in a definition or its parameters, as data: where, what was expected, what came, what to do. */
+export interface DefinitionProblem {
+  /** Stable, for tools. */
+  readonly code: string;
+  /** From the definition's root: keys of maps, positions in lists. */
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+  readonly expected: string;
+  readonly received: string;
+  readonly advice: string;
+  /** Present when the definition came from a file. Lines and columns count from 1. */
+  readonly position?: {
+    readonly line: number;
+    readonly column: number;
+    readonly endColumn: number;
+  };
+}
+
+function countOf(list: readonly unknown[], noun: string): string {
+  return list.length === 1 ? `1 ${noun}` : `${list.length} ${noun}s`;
+}
+
+export const errorTable = {
+  // ── calls ──────────────────────────────────────────────────────────────────────────────
+  TROUPE_ASK_TIMEOUT: entry<{ actor: string; command: string; timeoutMs: number }>({
+    retryable: false,
+    outcome: "unknown",
+    message: (d) =>
+      `Expected a reply to "${d.command}" from ${d.actor} within ${d.timeoutMs} ms, but none came; ` +
+      `the command may still run. Ask with a longer timeoutMs, or repeat it with an idempotencyKey.`,
+  }),
+  TROUPE_COMMAND_REJECTED: entry<{ actor: string; command: string; reason: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `${d.actor} rejected "${d.command}": ${d.reason}. ` +
+      `Look at error.rejection.details, or call it through .try to get the rejection as a value.`,
+  }),
+  TROUPE_COMMAND_FAILED: entry<{ actor: string; command: string; reason: string }>({
+    retryable: false,
+    outcome: "unknown",
+    message: (d) =>
+      `The handler of "${d.command}" in ${d.actor} threw: ${d.reason}. ` +
+      `See error.cause; a refusal that callers should handle is returned with reject(…), not thrown.`,
+  }),
+  TROUPE_COMMAND_INVALID: entry<{ actor: string; command: string; issues: readonly string[] }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The input of "${d.command}" for ${d.actor} does not fit its schema: ${d.issues.join("; ")}. ` +
+      `Nothing was done; correct the input.`,
+  }),
+  TROUPE_COMMAND_UNKNOWN: entry<{ actor: string; command: string; known: readonly string[] }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `${d.actor} has no command "${d.command}". It has: ${d.known.join(", ") || "none"}. ` +
+      `Correct the name, or deploy the version that has it.`,
+  }),
+  TROUPE_CALL_ABORTED: entry<{ actor: string; command: string }>({
+    retryable: false,
+    outcome: "unknown",
+    message: (d) =>
+      `The caller's signal ended its wait for "${d.command}" at ${d.actor}; ` +
+      `the command may still run. Repeat it with an idempotencyKey if it matters.`,
+  }),
+  // ── actors ─────────────────────────────────────────────────────────────────────────────
+  TROUPE_ACTOR_STOPPED: entry<{ actor: string; command: string; handling: boolean }>({
+    retryable: true,
+    outcome: (d) => (d.handling ? "unknown" : "not-done"),
+    message: (d) =>
+      d.handling
+        ? `${d.actor} was stopped while it handled "${d.command}": what was done of it is not known. ` +
+          `Spawn the actor again and check before repeating.`
+        : `${d.actor} is stopped and did not handle "${d.command}". ` +
+          `Spawn it again and use the handle that spawn returns.`,
+  }),
+  TROUPE_MAILBOX_FULL: entry<{ actor: string; command: string; messagesMax: number }>({
+    retryable: true,
+    outcome: "not-done",
+    message: (d) =>
+      `The mailbox of ${d.actor} holds ${d.messagesMax} messages and takes no more, so "${d.command}" ` +
+      `was not done. Send slower, ask again later, or raise mailbox.messagesMax.`,
+  }),
+  TROUPE_STASH_FULL: entry<{ actor: string; messagesMax: number }>({
+    retryable: true,
+    outcome: "not-done",
+    message: (d) =>
+      `${d.actor} tried to stash more than ${d.messagesMax} messages. ` +
+      `Call unstashAll sooner, reject some of the commands, or raise stashMessagesMax.`,
+  }),
+  TROUPE_TIMERS_FULL: entry<{ actor: string; timersMax: number }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `${d.actor} tried to start more than ${d.timersMax} timers at once. ` +
+      `Cancel timers that are not needed, or raise timersPerActorMax.`,
+  }),
+  TROUPE_NAME_INVALID: entry<{ name: string; problem: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) => `${JSON.stringify(d.name)} cannot be used as a name: ${d.problem}.`,
+  }),
+  TROUPE_NAME_TAKEN: entry<{ parent: string; name: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `${d.parent} already has an actor named ${JSON.stringify(d.name)}. ` +
+      `Choose another name, or wait until the first one has stopped.`,
+  }),
+  TROUPE_REVOKED: entry<{ actor: string; use: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `${d.actor} was stopped or restarted, so its old context refuses "${d.use}". ` +
+      `A handler that goes on after context.signal has fired should return.`,
+  }),
+  TROUPE_TURN_ENDED: entry<{ actor: string; use: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `"${d.use}" was called on ${d.actor} outside of a turn. ` +
+      `Await everything that a handler starts before it returns.`,
+  }),
+  TROUPE_SYSTEM_STOPPED: entry<{ system: string; use: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) => `The system "${d.system}" is stopped and takes no "${d.use}". Start a new one.`,
+  }),
+  TROUPE_OPTION_INVALID: entry<{ option: string; expected: string; got: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) => `The option ${d.option} must be ${d.expected}, but is ${d.got}. Correct it.`,
+  }),
+  // ── journal ────────────────────────────────────────────────────────────────────────────
+  TROUPE_JOURNAL_UNCERTAIN: entry<{ actor: string; reason: string }>({
+    retryable: false,
+    outcome: "unknown",
+    message: (d) =>
+      `The journal did not confirm the events of ${d.actor} (${d.reason}); they may be stored. ` +
+      `The actor recovers from the log; repeat the command with the same idempotencyKey.`,
+  }),
+  TROUPE_JOURNAL_REFUSED: entry<{ journal: string; reason: string }>({
+    retryable: true,
+    outcome: "not-done",
+    message: (d) =>
+      `The journal ${d.journal} refused the write: ${d.reason}. Nothing was stored; repeat the command.`,
+  }),
+  TROUPE_JOURNAL_OUT_OF_RANGE: entry<{ shard: number; position: number; first: number }>({
+    retryable: true,
+    outcome: "not-done",
+    message: (d) =>
+      `Position ${d.position} of shard ${d.shard} is no longer in the journal, which starts at ${d.first}. ` +
+      `Start the recovery over.`,
+  }),
+  TROUPE_JOURNAL_CORRUPT: entry<{ where: string; problem: string }>({
+    retryable: false,
+    outcome: "unknown",
+    message: (d) =>
+      `The journal is damaged at ${d.where}: ${d.problem}. ` +
+      `Stop everything that writes to it and restore the place named from a backup.`,
+  }),
+  TROUPE_JOURNAL_FULL: entry<{ journal: string; reason: string }>({
+    retryable: true,
+    outcome: "unknown",
+    message: (d) =>
+      `The journal ${d.journal} has no room: ${d.reason}. Free some space; what is stored stays readable.`,
+  }),
+  TROUPE_JOURNAL_READ_ONLY: entry<{ journal: string; reason: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The journal ${d.journal} cannot be written: ${d.reason}. ` +
+      `Give this process the right to write there, or choose another data folder.`,
+  }),
+  TROUPE_JOURNAL_IN_USE: entry<{ journal: string; by: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The journal ${d.journal} is already in use by ${d.by}. Stop that process, or talk to it instead.`,
+  }),
+  TROUPE_SHARD_DEPOSED: entry<{ shard: number; by: string }>({
+    retryable: true,
+    outcome: "unknown",
+    message: (d) =>
+      `Shard ${d.shard} was taken over by ${d.by} before the write was confirmed. ` +
+      `Repeat the command with the same idempotencyKey; the new owner will answer.`,
+  }),
+  TROUPE_SHARD_NOT_SERVING: entry<{ shard: number; reason: string }>({
+    retryable: true,
+    outcome: "not-done",
+    message: (d) =>
+      `Shard ${d.shard} does not serve: ${d.reason}. Nothing was done; ask again later.`,
+  }),
+  TROUPE_EVENT_TOO_LARGE: entry<{ actor: string; event: string; bytes: number; bytesMax: number }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The event "${d.event}" of ${d.actor} takes ${d.bytes} bytes, and ${d.bytesMax} are allowed. ` +
+      `Store large data as a blob and put its hash in the event.`,
+  }),
+  TROUPE_PAYLOAD_INVALID: entry<{ what: string; path: string; problem: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `${d.what} cannot be stored: ${d.path} is ${d.problem}. ` +
+      `Use plain objects, arrays, strings, numbers, booleans, null, dates and bytes.`,
+  }),
+  TROUPE_RECOVERY_FAILED: entry<{ actor: string; reason: string }>({
+    retryable: true,
+    outcome: "not-done",
+    message: (d) =>
+      `${d.actor} could not be recovered from its events: ${d.reason}. ` +
+      `See error.cause; the command was not started.`,
+  }),
+  TROUPE_EVENT_UNREADABLE: entry<{ actor: string; event: string; problem: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The event "${d.event}" of "${d.actor}" cannot be applied: ${d.problem}. ` +
+      `Deploy a version that knows it, or add its handler or upcaster to .events().`,
+  }),
+  TROUPE_IDEMPOTENCY_KEY_REUSED: entry<{
+    actor: string;
+    key: string;
+    command: string;
+    firstCommand: string;
+  }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The idempotencyKey ${JSON.stringify(d.key)} of ${d.actor} was used for "${d.firstCommand}" and now ` +
+      `comes with "${d.command}". Use one key for one piece of work.`,
+  }),
+  // ── jobs ───────────────────────────────────────────────────────────────────────────────
+  TROUPE_LOG_GAP: entry<{ log: string; expectedOffset: number; gotOffset: number }>({
+    retryable: true,
+    outcome: "not-done",
+    message: (d) =>
+      `The log ${d.log} goes on at byte ${d.expectedOffset}, but the chunk starts at ${d.gotOffset}. ` +
+      `Send again from ${d.expectedOffset}.`,
+  }),
+  TROUPE_TOKEN_REFUSED: entry<{ reason: "unknown" | "expired" | "used" | "malformed" }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The registration token was refused: it is ${d.reason}. Create one with: troupe token create`,
+  }),
+  TROUPE_PIPELINE_INVALID: entry<{
+    pipeline: string;
+    problems: readonly DefinitionProblem[];
+    report: string;
+  }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The pipeline ${d.pipeline} has ${countOf(d.problems, "problem")}:\n\n${d.report}`,
+  }),
+  TROUPE_RUN_INVALID: entry<{
+    pipeline: string;
+    problems: readonly DefinitionProblem[];
+    report: string;
+  }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The run of ${d.pipeline} cannot start, ${countOf(d.problems, "problem")} with its parameters:\n\n${d.report}`,
+  }),
+  TROUPE_RUN_NOT_FOUND: entry<{ run: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) => `There is no run "${d.run}". List the runs with: troupe ps`,
+  }),
+  // ── server ─────────────────────────────────────────────────────────────────────────────
+  TROUPE_LISTEN_REFUSED: entry<{ listen: string; problem: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) => `The server cannot listen on ${d.listen}: ${d.problem}.`,
+  }),
+  TROUPE_SERVER_UNREACHABLE: entry<{ server: string; reason: string }>({
+    retryable: true,
+    outcome: "unknown",
+    message: (d) =>
+      `No troupe server answers at ${d.server} (${d.reason}). Start one with: troupe dev --data <folder>`,
+  }),
+  TROUPE_SERVER_FAILED: entry<{ call: string; reason: string }>({
+    retryable: false,
+    outcome: "unknown",
+    message: (d) => `The server could not answer "${d.call}": ${d.reason}. See the server's log.`,
+  }),
+  TROUPE_REQUEST_INVALID: entry<{ request: string; problem: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) => `The request "${d.request}" is not valid: ${d.problem}.`,
+  }),
+  TROUPE_JOB_NOT_FOUND: entry<{ run: string; job: string; known: readonly string[] }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The run "${d.run}" has no job "${d.job}". It has: ${d.known.slice(0, 20).join(", ") || "none"}.`,
+  }),
+  TROUPE_AGENT_REFUSED: entry<{ reason: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The server does not know this agent: ${d.reason}. Enrol it again with a new token: troupe token create`,
+  }),
+};
+
+export type ErrorCode = keyof typeof errorTable;
+
+/** The whole list of codes, each with the details that its error carries. */
+export type ErrorDetails = {
+  [C in ErrorCode]: (typeof errorTable)[C] extends ErrorEntry<infer Details> ? Details : never;
+};

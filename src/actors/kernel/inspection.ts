@@ -1,0 +1,49 @@
+import type { Cell, Phase } from "./cell.ts";
+
+/** One actor, as `actors()` shows it. */
+export interface ActorSnapshot {
+  readonly path: string;
+  /** Name of its definition. */
+  readonly kind: string;
+  readonly incarnation: string;
+  readonly phase: Phase;
+  /** A handler is waiting for its promise. */
+  readonly busy: boolean;
+  readonly mailboxMessages: number;
+  readonly restarts: number;
+  /** Message of the last failure. */
+  readonly lastFailure: string | undefined;
+  /** The living state itself: look, do not touch. */
+  readonly state: unknown;
+}
+
+function snapshotOf(cell: Cell): ActorSnapshot {
+  const { program, lastFailure } = cell;
+  return {
+    path: cell.path,
+    kind: cell.blueprint.kind,
+    incarnation: String(cell.uid),
+    phase: cell.phase,
+    busy: cell.isBusy,
+    mailboxMessages: cell.inbox.depth,
+    restarts: cell.restarts,
+    lastFailure:
+      lastFailure === undefined
+        ? undefined
+        : lastFailure instanceof Error
+          ? lastFailure.message
+          : String(lastFailure),
+    state: program === undefined ? undefined : cell.blueprint.inspect?.(program),
+  };
+}
+
+/** All actors below `root`, parents before their children. */
+export function snapshotsOf(root: Cell): ActorSnapshot[] {
+  const found: ActorSnapshot[] = [];
+  const stack = [...root.children].reverse();
+  for (let cell = stack.pop(); cell !== undefined; cell = stack.pop()) {
+    found.push(snapshotOf(cell));
+    stack.push(...[...cell.children].reverse());
+  }
+  return found;
+}

@@ -1,0 +1,138 @@
+import type { StopOptions } from "./actor-ref.ts";
+import type { Blueprint, SpawnArgs, Spawnable } from "./blueprint.ts";
+import { Cell } from "./cell.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import type { DeadLetters } from "./dead-letters.ts";
+import { Engine } from "./engine.ts";
+import { type ActorSnapshot, snapshotsOf } from "./inspection.ts";
+import { limits as defaultLimits, type Limits } from "./limits.ts";
+import { type Logger, silentLogger } from "./logger.ts";
+import { nactTurns, type TurnSource } from "./nact-turns.ts";
+import { checkName } from "./names.ts";
+import type { Observer } from "./observer.ts";
+import { type Random, systemRandom } from "./random.ts";
+import { TroupeError } from "./troupe-error.ts";
+
+export interface KernelOptions {
+  readonly name: string;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** Default: silent. */
+  readonly logger?: Logger;
+  readonly observer?: Observer;
+  readonly limits?: Partial<Limits>;
+  /** Where turns come from. Default: nact. Tests give a deterministic one. */
+  readonly turns?: TurnSource;
+}
+
+/** An actor system in memory. */
+export interface Kernel {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly limits: Limits;
+  readonly deadLetters: DeadLetters;
+  /** Starts a top-level actor. Throws TROUPE_NAME_TAKEN, TROUPE_NAME_INVALID, TROUPE_SYSTEM_STOPPED. */
+  spawn<H, P>(definition: Spawnable<H, P>, name: string, ...options: SpawnArgs<P>): H;
+  /** The top-level actor of that name, spawned when there is none. */
+  actor<H>(definition: Spawnable<H, unknown>, name: string): H;
+  /** All actors, parents before their children. */
+  actors(): ActorSnapshot[];
+  /** Stops all actors, bottom-up. Resolves when all have ended; may be called again. */
+  stop(options?: StopOptions): Promise<void>;
+}
+
+const guardian: Blueprint = {
+  kind: "guardian",
+  supervision: undefined,
+  mailbox: undefined,
+  repliesByReturn: true,
+  start: () => ({ receive: () => undefined }),
+  face: () => undefined,
+};
+
+class LocalKernel implements Kernel {
+  readonly #engine: Engine;
+  readonly #root: Cell;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: KernelOptions) {
+    this.#engine = new Engine({
+      name: options.name,
+      clock: options.clock ?? systemClock,
+      random: options.random ?? systemRandom,
+      logger: options.logger ?? silentLogger,
+      observer: options.observer,
+      limits: { ...defaultLimits, ...options.limits },
+      turns: options.turns ?? nactTurns,
+    });
+    this.#root = new Cell(this.#engine, { parent: undefined, name: "" }, guardian, {});
+    this.#engine.dispatcher.add(this.#root);
+  }
+
+  get name(): string {
+    return this.#engine.name;
+  }
+
+  get clock(): Clock {
+    return this.#engine.clock;
+  }
+
+  get random(): Random {
+    return this.#engine.random;
+  }
+
+  get logger(): Logger {
+    return this.#engine.logger;
+  }
+
+  get limits(): Limits {
+    return this.#engine.limits;
+  }
+
+  get deadLetters(): DeadLetters {
+    return this.#engine.deadLetters;
+  }
+
+  spawn<H, P>(definition: Spawnable<H, P>, name: string, ...options: SpawnArgs<P>): H {
+    this.#check("spawn");
+    return this.#root.spawnChild(definition, name, options[0]);
+  }
+
+  actor<H>(definition: Spawnable<H, unknown>, name: string): H {
+    this.#check("actor");
+    const living = this.#root.child(name);
+    if (living === undefined) return this.#root.spawnChild<H, unknown>(definition, name, undefined);
+    if (living.blueprint !== definition["~blueprint"]) {
+      throw new TroupeError("TROUPE_NAME_TAKEN", { parent: "/", name });
+    }
+    return living.blueprint.face(living) as H;
+  }
+
+  #check(use: string): void {
+    if (this.#stopping === undefined) return;
+    throw new TroupeError("TROUPE_SYSTEM_STOPPED", { system: this.name, use });
+  }
+
+  actors(): ActorSnapshot[] {
+    return snapshotsOf(this.#root);
+  }
+
+  stop(options?: StopOptions): Promise<void> {
+    this.#stopping ??= this.#root.stop(options).then(
+      () => this.#engine.stop(),
+      (error: unknown) => {
+        this.#stopping = undefined;
+        throw error;
+      },
+    );
+    return this.#stopping;
+  }
+}
+
+/** Makes an actor system in memory, over nact. */
+export function createKernel(options: KernelOptions): Kernel {
+  checkName(options.name, defaultLimits.nameCharactersMax);
+  return new LocalKernel(options);
+}

@@ -1,0 +1,413 @@
+/**
+ * The one list of bounds. Each has a unit, a default, the reason for it, and what happens
+ * when it is reached. A system may be given other values (`limits: { … }`).
+ */
+export interface Limit {
+  readonly default: number;
+  readonly unit: "messages" | "milliseconds" | "items" | "bytes" | "characters" | "times";
+  /** Why this default. */
+  readonly reason: string;
+  /** What one sees when it is reached. */
+  readonly effect: string;
+}
+
+function limit(of: Limit): Limit {
+  return of;
+}
+
+export const limitTable = {
+  // ── kernel ─────────────────────────────────────────────────────────────────────────────
+  askTimeoutMs: limit({
+    default: 5_000,
+    unit: "milliseconds",
+    reason: "longer than any sound in-memory turn, shorter than a person's patience",
+    effect: "the ask fails with TROUPE_ASK_TIMEOUT, outcome unknown",
+  }),
+  mailboxMessagesMax: limit({
+    default: 10_000,
+    unit: "messages",
+    reason: "about 1 MB of small messages, and seconds of work for a slow actor",
+    effect:
+      "the actor's overflow policy: asks fail with TROUPE_MAILBOX_FULL, tells become dead letters",
+  }),
+  stashMessagesMax: limit({
+    default: 1_000,
+    unit: "messages",
+    reason: "a stash bridges a short wait; more means that nobody unstashes",
+    effect: "stash() throws TROUPE_STASH_FULL, which fails that message only",
+  }),
+  waitingAsksMax: limit({
+    default: 10_000,
+    unit: "items",
+    reason: "asks that wait outside of a full mailbox under the backpressure policy",
+    effect: "further asks fail with TROUPE_MAILBOX_FULL",
+  }),
+  timersPerActorMax: limit({
+    default: 1_000,
+    unit: "items",
+    reason: "an actor with more is a scheduler and should keep its own queue",
+    effect: "timers.start throws TROUPE_TIMERS_FULL",
+  }),
+  turnMessagesMax: limit({
+    default: 128,
+    unit: "messages",
+    reason: "how many messages one actor handles before the others have their turn",
+    effect: "the actor goes to the end of the run queue",
+  }),
+  sliceMs: limit({
+    default: 2,
+    unit: "milliseconds",
+    reason: "how long the actors run before sockets and timers of the process have their turn",
+    effect: "the kernel goes on after one round of the event loop",
+  }),
+  stopDeadlineMs: limit({
+    default: 10_000,
+    unit: "milliseconds",
+    reason: "time for running handlers and stop hooks of a subtree to end by themselves",
+    effect: "what still runs is revoked, and the stop is completed without it",
+  }),
+  handlerWarnMs: limit({
+    default: 30_000,
+    unit: "milliseconds",
+    reason: "a handler that holds its actor for longer is most likely stuck",
+    effect: "a warning that names the actor and the command; the handler goes on",
+  }),
+  blockWarnMs: limit({
+    default: 200,
+    unit: "milliseconds",
+    reason: "a handler that blocks the event loop this long hurts everything in the process",
+    effect: "a warning that names the actor and the command",
+  }),
+  deadLetterSamplesMax: limit({
+    default: 100,
+    unit: "items",
+    reason: "enough to see a pattern; counts are kept for all",
+    effect: "the oldest sample is dropped",
+  }),
+  restartsMax: limit({
+    default: 10,
+    unit: "times",
+    reason: "restarts within restartsWithinMs of a rule that names no limit of its own",
+    effect: "the actor is stopped",
+  }),
+  restartsWithinMs: limit({
+    default: 60_000,
+    unit: "milliseconds",
+    reason: "the window in which restartsMax counts",
+    effect: "older restarts are forgotten",
+  }),
+  nameCharactersMax: limit({
+    default: 512,
+    unit: "characters",
+    reason: "names appear in paths, logs and journals",
+    effect: "spawn throws TROUPE_NAME_INVALID",
+  }),
+  // ── persistent actors ──────────────────────────────────────────────────────────────────
+  payloadDepthMax: limit({
+    default: 100,
+    unit: "items",
+    reason: "deeper data is almost always a cycle or a tree that should be a list",
+    effect: "persist throws TROUPE_PAYLOAD_INVALID with the path",
+  }),
+  unconfirmedTurnsMax: limit({
+    default: 1_000,
+    unit: "items",
+    reason: "how far one entity runs ahead of the log; bounds what a lost commit throws away",
+    effect: "the entity waits for the log before it takes its next command",
+  }),
+  idempotencyKeysMax: limit({
+    default: 1_000,
+    unit: "items",
+    reason: "keys whose first reply an entity remembers; retries come within seconds",
+    effect: "the oldest key is forgotten: a repeat of it runs again",
+  }),
+  idempotencyBytesMax: limit({
+    default: 1_048_576,
+    unit: "bytes",
+    reason: "remembered replies are part of the state and of every snapshot",
+    effect: "the oldest keys are forgotten first",
+  }),
+  idempotencyKeyCharactersMax: limit({
+    default: 256,
+    unit: "characters",
+    reason: "a key is a name, not data",
+    effect: "the call fails with TROUPE_OPTION_INVALID",
+  }),
+  durableTimersMax: limit({
+    default: 1_000,
+    unit: "items",
+    reason: "timers are part of an entity's state and of every snapshot",
+    effect: "timers.start throws TROUPE_TIMERS_FULL",
+  }),
+  timerRetryMaxMs: limit({
+    default: 60_000,
+    unit: "milliseconds",
+    reason: "the longest pause between attempts of a durable timer whose handler throws",
+    effect: "pauses double from 1 s up to this; the timer stays until its handler succeeds",
+  }),
+  recoveriesMax: limit({
+    default: 50,
+    unit: "items",
+    reason: "entities that read their events at the same time; more would only fight for the store",
+    effect: "further entities wait in turn, and their commands with them",
+  }),
+  recoveryTimeoutMs: limit({
+    default: 30_000,
+    unit: "milliseconds",
+    reason: "how long one entity may take to read its events before its callers are told",
+    effect: "the waiting commands fail with TROUPE_RECOVERY_FAILED; the next one tries again",
+  }),
+  recoveryRetryMaxMs: limit({
+    default: 60_000,
+    unit: "milliseconds",
+    reason: "the longest pause between attempts to wake an entity whose recovery failed",
+    effect: "pauses double from 1 s up to this",
+  }),
+  passivateAfterMs: limit({
+    default: 120_000,
+    unit: "milliseconds",
+    reason: "an entity without commands for so long is cheaper to recover than to keep",
+    effect: "it leaves memory; the next command or timer brings it back",
+  }),
+  residentEntitiesMax: limit({
+    default: 50_000,
+    unit: "items",
+    reason: "entities in memory; small ones take about 2 kB each",
+    effect: "the longest unused ones leave memory",
+  }),
+  snapshotEveryEvents: limit({
+    default: 500,
+    unit: "items",
+    reason: "keeps a recovery below some milliseconds",
+    effect: "the entity's state is written into the log as a base event",
+  }),
+  snapshotEveryBytes: limit({
+    default: 1_048_576,
+    unit: "bytes",
+    reason: "keeps a recovery short for entities with large events",
+    effect: "the entity's state is written into the log as a base event",
+  }),
+  // ── server ─────────────────────────────────────────────────────────────────────────────
+  helloTimeoutMs: limit({
+    default: 10_000,
+    unit: "milliseconds",
+    reason: "an agent has its hello ready before it dials",
+    effect: "the session is ended with a reason; the agent dials again",
+  }),
+  agentLabelsMax: limit({
+    default: 64,
+    unit: "items",
+    reason: "labels are matched for every placement",
+    effect: "the hello is refused for good, the enrolment with INVALID_ARGUMENT",
+  }),
+  agentTextCharactersMax: limit({
+    default: 256,
+    unit: "characters",
+    reason: "names, versions and labels of agents are shown in tables",
+    effect: "the hello is refused for good, the enrolment with INVALID_ARGUMENT",
+  }),
+  agentSlotsMax: limit({
+    default: 1_024,
+    unit: "items",
+    reason: "one agent process that runs more at once is a mistake in its configuration",
+    effect: "the hello is refused for good",
+  }),
+  agentHoldingMax: limit({
+    default: 10_000,
+    unit: "items",
+    reason: "what an agent may have kept while the server was away",
+    effect: "the hello is refused for good",
+  }),
+  sessionAnswersMax: limit({
+    default: 1_024,
+    unit: "items",
+    reason: "results that a session remembers to have acknowledged, to answer repeats",
+    effect: "a repeat of an older one is answered as an attempt that is not held",
+  }),
+  logChunkBytesMax: limit({
+    default: 262_144,
+    unit: "bytes",
+    reason: "the agent flushes far below it; bounds what one message takes in memory",
+    effect: "the session is ended with a reason",
+  }),
+  logWindowBytes: limit({
+    default: 1_048_576,
+    unit: "bytes",
+    reason: "what one attempt may have under way; some tens of ms of a fast disk",
+    effect: "the session is read no further until bytes are stored",
+  }),
+  tokenTtlMs: limit({
+    default: 900_000,
+    unit: "milliseconds",
+    reason: "time to paste a token into another terminal",
+    effect: "the token is refused as expired",
+  }),
+  tokenTtlMsMax: limit({
+    default: 2_592_000_000,
+    unit: "milliseconds",
+    reason: "a one-time token that lives longer than 30 days is a credential",
+    effect: "the request is refused",
+  }),
+  runsListedMax: limit({
+    default: 1_000,
+    unit: "items",
+    reason: "what fits into one answer and on one page",
+    effect: "the list is cut there",
+  }),
+  watchReplaysMax: limit({
+    default: 8,
+    unit: "items",
+    reason: "logs of ended attempts that one watcher reads at once",
+    effect: "further ones wait for their turn",
+  }),
+  serverStopDeadlineMs: limit({
+    default: 10_000,
+    unit: "milliseconds",
+    reason: "time for streams to end by themselves when the server stops",
+    effect: "they are cut",
+  }),
+  controlCallTimeoutMs: limit({
+    default: 30_000,
+    unit: "milliseconds",
+    reason: "longer than any answer that needs the journal",
+    effect: "the call fails with TROUPE_SERVER_UNREACHABLE, outcome unknown",
+  }),
+  agentStartTimeoutMs: limit({
+    default: 60_000,
+    unit: "milliseconds",
+    reason: "a container image may have to be fetched",
+    effect: "the agent is destroyed and counts as a failed start",
+  }),
+  agentIdleTimeoutMs: limit({
+    default: 60_000,
+    unit: "milliseconds",
+    reason: "longer than the gap between two jobs, short enough to give memory back",
+    effect: "the agent is drained and destroyed",
+  }),
+  supplyBackoffMs: limit({
+    default: 1_000,
+    unit: "milliseconds",
+    reason: "first pause after a failed start; doubles with each further one",
+    effect: "no agent is started meanwhile; jobs show the reason",
+  }),
+  supplyBackoffMsMax: limit({
+    default: 60_000,
+    unit: "milliseconds",
+    reason: "a provider that came back is noticed within a minute",
+    effect: "the pause grows no further",
+  }),
+  // ── pipelines ──────────────────────────────────────────────────────────────────────────
+  pipelineFileBytesMax: limit({
+    default: 1_048_576,
+    unit: "bytes",
+    reason:
+      "some thousand jobs; what is bigger is generated and should be built with definePipeline",
+    effect: "the file is refused with TROUPE_PIPELINE_INVALID before it is parsed",
+  }),
+  pipelineNestingMax: limit({
+    default: 64,
+    unit: "items",
+    reason: "brackets within brackets in a file; a pipeline needs three",
+    effect: "the file is refused with TROUPE_PIPELINE_INVALID",
+  }),
+  pipelineNodesMax: limit({
+    default: 500_000,
+    unit: "items",
+    reason:
+      "values read from one file with all its aliases followed, so that a small file cannot unfold into a huge one",
+    effect: "the file is refused with TROUPE_PIPELINE_INVALID",
+  }),
+  pipelineProblemsMax: limit({
+    default: 100,
+    unit: "items",
+    reason: "problems reported at once; the rest is counted",
+    effect: "further problems of the same definition are counted, not described",
+  }),
+  pipelineJobsMax: limit({
+    default: 100_000,
+    unit: "items",
+    reason: "checked and run in time and memory linear in the jobs",
+    effect: "the definition is refused with TROUPE_PIPELINE_INVALID",
+  }),
+  pipelineParametersMax: limit({
+    default: 100,
+    unit: "items",
+    reason: "parameters are typed in by people",
+    effect: "the definition is refused with TROUPE_PIPELINE_INVALID",
+  }),
+  pipelineTimeoutMsMax: limit({
+    default: 2_592_000_000,
+    unit: "milliseconds",
+    reason: "30 days; longer work is several runs",
+    effect: "the definition is refused with TROUPE_PIPELINE_INVALID",
+  }),
+  parameterCharactersMax: limit({
+    default: 32_768,
+    unit: "characters",
+    reason: "parameters reach jobs as environment variables, which the system bounds",
+    effect: "the run is refused with TROUPE_RUN_INVALID",
+  }),
+  jobScriptCharactersMax: limit({
+    default: 262_144,
+    unit: "characters",
+    reason: "longer scripts belong into a file of the project",
+    effect: "the definition is refused with TROUPE_PIPELINE_INVALID",
+  }),
+  jobVariablesMax: limit({
+    default: 1_000,
+    unit: "items",
+    reason: "environment variables and secrets of one job",
+    effect: "the definition is refused with TROUPE_PIPELINE_INVALID",
+  }),
+  jobOutputsMax: limit({
+    default: 100,
+    unit: "items",
+    reason: "outputs are small facts for other jobs, stored with the run",
+    effect: "the definition is refused with TROUPE_PIPELINE_INVALID",
+  }),
+  jobOutputsBytesMax: limit({
+    default: 65_536,
+    unit: "bytes",
+    reason:
+      "all outputs of one attempt; they are part of the run's events and of dependents' environment",
+    effect: "the attempt fails, and the reason names the size",
+  }),
+  jobLabelsMax: limit({
+    default: 64,
+    unit: "items",
+    reason: "labels are matched for every placement",
+    effect: "the definition is refused with TROUPE_PIPELINE_INVALID",
+  }),
+  jobAttemptsMax: limit({
+    default: 100,
+    unit: "times",
+    reason: "a job that fails this often will not succeed by itself",
+    effect: "the definition is refused with TROUPE_PIPELINE_INVALID",
+  }),
+  jobKillGraceMsMax: limit({
+    default: 600_000,
+    unit: "milliseconds",
+    reason: "a cancel must end within minutes",
+    effect: "the definition is refused with TROUPE_PIPELINE_INVALID",
+  }),
+  lostAttemptsMax: limit({
+    default: 5,
+    unit: "times",
+    reason: "a job whose agents die this often most likely kills them",
+    effect: "the job has failed, and the reason says so",
+  }),
+  runEventsPerTurnMax: limit({
+    default: 1_000,
+    unit: "items",
+    reason: "keeps one commit of a large run below the journal's frame size",
+    effect: "the run goes on in a further turn at once",
+  }),
+} satisfies Record<string, Limit>;
+
+export type LimitName = keyof typeof limitTable;
+export type Limits = { readonly [L in LimitName]: number };
+
+/** The defaults of all bounds. */
+export const limits: Limits = Object.fromEntries(
+  Object.entries(limitTable).map(([name, { default: value }]) => [name, value]),
+) as Limits;

@@ -1,0 +1,77 @@
+import type { ActorRef } from "./actor-ref.ts";
+import type { Ask } from "./ask.ts";
+import type { FaceTarget } from "./blueprint.ts";
+import type { CallOptions } from "./call-options.ts";
+import type { Cell } from "./cell.ts";
+
+type Questions<M> = M extends { readonly replyTo: MessageRef<never> } ? M : never;
+
+/** The messages of M that are answered, without their `replyTo`. */
+export type Question<M> =
+  Questions<M> extends infer Q ? (Q extends unknown ? Omit<Q, "replyTo"> : never) : never;
+
+/** What the question A among the messages of M is answered with. */
+export type Answer<M, A> = M extends { readonly replyTo: MessageRef<infer R> }
+  ? A extends Omit<M, "replyTo">
+    ? R
+    : never
+  : never;
+
+/** The address of an actor that takes plain messages of type M. */
+export interface MessageRef<in M> {
+  readonly ref: ActorRef;
+  /** Sends and forgets. What cannot be delivered becomes a dead letter. */
+  tell(message: M): void;
+  /** Sends a message with `replyTo` filled in, and resolves with what comes back there. */
+  ask<const A extends Question<M>>(message: A, options?: CallOptions): Promise<Answer<M, A>>;
+}
+
+export class LocalMessageRef<M> implements MessageRef<M> {
+  readonly #target: FaceTarget;
+
+  constructor(target: FaceTarget) {
+    this.#target = target;
+  }
+
+  get ref(): ActorRef {
+    return this.#target.ref;
+  }
+
+  tell(message: M): void {
+    this.#target.send(message);
+  }
+
+  ask<const A extends Question<M>>(message: A, options?: CallOptions): Promise<Answer<M, A>> {
+    // What is sent back is what the message's replyTo is typed with.
+    return this.#target.request(message as object, options) as Promise<Answer<M, A>>;
+  }
+
+  toString(): string {
+    return this.ref.toString();
+  }
+}
+
+/** Where the answer to one ask is sent. */
+export class ReplyRef implements MessageRef<unknown> {
+  readonly #cell: Cell;
+  readonly #ask: Ask;
+
+  constructor(cell: Cell, ask: Ask) {
+    this.#cell = cell;
+    this.#ask = ask;
+  }
+
+  get ref(): ActorRef {
+    return this.#cell.ref;
+  }
+
+  tell(message: unknown): void {
+    if (this.#ask.resolve(message)) return;
+    const { command } = this.#ask;
+    this.#cell.engine.deadLetter(this.#cell.path, { command, message, reason: "late-reply" });
+  }
+
+  ask(): Promise<never> {
+    return Promise.reject(new TypeError("A reply reference takes one answer and gives none."));
+  }
+}
