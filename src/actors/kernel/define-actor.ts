@@ -52,7 +52,7 @@ export interface ActorOptions<S, P> {
 export interface ActorDefinition<C, P = unknown> extends Spawnable<Handle<C>, P> {
   readonly commandNames: readonly (string & keyof C)[];
   /** Types only: never present at run time. */
-  readonly "~commands"?: C;
+  readonly "~types"?: { readonly commands: C };
 }
 
 export interface ActorWithoutCommands<S, P> {

@@ -2,7 +2,9 @@ import type { RejectionOf } from "./handle.ts";
 import { CommandRejectedError } from "./rejection.ts";
 
 /** The rejections of one command of a definition. */
-export type RejectionsOf<D, K> = D extends { readonly "~commands"?: infer C }
+export type RejectionsOf<D, K> = D extends {
+  readonly "~types"?: { readonly commands: infer C };
+}
   ? K extends keyof C
     ? C[K] extends (...input: never[]) => infer R
       ? RejectionOf<R>
@@ -12,8 +14,8 @@ export type RejectionsOf<D, K> = D extends { readonly "~commands"?: infer C }
 
 /** True when `error` is the rejection of that command of that kind of actor; narrows its details. */
 export function isRejectedBy<
-  D extends { readonly name: string; readonly "~commands"?: object },
-  K extends string & keyof NonNullable<D["~commands"]>,
+  D extends { readonly name: string; readonly "~types"?: { readonly commands: unknown } },
+  K extends string & keyof NonNullable<D["~types"]>["commands"],
 >(error: unknown, definition: D, command: K): error is CommandRejectedError<RejectionsOf<D, K>> {
   return (
     error instanceof CommandRejectedError &&

@@ -63,7 +63,10 @@ test("the face of the kernel works from end to end", async () => {
   const failed: unknown = await greeter.fail().catch((thrown: unknown) => thrown);
   expect(isTroupeError(failed, "TROUPE_COMMAND_FAILED") && failed.details.reason).toBe("bang");
   expect(await greeter.greet("Eve")).toContain("visitor 1.");
-  const late: unknown = await greeter.with({ timeoutMs: 5 }).slow(50).catch((e: unknown) => e);
+  const late: unknown = await greeter
+    .with({ timeoutMs: 5 })
+    .slow(50)
+    .catch((e: unknown) => e);
   expect(isTroupeError(late, "TROUPE_ASK_TIMEOUT")).toBe(true);
 
   const pool = kernel.spawn(Pool, "p", { props: { size: 1 } });
