@@ -212,6 +212,20 @@ export const errorTable = {
     message: (d) =>
       `Shard ${d.shard} does not serve: ${d.reason}. Nothing was done; ask again later.`,
   }),
+  TROUPE_SHARD_BUSY: entry<{ shard: number; bytes: number; bytesMax: number }>({
+    retryable: true,
+    outcome: "not-done",
+    message: (d) =>
+      `${d.bytes} bytes of shard ${d.shard} wait for the journal, and ${d.bytesMax} are allowed, ` +
+      `so the commit was not taken. Ask again later.`,
+  }),
+  TROUPE_SHARD_STALLED: entry<{ shard: number; by: string; times: number }>({
+    retryable: true,
+    outcome: "not-done",
+    message: (d) =>
+      `Shard ${d.shard} was claimed ${d.times} times and taken by ${d.by} each time. ` +
+      `Let one node alone serve it: stop the other process, or look at why the nodes disagree.`,
+  }),
   TROUPE_EVENT_TOO_LARGE: entry<{ actor: string; event: string; bytes: number; bytesMax: number }>({
     retryable: false,
     outcome: "not-done",

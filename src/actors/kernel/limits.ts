@@ -402,6 +402,103 @@ export const limitTable = {
     reason: "keeps one commit of a large run below the journal's frame size",
     effect: "the run goes on in a further turn at once",
   }),
+  // ── journal ────────────────────────────────────────────────────────────────────────────
+  eventBytesMax: limit({
+    default: 524_288,
+    unit: "bytes",
+    reason: "an event is a fact, not a file; one frame and one commit hold several",
+    effect: "the commit fails with TROUPE_EVENT_TOO_LARGE, and no number was taken",
+  }),
+  persistenceIdBytesMax: limit({
+    default: 2_048,
+    unit: "bytes",
+    reason: "every id stands in each of its events and in memory while its shard is served",
+    effect: "the commit fails with TROUPE_NAME_INVALID",
+  }),
+  stagedBytesMax: limit({
+    default: 16_777_216,
+    unit: "bytes",
+    reason: "what one shard holds back while the journal is slow or away; seconds of full load",
+    effect: "commits fail with TROUPE_SHARD_BUSY until the journal takes more",
+  }),
+  appendsInFlightMax: limit({
+    default: 2,
+    unit: "items",
+    reason: "one call is written while the next one fills; more only makes the batches smaller",
+    effect: "frames wait and share the next call",
+  }),
+  appendRetryPauseMs: limit({
+    default: 20,
+    unit: "milliseconds",
+    reason: "the first pause before a frame of unknown fate is sent again",
+    effect: "pauses double up to 1 s",
+  }),
+  uncertainMaxMs: limit({
+    default: 10_000,
+    unit: "milliseconds",
+    reason: "covers a leader election; callers have long been told that their outcome is unknown",
+    effect: "commits fail with TROUPE_JOURNAL_UNCERTAIN, and the shard is claimed and recovered anew",
+  }),
+  shardOpenTimeoutMs: limit({
+    default: 30_000,
+    unit: "milliseconds",
+    reason: "how long a caller waits for a shard to be recovered and claimed",
+    effect: "it fails with TROUPE_SHARD_NOT_SERVING; the shard goes on trying",
+  }),
+  reclaimsMax: limit({
+    default: 3,
+    unit: "times",
+    reason: "two nodes that both believe they own a shard must not depose each other for ever",
+    effect: "the shard is reported as stalled and waits for a new view or stalledRetryMs",
+  }),
+  stalledRetryMs: limit({
+    default: 30_000,
+    unit: "milliseconds",
+    reason: "a stalled or unreadable shard heals by itself when its cause has gone",
+    effect: "it is opened again",
+  }),
+  checkpointEveryEvents: limit({
+    default: 50_000,
+    unit: "items",
+    reason: "what a recovery sweeps beyond the checkpoint; some 50 ms of work",
+    effect: "the changes of the directory are written into the log",
+  }),
+  checkpointEveryBytes: limit({
+    default: 16_777_216,
+    unit: "bytes",
+    reason: "what a recovery reads beyond the checkpoint",
+    effect: "the changes of the directory are written into the log",
+  }),
+  checkpointFullEvery: limit({
+    default: 16,
+    unit: "items",
+    reason: "checkpoints that a recovery reads at most, one of them full",
+    effect: "the next checkpoint holds the whole directory",
+  }),
+  checkpointPartBytes: limit({
+    default: 262_144,
+    unit: "bytes",
+    reason: "a part holds up the commits behind it for as long as it is being written",
+    effect: "the checkpoint goes on in another frame",
+  }),
+  readPageBytes: limit({
+    default: 1_048_576,
+    unit: "bytes",
+    reason: "big enough for full speed, small beside the heap",
+    effect: "a read brings about so much; the next read brings more",
+  }),
+  replayBufferBytes: limit({
+    default: 4_194_304,
+    unit: "bytes",
+    reason: "frames of one recovering entity that are kept from the way back for the way forward",
+    effect: "the other frames are read a second time",
+  }),
+  cutAfterBytes: limit({
+    default: 268_435_456,
+    unit: "bytes",
+    reason: "what a node writes before it is worth copying the living part forward",
+    effect: "bases are written for old entities, and the log below is cut",
+  }),
 } satisfies Record<string, Limit>;
 
 export type LimitName = keyof typeof limitTable;
