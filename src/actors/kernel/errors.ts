@@ -193,6 +193,31 @@ export const errorTable = {
       `The journal ${d.journal} cannot be written: ${d.reason}. ` +
       `Give this process the right to write there, or choose another data folder.`,
   }),
+  TROUPE_JOURNAL_UNAVAILABLE: entry<{ journal: string; operation: string; reason: string }>({
+    retryable: true,
+    outcome: "unknown",
+    message: (d) =>
+      `The journal ${d.journal} failed to ${d.operation}: ${d.reason}. ` +
+      `What was confirmed before is stored; see error.cause and look at its disk or its servers.`,
+  }),
+  TROUPE_JOURNAL_UNUSABLE: entry<{ journal: string; problem: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The journal ${d.journal} cannot be opened as asked: ${d.problem}. Nothing was changed in it.`,
+  }),
+  TROUPE_JOURNAL_CLOSED: entry<{ journal: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) => `The journal ${d.journal} is closed. Open it again to use it.`,
+  }),
+  TROUPE_RECORD_TOO_LARGE: entry<{ shard: number; bytes: number; bytesMax: number }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `A record of ${d.bytes} bytes was appended to shard ${d.shard}, and ${d.bytesMax} are allowed. ` +
+      `Divide it into several records.`,
+  }),
   TROUPE_JOURNAL_IN_USE: entry<{ journal: string; by: string }>({
     retryable: false,
     outcome: "not-done",

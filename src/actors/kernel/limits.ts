@@ -499,6 +499,43 @@ export const limitTable = {
     reason: "what a node writes before it is worth copying the living part forward",
     effect: "bases are written for old entities, and the log below is cut",
   }),
+  // ── journal ────────────────────────────────────────────────────────────────────────────
+  journalRecordBytesMax: limit({
+    default: 8 * 1024 * 1024,
+    unit: "bytes",
+    reason: "one record is one group commit; the same for every store, so that a journal can move",
+    effect: "the append is refused with TROUPE_RECORD_TOO_LARGE",
+  }),
+  journalBatchBytesMax: limit({
+    default: 4 * 1024 * 1024,
+    unit: "bytes",
+    reason: "a write and a sync of more take longer than the callers of the next one should wait",
+    effect: "what does not fit goes out with the next batch; a larger record goes out alone",
+  }),
+  journalSegmentBytes: limit({
+    default: 64 * 1024 * 1024,
+    unit: "bytes",
+    reason: "room is given back by whole files; a full one is read again in a tenth of a second",
+    effect: "the embedded journal goes on in a new file",
+  }),
+  journalOpenFilesMax: limit({
+    default: 16,
+    unit: "items",
+    reason: "full segments that are read from at the same time",
+    effect: "the file used longest ago is closed, and opened again when it is read from",
+  }),
+  journalIndexBytesMax: limit({
+    default: 64 * 1024 * 1024,
+    unit: "bytes",
+    reason: "eight bytes a record: the places of eight million records in full segments",
+    effect: "the index used longest ago is dropped, and read from its file again when wanted",
+  }),
+  memoryJournalBytesMax: limit({
+    default: 1024 * 1024 * 1024,
+    unit: "bytes",
+    reason: "below what a process of Node may hold outside of its heap on a small machine",
+    effect: "appends are refused with TROUPE_JOURNAL_FULL until something is cut",
+  }),
 } satisfies Record<string, Limit>;
 
 export type LimitName = keyof typeof limitTable;
