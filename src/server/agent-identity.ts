@@ -1,0 +1,98 @@
+/**
+ * An agent's identity, from the one-time token that invites it to its end. One entity per token; its
+ * id is made from the token's hash and becomes the agent's id, so that using the token up and taking
+ * the agent in are one commit: no crash can leave the one without the other.
+ *
+ *   unknown ──invite──▶ invited ──enrol──▶ enrolled
+ *
+ *  N1. No secret is stored, only SHA-256 hashes; they are compared in constant time.
+ *  N2. A token is used up by the first success and by nothing else.
+ */
+import { timingSafeEqual } from "node:crypto";
+import { definePersistentActor } from "../actors/persistence/index.ts";
+
+/** What the operator fixed when the token was made; the agent cannot change it. */
+export interface Binding {
+  readonly labels: Readonly<Record<string, string>>;
+  /** Empty = the agent names itself. */
+  readonly agentName: string;
+}
+
+interface Invitation extends Binding {
+  /** SHA-256 of the token, hex. */
+  readonly tokenHash: string;
+  readonly expiresAtMs: number;
+}
+
+interface Enrolled {
+  readonly agentName: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly version: string;
+  /** SHA-256 of the credential, hex. */
+  readonly credentialHash: string;
+}
+
+interface IdentityState extends Invitation, Enrolled {
+  readonly status: "unknown" | "invited" | "enrolled";
+}
+
+const nobody: IdentityState = {
+  status: "unknown",
+  tokenHash: "",
+  expiresAtMs: 0,
+  labels: {},
+  agentName: "",
+  version: "",
+  credentialHash: "",
+};
+
+export interface EnrolInput {
+  readonly tokenHash: string;
+  readonly credentialHash: string;
+  readonly agentName: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly version: string;
+}
+
+/** The entity of an agent's identity; its id is the agent's id. */
+export const AgentIdentity = definePersistentActor("agent-identity", {
+  initialState: () => nobody,
+})
+  .events({
+    invited: (state, invitation: Invitation) => ({ ...state, ...invitation, status: "invited" }),
+    enrolled: (state, enrolled: Enrolled) => ({ ...state, ...enrolled, status: "enrolled" }),
+  })
+  .commands({
+    /** Makes the token valid. */
+    invite: (identity, invitation: Invitation) =>
+      identity.state.status === "unknown"
+        ? identity.persist("invited", invitation)
+        : identity.reject("taken"),
+
+    /** Trades the token for an identity. */
+    enrol: (identity, input: EnrolInput) => {
+      const { state, now } = identity;
+      if (!sameHash(state.tokenHash, input.tokenHash)) return identity.reject("unknown");
+      if (state.status === "enrolled") return identity.reject("used");
+      if (now.getTime() >= state.expiresAtMs) return identity.reject("expired");
+      const agentName = state.agentName === "" ? input.agentName : state.agentName;
+      const labels = { ...input.labels, ...state.labels };
+      const { version, credentialHash } = input;
+      identity.persist("enrolled", { agentName, labels, version, credentialHash });
+      return { agentName, labels };
+    },
+
+    /** Who is this? Only for the one that holds the credential. */
+    authenticate: (identity, credentialHash: string) => {
+      const { state } = identity;
+      if (state.status !== "enrolled" || !sameHash(state.credentialHash, credentialHash)) {
+        return identity.reject("unknown");
+      }
+      return { agentName: state.agentName, labels: state.labels };
+    },
+  });
+
+function sameHash(expected: string, given: string): boolean {
+  const [a, b] = [Buffer.from(expected, "hex"), Buffer.from(given, "hex")];
+  return a.byteLength === b.byteLength && a.byteLength > 0 && timingSafeEqual(a, b);
+}

@@ -1,0 +1,184 @@
+/**
+ * The gRPC service for agents: enrolment, and one session per agent. A newer stream of an agent
+ * takes over from the older one; if it comes from another process, the older process is told to
+ * stop, so that two machines that share an identity do not push each other out for ever.
+ */
+import { type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
+import {
+  AgentServiceService,
+  ConnectRequest,
+  type EnrollRequest,
+  type EnrollResponse,
+} from "../../proto/troupe/agent/v1/agent.ts";
+import { type Clock, type Logger, reasonOf } from "../actors/kernel/index.ts";
+import type { LogStore } from "../actors/logs/index.ts";
+import type { AgentHello, Workers } from "../actors/workers/index.ts";
+import {
+  type AgentCall,
+  AgentStreamSession,
+  type SessionTerms,
+  type UnreadableMessage,
+} from "./agent-session.ts";
+import type { Enrolment } from "./enrolment.ts";
+import { serviceErrorOf } from "./grpc-errors.ts";
+
+export interface AgentServiceOptions {
+  readonly enrolment: Enrolment;
+  readonly workers: Workers;
+  readonly logs: LogStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly terms: SessionTerms;
+}
+
+/** What happened since the server started. */
+export interface AgentServiceCounters {
+  readonly enrolled: number;
+  readonly enrolmentsRefused: number;
+  readonly sessions: number;
+  readonly identitiesRefused: number;
+  readonly displaced: number;
+  /** Messages about attempts that their agent does not hold. */
+  readonly strayMessages: number;
+}
+
+type Counters = { -readonly [C in keyof AgentServiceCounters]: number };
+
+interface OpenSession {
+  readonly session: AgentStreamSession;
+  readonly bootId: string;
+}
+
+/**
+ * The generated definition, but for one thing: bytes that are no message become a value that the
+ * session can name, where the library would cut the stream without a word to us.
+ */
+export const agentServiceDefinition = {
+  ...AgentServiceService,
+  connect: {
+    ...AgentServiceService.connect,
+    requestDeserialize: (bytes: Buffer): ConnectRequest | UnreadableMessage => {
+      try {
+        return ConnectRequest.decode(bytes);
+      } catch (error) {
+        return { problem: reasonOf(error) };
+      }
+    },
+  },
+} as const;
+
+export class AgentService {
+  readonly #options: AgentServiceOptions;
+  readonly #sessions = new Map<string, OpenSession>();
+  readonly #open = new Set<AgentStreamSession>();
+  readonly #serving = new Set<Promise<void>>();
+  readonly #counters: Counters = {
+    enrolled: 0,
+    enrolmentsRefused: 0,
+    sessions: 0,
+    identitiesRefused: 0,
+    displaced: 0,
+    strayMessages: 0,
+  };
+  #closed: string | undefined;
+
+  constructor(options: AgentServiceOptions) {
+    this.#options = options;
+  }
+
+  /** The handlers, for `server.addService(agentServiceDefinition, …)`. */
+  handlers() {
+    return {
+      enroll: (
+        call: ServerUnaryCall<EnrollRequest, EnrollResponse>,
+        answer: sendUnaryData<EnrollResponse>,
+      ): void => {
+        this.#enroll(call.request).then(
+          (response) => answer(null, response),
+          (error: unknown) => answer(enrolError(error)),
+        );
+      },
+      connect: (call: AgentCall): void => {
+        const served = this.#connect(call).finally(() => this.#serving.delete(served));
+        this.#serving.add(served);
+      },
+    };
+  }
+
+  counters(): AgentServiceCounters {
+    return { ...this.#counters };
+  }
+
+  /** Ends all sessions, takes no new ones, and waits until the workers know. */
+  async close(reason: string): Promise<void> {
+    this.#closed = reason;
+    for (const session of this.#open) session.close(reason);
+    await Promise.all(this.#serving);
+  }
+
+  async #enroll({ token, agentName, labels, version }: EnrollRequest): Promise<EnrollResponse> {
+    const { enrolment, workers, logger } = this.#options;
+    try {
+      const identity = await enrolment.enrol({ token, agentName, labels, version });
+      this.#counters.enrolled += 1;
+      // The token is used up: from here on nothing may fail. The first hello says the same again.
+      await workers.enrolled(identity.agentId, identity).catch((error: unknown) => {
+        logger.warn("the worker does not know yet that its agent enrolled", { error });
+      });
+      const { agentId, credential } = identity;
+      return { agentId, credential, certificatePem: "", caPem: "" };
+    } catch (error) {
+      this.#counters.enrolmentsRefused += 1;
+      throw error;
+    }
+  }
+
+  async #connect(call: AgentCall): Promise<void> {
+    // Without a listener, an error of a stream that nobody reads yet would end the process.
+    call.on("error", () => {});
+    const { enrolment, workers, logs, clock, logger, terms } = this.#options;
+    const [authorization] = call.metadata.get("authorization");
+    try {
+      const { agentId, ...known } = await enrolment.authenticate(authorization?.toString());
+      const session = new AgentStreamSession(
+        call,
+        { workerId: agentId, ...known },
+        {
+          workers,
+          logs,
+          clock,
+          logger,
+          terms,
+          greeted: (of, hello) => this.#takeOver(of, hello),
+        },
+      );
+      this.#counters.sessions += 1;
+      this.#open.add(session);
+      if (this.#closed !== undefined) session.close(this.#closed);
+      await session.serve();
+      this.#open.delete(session);
+      this.#counters.strayMessages += session.strayMessages;
+      if (this.#sessions.get(agentId)?.session === session) this.#sessions.delete(agentId);
+    } catch (error) {
+      this.#counters.identitiesRefused += 1;
+      call.emit("error", serviceErrorOf(error));
+    }
+  }
+
+  #takeOver(session: AgentStreamSession, { bootId }: AgentHello): void {
+    const older = this.#sessions.get(session.workerId);
+    this.#sessions.set(session.workerId, { session, bootId });
+    if (older === undefined) return;
+    this.#counters.displaced += 1;
+    if (older.bootId === bootId) older.session.close("the agent opened a newer stream");
+    else older.session.displace();
+  }
+}
+
+/** An agent repeats its enrolment on every other status; what it says of itself will not get better. */
+function enrolError(error: unknown): ReturnType<typeof serviceErrorOf> {
+  const answer = serviceErrorOf(error);
+  return answer.code === status.INVALID_ARGUMENT
+    ? { ...answer, code: status.PERMISSION_DENIED }
+    : answer;
+}

@@ -1,0 +1,200 @@
+/**
+ * What one attempt sends over a session: the bytes of its log and, at last, its result.
+ *
+ *  I1. Bytes are stored in the order of their offsets. One append is under way at a time; what
+ *      arrives meanwhile makes up the next.
+ *  I2. An acknowledged byte is stored; an acknowledged result is recorded by its run.
+ *  I3. A result goes on only when its log is stored up to `log_bytes`. If bytes are missing, the
+ *      stored end is acknowledged (again), which asks the agent to go on from there.
+ *  I4. A gap is answered once per stored end: what was under way behind it must not make the agent
+ *      repeat itself once for every chunk.
+ *  I5. After `close` nothing is sent and nothing is reported; an append under way still ends.
+ */
+import type { JobResult } from "../../proto/troupe/agent/v1/agent.ts";
+import { type Clock, isTroupeError, type Logger, limits } from "../actors/kernel/index.ts";
+import type { LogStore } from "../actors/logs/index.ts";
+import type { AgentLink, AttemptKey, FinishAnswer } from "../actors/workers/index.ts";
+import { resultOf } from "./agent-messages.ts";
+import type { SessionWriter } from "./session-writer.ts";
+
+export interface IntakeServices {
+  readonly logs: LogStore;
+  readonly link: AgentLink;
+  readonly writer: SessionWriter;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The log cannot be stored: the session must end, the agent keeps what it has. */
+  readonly failed: (error: unknown) => void;
+  /** The result is recorded, or refused for good, and acknowledged. */
+  readonly settled: (attempt: AttemptKey, answer: FinishAnswer) => void;
+}
+
+interface Chunk {
+  readonly offset: number;
+  readonly data: Uint8Array;
+}
+
+/** What a waiting chunk costs beside its bytes, so that many tiny ones are bounded too. */
+const chunkOverheadBytes = 256;
+const reportAgainAfterMs = 500;
+const reportAgainAfterMsMax = 15_000;
+
+export class AttemptIntake {
+  readonly #attempt: AttemptKey;
+  readonly #services: IntakeServices;
+  #chunks: Chunk[] = [];
+  #waitingBytes = 0;
+  #result: JobResult | undefined;
+  #gapToldAt = -1;
+  #working = false;
+  #closed = false;
+  #room: { readonly wait: Promise<void>; readonly free: () => void } | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(attempt: AttemptKey, services: IntakeServices) {
+    this.#attempt = attempt;
+    this.#services = services;
+  }
+
+  /** Tells the agent how much of this log is stored: it goes on from there after a new connection. */
+  async tellEnd(): Promise<void> {
+    const end = await this.#services.logs.end(this.#attempt);
+    if (!this.#closed) this.#services.writer.acknowledgeLog(this.#attempt, end);
+  }
+
+  chunk(offset: number, data: Uint8Array): void {
+    if (this.#closed) return;
+    this.#chunks.push({ offset, data });
+    this.#waitingBytes += data.byteLength + chunkOverheadBytes;
+    this.#work();
+  }
+
+  /** A repeated result changes nothing. */
+  result(result: JobResult): void {
+    this.#result ??= result;
+    this.#work();
+  }
+
+  /** Resolves when fewer bytes wait than one window; undefined when that is so already. */
+  room(): Promise<void> | undefined {
+    if (this.#waitingBytes <= limits.logWindowBytes || this.#closed) return undefined;
+    if (this.#room === undefined) {
+      let free = (): void => {};
+      const wait = new Promise<void>((resolve) => (free = resolve));
+      this.#room = { wait, free };
+    }
+    return this.#room.wait;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#chunks = [];
+    this.#waitingBytes = 0;
+    this.#freeRoom();
+    this.#wake?.();
+  }
+
+  #work(): void {
+    if (this.#working || this.#closed) return;
+    this.#working = true;
+    this.#drain()
+      .catch((error: unknown) => {
+        if (!this.#closed) this.#services.failed(error);
+      })
+      .finally(() => {
+        this.#working = false;
+        if (this.#chunks.length > 0) this.#work();
+      });
+  }
+
+  async #drain(): Promise<void> {
+    while (!this.#closed) {
+      if (this.#chunks.length > 0) await this.#store(this.#takeContiguous());
+      else if (this.#result !== undefined && (await this.#logIsComplete(this.#result))) {
+        return this.#report(this.#result);
+      } else if (this.#chunks.length === 0) return;
+    }
+  }
+
+  /** The first chunk and all that directly follow it, as one. */
+  #takeContiguous(): Chunk {
+    const [first, ...rest] = this.#chunks as [Chunk, ...Chunk[]];
+    const taken = [first.data];
+    let end = first.offset + first.data.byteLength;
+    for (const next of rest) {
+      if (next.offset !== end) break;
+      taken.push(next.data);
+      end += next.data.byteLength;
+    }
+    this.#chunks = this.#chunks.slice(taken.length);
+    return { offset: first.offset, data: taken.length === 1 ? first.data : Buffer.concat(taken) };
+  }
+
+  async #store({ offset, data }: Chunk): Promise<void> {
+    const { logs, writer } = this.#services;
+    try {
+      const end = await logs.append(this.#attempt, offset, data);
+      if (!this.#closed) writer.acknowledgeLog(this.#attempt, end);
+    } catch (error) {
+      if (!isTroupeError(error, "TROUPE_LOG_GAP")) throw error;
+      await this.#tellGap();
+    } finally {
+      this.#waitingBytes = this.#chunks.reduce(
+        (sum, chunk) => sum + chunk.data.byteLength + chunkOverheadBytes,
+        0,
+      );
+      if (this.#waitingBytes <= limits.logWindowBytes) this.#freeRoom();
+    }
+  }
+
+  async #tellGap(): Promise<void> {
+    const end = await this.#services.logs.end(this.#attempt);
+    if (this.#closed || this.#gapToldAt === end) return;
+    this.#gapToldAt = end;
+    this.#services.writer.acknowledgeLog(this.#attempt, end);
+  }
+
+  async #logIsComplete(result: JobResult): Promise<boolean> {
+    const end = await this.#services.logs.end(this.#attempt);
+    if (end >= result.logBytes) return true;
+    if (this.#chunks.length === 0) await this.#tellGap();
+    return false;
+  }
+
+  /** Tries until the run has answered: a result that is not acknowledged is only sent again on a new stream. */
+  async #report(result: JobResult): Promise<void> {
+    const { link, logs, writer, logger, settled } = this.#services;
+    let againAfterMs = reportAgainAfterMs;
+    while (!this.#closed) {
+      try {
+        const answer = await link.finished(this.#attempt, resultOf(result));
+        await logs.seal(this.#attempt);
+        if (this.#closed) return;
+        const attempt = { ...this.#attempt };
+        writer.write({ $case: "resultAck", value: { attempt, ...answer } });
+        settled(this.#attempt, answer);
+        return this.close();
+      } catch (error) {
+        if (this.#closed) return;
+        logger.warn("a result could not be recorded yet", { attempt: this.#attempt, error });
+        await this.#pause(againAfterMs);
+        againAfterMs = Math.min(againAfterMs * 2, reportAgainAfterMsMax);
+      }
+    }
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#services.clock.setTimer(delayMs, resolve);
+      this.#wake = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+  }
+
+  #freeRoom(): void {
+    this.#room?.free();
+    this.#room = undefined;
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * The server's own files in the data folder, beside the journal and the logs:
+ *
+ *   system.json    made once: the system's id, and the port that agents know
+ *   server.json    of the running server: pid, agent address, since when; gone after a clean stop
+ *
+ * Both are replaced atomically, so a reader sees the old one or the new one, never half of one.
+ */
+import { mkdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { reasonOf, TroupeError } from "../actors/kernel/index.ts";
+
+/** What stays the same over all servers that ever serve this folder. */
+export interface SystemFile {
+  /** Marks what providers start for this folder, so that it is found again after a crash. */
+  readonly systemId: string;
+  /** Where agents dialled last: taken again when no port is asked for, so that they find back. */
+  readonly agentPort?: number;
+}
+
+/** What is true while one server process runs. */
+export interface ServerFile {
+  readonly pid: number;
+  readonly version: string;
+  readonly system: string;
+  /** `host:port`, as agents dial it. */
+  readonly agentAddress: string;
+  readonly startedAtMs: number;
+}
+
+/** Makes the folder if need be, and makes sure that it can be written. Returns its real path. */
+export async function openDataFolder(dataDir: string): Promise<string> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    const folder = await realpath(dataDir);
+    const probe = join(folder, `.writable-${process.pid}`);
+    await writeFile(probe, "troupe\n", { mode: 0o600 });
+    await rm(probe);
+    return folder;
+  } catch (error) {
+    throw folderError(dataDir, error);
+  }
+}
+
+export function readSystemFile(dataDir: string): Promise<SystemFile | undefined> {
+  return readJson<SystemFile>(join(dataDir, "system.json"));
+}
+
+export function writeSystemFile(dataDir: string, file: SystemFile): Promise<void> {
+  return replaceJson(dataDir, "system.json", file);
+}
+
+/** undefined = no server has been started here, or the last one stopped cleanly. */
+export function readServerFile(dataDir: string): Promise<ServerFile | undefined> {
+  return readJson<ServerFile>(join(dataDir, "server.json"));
+}
+
+export function writeServerFile(dataDir: string, file: ServerFile): Promise<void> {
+  return replaceJson(dataDir, "server.json", file);
+}
+
+export function removeServerFile(dataDir: string): Promise<void> {
+  return rm(join(dataDir, "server.json"), { force: true });
+}
+
+async function readJson<File>(path: string): Promise<File | undefined> {
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as File;
+  } catch (error) {
+    const got = reasonOf(error);
+    const expected = "a file that a server wrote; remove it if it was edited by hand";
+    throw new TroupeError(
+      "TROUPE_OPTION_INVALID",
+      { option: path, expected, got },
+      { cause: error },
+    );
+  }
+}
+
+async function replaceJson(dataDir: string, name: string, file: object): Promise<void> {
+  const path = join(dataDir, name);
+  const draft = `${path}.${process.pid}`;
+  try {
+    await writeFile(draft, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 });
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true }).catch(() => {});
+    throw folderError(dataDir, error);
+  }
+}
+
+/** The file system's refusal in the words that the journal has for the same. */
+function folderError(dataDir: string, error: unknown): unknown {
+  const code = (error as NodeJS.ErrnoException).code;
+  const reason = reasonOf(error);
+  switch (code) {
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return new TroupeError(
+        "TROUPE_JOURNAL_READ_ONLY",
+        { journal: dataDir, reason },
+        { cause: error },
+      );
+    case "ENOSPC":
+    case "EDQUOT":
+      return new TroupeError("TROUPE_JOURNAL_FULL", { journal: dataDir, reason }, { cause: error });
+    case "ENOTDIR":
+    case "EEXIST":
+    case "ENOENT":
+    case "ENAMETOOLONG":
+    case "ELOOP": {
+      const expected = "a folder, or a path where one can be made";
+      return new TroupeError(
+        "TROUPE_OPTION_INVALID",
+        { option: "dataDir", expected, got: `${dataDir} (${reason})` },
+        { cause: error },
+      );
+    }
+    default:
+      return error;
+  }
+}

@@ -1,0 +1,56 @@
+/** A gRPC server on one address, with the settings that all of ours share. */
+import { Server, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
+import { type Clock, reasonOf, TroupeError } from "../actors/kernel/index.ts";
+
+export interface GrpcListener {
+  /** Of the address; 1 for a unix socket. */
+  readonly port: number;
+  /** Takes no new calls, gives those under way `deadlineMs`, then cuts them. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+const settings: ServerOptions = {
+  // A dead connection is noticed within 15 s, also where no packet says so.
+  "grpc.keepalive_time_ms": 10_000,
+  "grpc.keepalive_timeout_ms": 5_000,
+  "grpc.keepalive_permit_without_calls": 1,
+};
+
+export interface ListenOptions {
+  /** `host:port` or `unix:/path`. */
+  readonly address: string;
+  readonly clock: Clock;
+  /** The largest message it takes. */
+  readonly messageBytesMax: number;
+  /** Registers the services. */
+  readonly services: (server: Server) => void;
+}
+
+/** Listens; throws `TROUPE_LISTEN_REFUSED` when the address cannot be had. */
+export async function listenGrpc(options: ListenOptions): Promise<GrpcListener> {
+  const server = new Server({
+    ...settings,
+    "grpc.max_receive_message_length": options.messageBytesMax,
+    "grpc.max_send_message_length": -1,
+  });
+  options.services(server);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(options.address, ServerCredentials.createInsecure(), (error, bound) => {
+      if (error === null) resolve(bound);
+      else reject(listenError(options.address, error));
+    });
+  });
+  return { port, stop: (deadlineMs) => stopServer(server, options.clock, deadlineMs) };
+}
+
+function listenError(listen: string, cause: Error): TroupeError {
+  const problem = reasonOf(cause);
+  return new TroupeError("TROUPE_LISTEN_REFUSED", { listen, problem }, { cause });
+}
+
+async function stopServer(server: Server, clock: Clock, deadlineMs: number): Promise<void> {
+  const ended = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  const cut = clock.setTimer(deadlineMs, () => server.forceShutdown());
+  await ended;
+  cut.cancel();
+}
