@@ -54,6 +54,9 @@ export const agentLimits = {
   /** How long the pipe may stay open after all known processes are gone: only an escaped one can hold it. Then it is closed. */
   pipeCloseMs: 1_000,
 
+  /** What such a pipe may still hold, bytes: a pipe's usual largest size. Beyond it the pipe is closed. */
+  pipeBytesMax: 1024 * 1024,
+
   /** From dialling to Welcome. Then the link is cut and dialled again. */
   welcomeMs: 10_000,
 

@@ -17,7 +17,7 @@ const lineBytesMin = 8;
  * All byte strings to mask for one value, without doubles. Empty for a value that is too short
  * (`maskedBytesMin`). A trailing line end is no part of the secret: shells strip it, editors add it.
  */
-export function secretForms(value: string): Uint8Array[] {
+export function secretForms(value: string): Buffer[] {
   const text = secretText(value);
   const forms = new Set<string>();
   for (const form of [text, ...linesOf(text)]) {

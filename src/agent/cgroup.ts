@@ -1,0 +1,188 @@
+/**
+ * A control group per job, where this machine lets the agent make one: membership is inherited by
+ * every child and cannot be shed by forking, so a job's tree is known whole.
+ * Boundary: membership and killing only; limits and usage do not belong here.
+ */
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+
+export interface JobCgroup {
+  /** A process joins by writing `0` here: the job's first one does so before it becomes the job. */
+  readonly joinFile: string;
+  /** Members now, in this group and all below it. */
+  pids(): number[];
+  /** SIGKILL to all at once, those included that are being forked. */
+  kill(): void;
+  /** Removes the empty group. */
+  remove(): void;
+}
+
+/** The folder under which an agent makes its jobs' groups. */
+export interface CgroupParent {
+  /** undefined where the kernel refuses it: the job runs without. */
+  create(name: string): JobCgroup | undefined;
+  /** Kills what an earlier agent left in here, and removes its groups. */
+  clear(): void;
+  /** Removes the parent itself, once it is empty. */
+  remove(): void;
+}
+
+/**
+ * Finds a hierarchy to make groups in: cgroup v2, else the freezer of v1. `name` keeps agents on
+ * one machine apart. undefined: none is mounted, or this user may not write there.
+ */
+export function openCgroupParent(name: string, root = "/"): CgroupParent | undefined {
+  if (process.platform !== "linux" && root === "/") return undefined;
+  for (const { folder, version } of hierarchies(root)) {
+    const path = join(folder, `troupe-${name}`);
+    try {
+      mkdirSync(path, { recursive: true });
+      return new Parent(path, version);
+    } catch {
+      // Not ours to write: the next hierarchy, or none.
+    }
+  }
+  return undefined;
+}
+
+interface Hierarchy {
+  readonly folder: string;
+  readonly version: 1 | 2;
+}
+
+/** The agent's own group in each usable hierarchy, the better one first. */
+function hierarchies(root: string): Hierarchy[] {
+  const mounts = linesOf(join(root, "proc/self/mounts")).map((line) => line.split(" "));
+  const own = linesOf(join(root, "proc/self/cgroup")).map((line) => line.split(":"));
+  const found: Hierarchy[] = [];
+  const unified = mounts.find((mount) => mount[2] === "cgroup2")?.[1];
+  const unifiedOwn = own.find((line) => line[0] === "0")?.[2];
+  if (unified !== undefined && unifiedOwn !== undefined) {
+    found.push({ folder: join(root, unified, unifiedOwn), version: 2 });
+  }
+  const freezer = mounts.find(
+    (mount) => mount[2] === "cgroup" && (mount[3] ?? "").split(",").includes("freezer"),
+  )?.[1];
+  const freezerOwn = own.find((line) => (line[1] ?? "").split(",").includes("freezer"))?.[2];
+  if (freezer !== undefined && freezerOwn !== undefined) {
+    found.push({ folder: join(root, freezer, freezerOwn), version: 1 });
+  }
+  return found;
+}
+
+class Parent implements CgroupParent {
+  readonly #path: string;
+  readonly #version: 1 | 2;
+
+  constructor(path: string, version: 1 | 2) {
+    this.#path = path;
+    this.#version = version;
+  }
+
+  create(name: string): JobCgroup | undefined {
+    const path = join(this.#path, name);
+    try {
+      mkdirSync(path);
+      return new Group(path, this.#version);
+    } catch {
+      return undefined;
+    }
+  }
+
+  clear(): void {
+    for (const path of foldersIn(this.#path)) {
+      const group = new Group(path, this.#version);
+      group.kill();
+      group.remove();
+    }
+  }
+
+  remove(): void {
+    removeFolder(this.#path);
+  }
+}
+
+class Group implements JobCgroup {
+  readonly joinFile: string;
+  readonly #path: string;
+  readonly #version: 1 | 2;
+
+  constructor(path: string, version: 1 | 2) {
+    this.#path = path;
+    this.#version = version;
+    this.joinFile = join(path, "cgroup.procs");
+  }
+
+  pids(): number[] {
+    return withAllBelow(this.#path).flatMap((path) =>
+      linesOf(join(path, "cgroup.procs")).map(Number),
+    );
+  }
+
+  kill(): void {
+    const killFile = join(this.#path, "cgroup.kill");
+    if (this.#version === 2 && existsSync(killFile)) {
+      write(killFile, "1");
+      return;
+    }
+    const stateFile = join(this.#path, this.#version === 2 ? "cgroup.freeze" : "freezer.state");
+    write(stateFile, this.#version === 2 ? "1" : "FROZEN");
+    for (const pid of this.pids()) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // Gone already; the caller looks again at who is left.
+      }
+    }
+    write(stateFile, this.#version === 2 ? "0" : "THAWED");
+  }
+
+  remove(): void {
+    // A job may have made groups below its own: the deepest first.
+    for (const path of withAllBelow(this.#path).reverse()) removeFolder(path);
+  }
+}
+
+function withAllBelow(path: string): string[] {
+  return [path, ...foldersIn(path).flatMap((below) => withAllBelow(below))];
+}
+
+function foldersIn(path: string): string[] {
+  try {
+    return readdirSync(path)
+      .map((name) => join(path, name))
+      .filter((below) => statSync(below).isDirectory());
+  } catch {
+    return [];
+  }
+}
+
+function linesOf(path: string): string[] {
+  try {
+    return readFileSync(path, "utf8").split("\n").filter(Boolean);
+  } catch {
+    return [];
+  }
+}
+
+/** The group may vanish at any time: then there is nobody left to reach either. */
+function write(path: string, text: string): void {
+  try {
+    writeFileSync(path, text);
+  } catch {}
+}
+
+/** A group with members cannot be removed; the next agent with the same state folder tries again. */
+function removeFolder(path: string): void {
+  try {
+    rmdirSync(path);
+  } catch {}
+}

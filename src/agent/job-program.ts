@@ -1,0 +1,96 @@
+/** What exactly is executed for an assignment: checked, written to disk, ready to spawn. */
+import { stat } from "node:fs/promises";
+import type { Assignment, AttemptRef } from "../../proto/troupe/agent/v1/agent.ts";
+import type { AttemptFolder } from "./attempt-folder.ts";
+import type { CgroupParent, JobCgroup } from "./cgroup.ts";
+import { type Environment, environmentProblem, jobEnvironment } from "./job-environment.ts";
+import { writeScript } from "./script-file.ts";
+import { secretsInput, secretsProblem } from "./secrets.ts";
+import { findProgram, type ShellKind, shellKind, shellNames } from "./shells.ts";
+
+export interface JobProgram {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly environment: Environment;
+  readonly workingDirectory: string;
+  /** For standard input; undefined = /dev/null. */
+  readonly input: string | undefined;
+  readonly cgroup: JobCgroup | undefined;
+}
+
+export interface JobProgramOptions {
+  readonly assignment: Assignment;
+  readonly folder: AttemptFolder;
+  readonly mark: string;
+  readonly agentEnvironment: NodeJS.ProcessEnv;
+  readonly cgroups: CgroupParent | undefined;
+}
+
+/** Why this assignment can never run on this agent: a sentence for its author or the agent's operator. */
+export class JobProblem extends Error {}
+
+/** Throws `JobProblem`, or the disk's own error. */
+export async function jobProgram(options: JobProgramOptions): Promise<JobProgram> {
+  const { assignment, folder, mark, agentEnvironment } = options;
+  const kind = shellKind(assignment.shell);
+  if (kind === undefined) {
+    throw new JobProblem(
+      `the shell ${JSON.stringify(assignment.shell)} is not known here: use ${shellNames.join(", ")}`,
+    );
+  }
+  const attempt = assignment.attempt as AttemptRef;
+  const environment = jobEnvironment({ assignment, attempt, folder, mark, agentEnvironment });
+  refuse(secretsProblem(assignment.secrets, kind));
+  refuse(environmentProblem(environment));
+  const program = locate(assignment.shell, kind, environment["PATH"] ?? "");
+  const workingDirectory = folder.workingDirectory(assignment.workingDirectory);
+  refuse(await directoryProblem(workingDirectory));
+  const script = await writeScript(folder, assignment, kind);
+  return {
+    ...commandLine(options, [program, script]),
+    environment,
+    workingDirectory,
+    input: secretsInput(assignment.secrets, kind),
+  };
+}
+
+function refuse(problem: string | undefined): void {
+  if (problem !== undefined) throw new JobProblem(problem);
+}
+
+function locate(shell: string, kind: ShellKind, path: string): string {
+  const program = findProgram(kind.programs, path);
+  if (program !== undefined) return program;
+  // The agent runs on Node.js, so there is always one.
+  if (shell === "node") return process.execPath;
+  throw new JobProblem(
+    `${kind.programs.join(" or ")} was not found in PATH (${path}): install ${kind.install} on this agent, or choose another shell`,
+  );
+}
+
+async function directoryProblem(directory: string): Promise<string | undefined> {
+  try {
+    const found = await stat(directory);
+    return found.isDirectory() ? undefined : `the working directory ${directory} is not a directory`;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const what = code === "ENOENT" ? "does not exist" : `cannot be used (${code})`;
+    return `the working directory ${directory} ${what} on this agent`;
+  }
+}
+
+/** Becomes a member of the group, then becomes the job: nothing of the job ever runs outside the group. */
+const joinScript = '{ echo 0 >"$1"; } 2>/dev/null || :; shift; exec "$@"';
+
+function commandLine(
+  { cgroups, folder, agentEnvironment }: JobProgramOptions,
+  [program, script]: readonly [string, string],
+): Pick<JobProgram, "command" | "args" | "cgroup"> {
+  const shell = cgroups && findProgram(["sh"], agentEnvironment["PATH"] ?? "");
+  const cgroup = shell === undefined ? undefined : cgroups?.create(folder.name);
+  if (shell === undefined || cgroup === undefined) {
+    return { command: program, args: [script], cgroup: undefined };
+  }
+  const args = ["-c", joinScript, "sh", cgroup.joinFile, program, script];
+  return { command: shell, args, cgroup };
+}

@@ -1,0 +1,222 @@
+/**
+ * One job from its assignment to its end: folder, script, process, pipe, tree, outputs, verdict.
+ * Boundary: reports to a listener; knows no link and no server.
+ *
+ *   E1. The script's process leads a session of its own: no signal to the job's group reaches the agent.
+ *   E2. `ended` comes last and once: after the whole tree is dead and every byte of the pipe was handed
+ *       on. What survives even SIGKILL is named in the log.
+ *   E3. Secrets go in through standard input only, and every byte that comes out passes the mask.
+ *   E4. A stop before there is a process means that there never will be one.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { type Assignment, type AttemptRef, Outcome } from "../../proto/troupe/agent/v1/agent.ts";
+import { AttemptFolder } from "./attempt-folder.ts";
+import {
+  type ExecutorContext,
+  type JobEnd,
+  type JobListener,
+  neverRan,
+  type RunningJob,
+} from "./executor.ts";
+import { JobLog } from "./job-log.ts";
+import { JobProblem, type JobProgram, jobProgram } from "./job-program.ts";
+import { JobStop } from "./job-stop.ts";
+import { type ProcessExit, type Stop, verdict } from "./job-verdict.ts";
+import { agentLimits } from "./limits.ts";
+import { Linger } from "./linger.ts";
+import type { OutputPipe } from "./output-pipe.ts";
+import { readOutputs } from "./outputs-file.ts";
+import { ProcessTree } from "./process-tree.ts";
+import { startProblem } from "./reason-text.ts";
+
+export class JobRun implements RunningJob {
+  readonly #context: ExecutorContext;
+  readonly #assignment: Assignment;
+  readonly #listener: JobListener;
+  readonly #folder: AttemptFolder;
+  /** The value of TROUPE_ATTEMPT_ID. */
+  readonly #mark: string;
+  readonly #stop: JobStop;
+  readonly #linger: Linger;
+  #program: JobProgram | undefined;
+  #pipe: OutputPipe | undefined;
+  /** The tree is dead: what the pipe still holds is read whatever the link says. */
+  #lastBytesLeft = Number.POSITIVE_INFINITY;
+
+  constructor(context: ExecutorContext, assignment: Assignment, listener: JobListener) {
+    this.#context = context;
+    this.#assignment = assignment;
+    this.#listener = listener;
+    this.#folder = new AttemptFolder(context.workFolder, assignment.attempt as AttemptRef);
+    this.#mark = `${context.mark}.${this.#folder.name}`;
+    this.#stop = new JobStop(context.clock);
+    this.#linger = new Linger(context.clock, agentLimits.lingerMs);
+    void this.#run().then((end) => listener.ended(end));
+  }
+
+  cancel(reason: string, graceMs: number): void {
+    this.#stop.request({ cause: "cancelled", reason }, graceMs);
+  }
+
+  setOutputBlocked(blocked: boolean): void {
+    if (this.#lastBytesLeft !== Number.POSITIVE_INFINITY) return;
+    if (blocked) this.#pipe?.pause();
+    else this.#pipe?.resume();
+    this.#linger.setBlocked(blocked);
+  }
+
+  async remove(): Promise<void> {
+    try {
+      await this.#folder.remove();
+    } catch (error) {
+      const path = this.#folder.path;
+      this.#context.onWarning(`could not remove ${path}: ${(error as Error).message}`);
+    }
+  }
+
+  async #run(): Promise<JobEnd> {
+    try {
+      await this.#prepare();
+      return await this.#execute();
+    } catch (error) {
+      this.#pipe?.abandon();
+      this.#program?.cgroup?.remove();
+      if (error instanceof StoppedBeforeStart) {
+        return neverRan(Outcome.CANCELLED, verdictOfStop(error.stop));
+      }
+      const reason = error instanceof JobProblem ? error.message : startProblem(error);
+      return neverRan(Outcome.ERROR, reason);
+    }
+  }
+
+  async #prepare(): Promise<void> {
+    const { environment: agentEnvironment, cgroups, pipes } = this.#context;
+    const folder = this.#folder;
+    await folder.create();
+    this.#program = await jobProgram({
+      assignment: this.#assignment,
+      folder,
+      mark: this.#mark,
+      agentEnvironment,
+      cgroups,
+    });
+    this.#pipe = await pipes.take();
+  }
+
+  /** Throws only as long as there is no process. */
+  async #execute(): Promise<JobEnd> {
+    const { clock } = this.#context;
+    const { child, exited } = await this.#spawn();
+    const startedAtMs = clock.nowMs();
+    const beganMs = clock.monotonicMs();
+    const tree = this.#treeOf(child.pid as number);
+    const log = new JobLog(this.#assignment.secrets, (bytes) => this.#listener.output(bytes));
+    this.#listener.started(startedAtMs);
+    const drained = this.#readPipe(log);
+    this.#stop.processStarted(tree, this.#timeout());
+
+    const exit = await exited;
+    const durationMs = Math.round(clock.monotonicMs() - beganMs);
+    // A stop that comes after this finds a job that has ended by itself.
+    const stop = this.#stop.stop;
+    this.#stop.processEnded();
+    await this.#clearTree(tree, drained, log);
+    const outputs = await this.#outputs(log);
+    const { outcome, exitCode, signal, reason } = verdict({
+      exit,
+      stop,
+      outputsProblem: outputs.problem,
+    });
+    return { outcome, exitCode, signal, reason, outputs: outputs.values, startedAtMs, durationMs };
+  }
+
+  async #spawn(): Promise<{ child: ChildProcess; exited: Promise<ProcessExit> }> {
+    if (this.#stop.stop !== undefined) throw new StoppedBeforeStart(this.#stop.stop);
+    const { command, args, workingDirectory, environment, input } = this.#program as JobProgram;
+    const { writeDescriptor } = this.#pipe as OutputPipe;
+    const child = spawn(command, args, {
+      cwd: workingDirectory,
+      env: environment,
+      stdio: [input === undefined ? "ignore" : "pipe", writeDescriptor, writeDescriptor],
+      detached: true,
+    });
+    const exited = new Promise<ProcessExit>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("exit", (code, signal) => resolve({ code, signal }));
+    });
+    // Without a process there is an error, and it comes in a later turn.
+    if (child.pid === undefined) await exited;
+    // A job that never reads its secrets closes its end early.
+    child.stdin?.on("error", () => {});
+    child.stdin?.end(input);
+    return { child, exited };
+  }
+
+  #treeOf(pid: number): ProcessTree {
+    const { table, clock } = this.#context;
+    // It is still in the table, be it as a zombie: Node asks for its exit code in a later turn.
+    const leader = table.get(pid);
+    const mark = `TROUPE_ATTEMPT_ID=${this.#mark}`;
+    return new ProcessTree({ leader, mark, table, clock, cgroup: this.#program?.cgroup });
+  }
+
+  #timeout(): { afterMs: number; graceMs: number } | undefined {
+    const { timeoutMs, killGraceMs } = this.#assignment;
+    return timeoutMs === 0 ? undefined : { afterMs: timeoutMs, graceMs: killGraceMs };
+  }
+
+  #readPipe(log: JobLog): Promise<void> {
+    const pipe = this.#pipe as OutputPipe;
+    return new Promise((resolve) => {
+      pipe.childStarted((bytes) => {
+        log.push(bytes);
+        this.#lastBytesLeft -= bytes.length;
+        // Only an escaped process can write this much after the tree is dead.
+        if (this.#lastBytesLeft < 0) pipe.close();
+      }, resolve);
+    });
+  }
+
+  /** The first process has ended: leftovers may finish, then die; then the pipe is read to its end (E2). */
+  async #clearTree(tree: ProcessTree, drained: Promise<void>, log: JobLog): Promise<void> {
+    await Promise.race([this.#linger.until(drained), this.#stop.requested]);
+    if (this.#stop.stop !== undefined) await this.#stop.graceOver();
+    const survivors = await tree.killAll();
+    this.#lastBytesLeft = agentLimits.pipeBytesMax;
+    this.#pipe?.resume();
+    const close = () => this.#pipe?.close();
+    const timer = this.#context.clock.setTimer(agentLimits.pipeCloseMs, close);
+    await drained;
+    timer.cancel();
+    log.end();
+    this.#program?.cgroup?.remove();
+    if (survivors.length === 0) return;
+    const names = survivors.map(({ pid, command }) => `${pid} (${command})`).join(", ");
+    log.remark(`these processes of the job could not be killed: ${names}`);
+    this.#context.onWarning(`processes of ${this.#folder.name} could not be killed: ${names}`);
+  }
+
+  async #outputs(log: JobLog): ReturnType<typeof readOutputs> {
+    const outputs = await readOutputs(this.#folder.outputsFile, {
+      declared: this.#assignment.outputs,
+      holdsSecret: (text) => log.holdsSecret(text),
+    });
+    if (outputs.undeclared.length > 0) {
+      log.remark(`not declared as outputs of this job, so left out: ${outputs.undeclared.join(", ")}`);
+    }
+    return outputs;
+  }
+}
+
+class StoppedBeforeStart extends Error {
+  readonly stop: Stop;
+
+  constructor(stop: Stop) {
+    super("stopped before it started");
+    this.stop = stop;
+  }
+}
+
+function verdictOfStop(stop: Stop): string {
+  return verdict({ exit: { code: 0, signal: null }, stop, outputsProblem: undefined }).reason;
+}

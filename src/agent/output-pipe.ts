@@ -1,0 +1,122 @@
+/**
+ * One real pipe for a job's stdout and stderr together. Node's own child pipes are socket pairs, one
+ * per stream: their order is lost, and `echo x >/dev/stderr` fails on a socket. A FIFO that loses its name
+ * once both ends are open is a pipe like any other.
+ */
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { closeSync, constants, openSync, unlinkSync } from "node:fs";
+import { type OnReadOpts, Socket, type SocketConstructorOpts } from "node:net";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+/** Makes FIFOs ahead of need: `mkfifo` is a process of its own, and jobs should not wait for it. */
+export class PipeSupply {
+  readonly #folder: string;
+  #spare: Promise<string> | undefined;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Makes one ready. Without this the first job waits a few milliseconds longer. */
+  prepare(): void {
+    this.#spare ??= this.#make();
+    // The failure is told to the one who takes it.
+    this.#spare.catch(() => {});
+  }
+
+  /** A new pipe. Rejects with what to install where there is no `mkfifo`, or with the disk's own error. */
+  async take(): Promise<OutputPipe> {
+    this.prepare();
+    const path = this.#spare as Promise<string>;
+    this.#spare = undefined;
+    const pipe = new OutputPipe(await path);
+    this.prepare();
+    return pipe;
+  }
+
+  /** Removes the spare one. */
+  async close(): Promise<void> {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    await spare?.then(unlinkSync).catch(() => {});
+  }
+
+  async #make(): Promise<string> {
+    const path = join(this.#folder, `pipe-${randomBytes(6).toString("hex")}`);
+    try {
+      await promisify(execFile)("mkfifo", ["-m", "600", path]);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      throw new Error("mkfifo was not found in PATH: install coreutils (or busybox)", {
+        cause: error,
+      });
+    }
+    return path;
+  }
+}
+
+/** What Node's reading side takes from the pipe at once: all that a pipe holds. */
+const readBytes = 64 * 1024;
+
+export class OutputPipe {
+  /** For the child, as its stdout and its stderr; closed by `childStarted`. */
+  readonly writeDescriptor: number;
+  readonly #readDescriptor: number;
+  #socket: Socket | undefined;
+
+  /** Opens both ends of the FIFO at `path` and removes its name. */
+  constructor(path: string) {
+    // Non-blocking, as there is no writer yet; then the writer finds its reader.
+    this.#readDescriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    this.writeDescriptor = openSync(path, constants.O_WRONLY);
+    unlinkSync(path);
+  }
+
+  /**
+   * The child has its copies of the writing end, so ours closes, and reading begins. `onBytes` gets
+   * bytes that are valid until it returns; `onEnd` is called once, when nobody can write any more.
+   */
+  childStarted(onBytes: (bytes: Buffer) => void, onEnd: () => void): void {
+    closeSync(this.writeDescriptor);
+    const buffer = Buffer.allocUnsafeSlow(readBytes);
+    const options: SocketConstructorOpts & { onread: OnReadOpts } = {
+      fd: this.#readDescriptor,
+      readable: true,
+      writable: false,
+      onread: {
+        buffer,
+        callback: (count) => {
+          onBytes(buffer.subarray(0, count));
+          return true;
+        },
+      },
+    };
+    const socket = new Socket(options);
+    // A pipe's read can fail only if the descriptor is broken; the end is what follows.
+    socket.on("error", () => socket.destroy());
+    socket.on("close", onEnd);
+    socket.resume();
+    this.#socket = socket;
+  }
+
+  /** There will be no child: both ends close. */
+  abandon(): void {
+    closeSync(this.writeDescriptor);
+    closeSync(this.#readDescriptor);
+  }
+
+  pause(): void {
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    this.#socket?.resume();
+  }
+
+  /** Gives up on whoever still holds the writing end. `onEnd` follows. */
+  close(): void {
+    this.#socket?.destroy();
+  }
+}
