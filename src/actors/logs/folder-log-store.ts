@@ -1,0 +1,99 @@
+/**
+ * Job logs in a folder: `<directory>/<run>/<job>.<attempt>.log`, one file per attempt, plain bytes
+ * that any tool can read. Bounded in open files and in memory; a reader reads from the files, so
+ * the slowest one costs the writers nothing.
+ */
+import { limits } from "../kernel/index.ts";
+import { DescriptorCache } from "./descriptor-cache.ts";
+import { LogFile } from "./log-file.ts";
+import { logPath } from "./log-name.ts";
+import type { AttemptKey, LogPiece, LogStore } from "./log-store.ts";
+
+export interface FolderLogStoreOptions {
+  /** Made when the first log is written. */
+  readonly directory: string;
+  /** Open files at most. Default `limits.logFilesOpenMax`; at the limit the one unused for longest is closed. */
+  readonly filesOpenMax?: number;
+  /** Bytes of one log that may wait to be written. Default `limits.logWaitingBytesMax`; above it `TROUPE_LOG_BEHIND`. */
+  readonly waitingBytesMax?: number;
+}
+
+/** What `follow` reads at once. */
+const pieceBytesMax = 64 * 1024;
+/** Logs whose ends are remembered while nobody uses them; one more costs two `stat` calls. */
+const idleLogsMax = 1_000;
+
+export class FolderLogStore implements LogStore {
+  readonly #directory: string;
+  readonly #waitingBytesMax: number;
+  readonly #descriptors: DescriptorCache;
+  /** In the order of last use. */
+  readonly #logs = new Map<string, LogFile>();
+  readonly #closing = new AbortController();
+
+  constructor(options: FolderLogStoreOptions) {
+    this.#directory = options.directory;
+    this.#waitingBytesMax = options.waitingBytesMax ?? limits.logWaitingBytesMax;
+    this.#descriptors = new DescriptorCache(options.filesOpenMax ?? limits.logFilesOpenMax);
+  }
+
+  append(key: AttemptKey, offset: number, data: Uint8Array): Promise<number> {
+    return this.#log(key).append(offset, data);
+  }
+
+  end(key: AttemptKey): Promise<number> {
+    return this.#log(key).end();
+  }
+
+  read(key: AttemptKey, offset: number, bytesMax: number): Promise<Uint8Array> {
+    return this.#log(key).read(offset, bytesMax);
+  }
+
+  seal(key: AttemptKey): Promise<void> {
+    return this.#log(key).seal();
+  }
+
+  async *follow(key: AttemptKey, offset: number, signal?: AbortSignal): AsyncGenerator<LogPiece> {
+    const closing = this.#closing.signal;
+    const wake = signal === undefined ? closing : AbortSignal.any([closing, signal]);
+    let position = offset;
+    while (await this.#log(key).more(position, wake)) {
+      const data = await this.#log(key).read(position, pieceBytesMax);
+      // The file was taken away while it was followed: there is nothing more to say.
+      if (data.length === 0) return;
+      yield { offset: position, data };
+      position += data.length;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.allSettled([...this.#logs.values()].map((log) => log.written()));
+    await this.#descriptors.close();
+  }
+
+  #log(key: AttemptKey): LogFile {
+    const path = logPath(this.#directory, key);
+    const known = this.#logs.get(path);
+    const log =
+      known ??
+      new LogFile({
+        path,
+        descriptors: this.#descriptors,
+        waitingBytesMax: this.#waitingBytesMax,
+      });
+    if (known !== undefined) this.#logs.delete(path);
+    else this.#forgetIdle();
+    this.#logs.set(path, log);
+    return log;
+  }
+
+  #forgetIdle(): void {
+    if (this.#logs.size < idleLogsMax) return;
+    for (const [path, log] of this.#logs) {
+      if (!log.idle) continue;
+      this.#logs.delete(path);
+      return;
+    }
+  }
+}

@@ -1,0 +1,2 @@
+export { FolderLogStore, type FolderLogStoreOptions } from "./folder-log-store.ts";
+export type { AttemptKey, LogPiece, LogStore } from "./log-store.ts";
