@@ -299,6 +299,38 @@ export const errorTable = {
       `The log ${d.log} goes on at byte ${d.expectedOffset}, but the chunk starts at ${d.gotOffset}. ` +
       `Send again from ${d.expectedOffset}.`,
   }),
+  TROUPE_LOG_SEALED: entry<{ log: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The log ${d.log} is sealed: its attempt has ended, and it takes no more bytes. Send nothing more to it.`,
+  }),
+  TROUPE_LOG_BEHIND: entry<{ log: string; waitingBytesMax: number }>({
+    retryable: true,
+    outcome: "not-done",
+    message: (d) =>
+      `The log ${d.log} has ${d.waitingBytesMax} bytes waiting for the disk and takes no more. ` +
+      `Wait for the earlier appends, then send again.`,
+  }),
+  TROUPE_LOG_NOT_STORED: entry<{ log: string; reason: string }>({
+    retryable: true,
+    outcome: "unknown",
+    message: (d) =>
+      `The log ${d.log} could not be stored: ${d.reason}. Make room or correct the folder's rights; ` +
+      `the sender keeps the bytes and sends them again.`,
+  }),
+  TROUPE_QUEUE_FULL: entry<{ attemptsMax: number; accepted: number }>({
+    retryable: true,
+    outcome: (d) => (d.accepted === 0 ? "not-done" : "unknown"),
+    message: (d) =>
+      `The queue holds ${d.attemptsMax} attempts and takes no more; ${d.accepted} of these went in. ` +
+      `Submit the rest again later.`,
+  }),
+  TROUPE_WORKER_REFUSED: entry<{ worker: string; problem: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) => `The worker ${d.worker} cannot connect: ${d.problem}.`,
+  }),
   TROUPE_TOKEN_REFUSED: entry<{ reason: "unknown" | "expired" | "used" | "malformed" }>({
     retryable: false,
     outcome: "not-done",

@@ -536,6 +536,73 @@ export const limitTable = {
     reason: "below what a process of Node may hold outside of its heap on a small machine",
     effect: "appends are refused with TROUPE_JOURNAL_FULL until something is cut",
   }),
+  // ── scheduler, workers, logs ───────────────────────────────────────────────────────────
+  queuedAttemptsMax: limit({
+    default: 100_000,
+    unit: "items",
+    reason: "about 50 MB of soft state; the runs keep what does not fit, in the journal",
+    effect: "submit fails with TROUPE_QUEUE_FULL and the run submits again every submitAgainMs",
+  }),
+  submitAgainMs: limit({
+    default: 1_000,
+    unit: "milliseconds",
+    reason: "a full queue needs time to drain; a run with many queued jobs looks at all of them",
+    effect: "how long a run waits after TROUPE_QUEUE_FULL",
+  }),
+  demandIntervalMs: limit({
+    default: 100,
+    unit: "milliseconds",
+    reason: "starting an agent takes longer, and a burst of jobs is seen as one",
+    effect: "listeners of the demand hear at most this often",
+  }),
+  workersListedMax: limit({
+    default: 10_000,
+    unit: "items",
+    reason: "workers remembered in memory, those lost or gone included",
+    effect: "the one that left first is no longer listed",
+  }),
+  leaseMs: limit({
+    default: 30_000,
+    unit: "milliseconds",
+    reason: "longer than a restart of the server or a change of the network, short enough to requeue",
+    effect: "a worker that gave no sign of life for this long plus leaseGraceMs is lost",
+  }),
+  leaseGraceMs: limit({
+    default: 10_000,
+    unit: "milliseconds",
+    reason: "an agent that cannot renew kills its jobs at leaseMs; this is the time for that",
+    effect: "part of the time until a silent worker is lost and its jobs are queued again",
+  }),
+  repeatMsMax: limit({
+    default: 10_000,
+    unit: "milliseconds",
+    reason: "reports between workers and runs are repeated until answered, each pause twice the last one",
+    effect: "the longest pause between two repetitions",
+  }),
+  logFilesOpenMax: limit({
+    default: 256,
+    unit: "items",
+    reason: "a quarter of the usual 1,024 descriptors of a process",
+    effect: "the log file unused for longest is closed; where all are in use the next one waits",
+  }),
+  logWaitingBytesMax: limit({
+    default: 16 * 1024 * 1024,
+    unit: "bytes",
+    reason: "bytes of one log that wait for the disk; senders stop earlier, at logWindowBytes",
+    effect: "an append fails with TROUPE_LOG_BEHIND",
+  }),
+  runsKnownMax: limit({
+    default: 1_000,
+    unit: "items",
+    reason: "the list of runs is one entity's state; a run that left it can still be asked for by its id",
+    effect: "the oldest run leaves the list, ended ones first",
+  }),
+  watchChangesMax: limit({
+    default: 1_000,
+    unit: "items",
+    reason: "changes that wait for one slow watcher of a run",
+    effect: "it gets the newest state of each changed job instead of every step",
+  }),
 } satisfies Record<string, Limit>;
 
 export type LimitName = keyof typeof limitTable;
