@@ -1,0 +1,3 @@
+export type { FileSystem, LogFile, OpenMode } from "./file-system.ts";
+export { nodeFileSystem } from "./node-file-system.ts";
+export { type EmbeddedJournalOptions, openEmbeddedJournal } from "./open-embedded-journal.ts";

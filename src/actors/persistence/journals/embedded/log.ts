@@ -1,0 +1,260 @@
+/**
+ * What is known of the log by reading it: its segments, where each shard ends, its low marks.
+ * A writer tells it of its own batches; everything else comes from the files. Knows nothing of
+ * writing. Not reentrant: `open`, `refresh` and `took` are called one at a time.
+ *
+ * L1. `end` is the offset in the last segment after the last batch that counts; everything below
+ *     is in summaries and ends. `size` is how far the last segment has been looked at: between
+ *     the two lies only what does not count yet, or never will.
+ * L2. A segment's file exists only if everything before its base is durable (see `log-writer.ts`).
+ * L3. Low marks and ends never fall.
+ */
+import { type Logger, TroupeError } from "../../../kernel/index.ts";
+import type { AppendRequest, Position } from "../../journal.ts";
+import { type BatchHeader, batchHeaderBytes, recordHeaderBytes } from "./batch.ts";
+import { errorCode } from "./file-system.ts";
+import type { ScannedBatch } from "./scan.ts";
+import { Segment, type SegmentPlace, segmentBase } from "./segment.ts";
+import type { SegmentPool } from "./segment-pool.ts";
+import { mergeMarks } from "./segment-summary.ts";
+
+/** A batch met while reading on, and where its records' shards ended before each of them. */
+export interface FoundBatch {
+  readonly header: BatchHeader;
+  readonly position: Position;
+  readonly endsBefore: readonly Position[];
+}
+
+/** Times that a listing is repeated because a writer removed a segment meanwhile. */
+const listingsMax = 5;
+
+export class Log {
+  readonly #place: SegmentPlace;
+  readonly #pool: SegmentPool;
+  readonly #logger: Logger;
+  #segments: Segment[] = [];
+  /** Where each shard's last record ends; 0 = it has none. */
+  readonly ends: Float64Array;
+  /** Below these, records may be gone. */
+  readonly lows: Float64Array;
+  end = 0;
+  size = 0;
+  /** The last batch is a roll, and the segment that it leads to is not there yet. */
+  rolled = false;
+  numberMax = 0;
+  /** All valid batches before this position are known to be on the device. */
+  durable: Position = 0;
+
+  constructor(place: SegmentPlace, pool: SegmentPool, logger: Logger) {
+    this.#place = place;
+    this.#pool = pool;
+    this.#logger = logger;
+    this.ends = new Float64Array(place.shards);
+    this.lows = new Float64Array(place.shards);
+  }
+
+  get segments(): readonly Segment[] {
+    return this.#segments;
+  }
+
+  /** The segment that grows. */
+  get active(): Segment {
+    const last = this.#segments.at(-1);
+    if (last === undefined) throw new Error("the log was used before it was opened");
+    return last;
+  }
+
+  /** The position after the last batch that counts. */
+  get endPosition(): Position {
+    return this.active.base + this.end;
+  }
+
+  /** Reads the folder; fails with `TROUPE_JOURNAL_CORRUPT` when a part is missing or damaged. */
+  async open(): Promise<void> {
+    for (let listing = 1; ; listing++) {
+      try {
+        return await this.#load();
+      } catch (error) {
+        if (errorCode(error) !== "ENOENT" || listing === listingsMax) throw error;
+      }
+    }
+  }
+
+  async #load(): Promise<void> {
+    const bases = await this.#bases();
+    const segments = bases.map((base) => new Segment(this.#place, base));
+    const active = segments.at(-1);
+    if (active === undefined) {
+      throw new TroupeError("TROUPE_JOURNAL_CORRUPT", {
+        where: this.#place.directory,
+        problem: "the folder has a journal.json, but none of the log's files",
+      });
+    }
+    for (const [number, segment] of segments.entries()) {
+      const next = segments[number + 1];
+      if (next !== undefined) await this.#loadFull(segment, next.base - segment.base);
+    }
+    const old = this.#segments;
+    this.#segments = segments;
+    await Promise.all(old.map((segment) => segment.retire()));
+    this.#startActive(active);
+    await this.refresh();
+  }
+
+  async #bases(): Promise<readonly Position[]> {
+    const names = await this.#place.fileSystem.list(this.#place.directory);
+    const bases = names.map(segmentBase).filter((base) => base !== undefined);
+    return bases.sort((one, other) => one - other);
+  }
+
+  async #loadFull(segment: Segment, end: number): Promise<void> {
+    const roll = await segment.loadSummary(end);
+    if (roll === undefined) {
+      // A scan finds the damage and names its place; without any, a file is missing.
+      await segment.scan({ from: 0, to: await segment.size(), numberMax: 0 }, () => {});
+      throw segment.damage(end, "no batch there leads to the next file of the folder");
+    }
+    mergeMarks(roll.body, this.lows);
+    this.numberMax = Math.max(this.numberMax, roll.number);
+    for (const shard of this.ends.keys()) {
+      if ((segment.summary.count[shard] ?? 0) === 0) continue;
+      this.#raiseEnd(shard, segment.base + (segment.summary.end[shard] ?? 0));
+    }
+    await segment.closeFile();
+  }
+
+  #startActive(segment: Segment): void {
+    segment.startIndex();
+    this.end = 0;
+    this.size = 0;
+    this.rolled = false;
+    this.durable = Math.max(this.durable, segment.base);
+  }
+
+  #raiseEnd(shard: number, end: Position): void {
+    this.ends[shard] = Math.max(this.ends[shard] ?? 0, end);
+  }
+
+  /**
+   * Reads on to the present end, also into segments that others have begun. Answers `reloaded`
+   * when others had removed the way there: `onBatch` has then not seen every batch.
+   */
+  async refresh(onBatch?: (batch: FoundBatch) => void): Promise<"read" | "reloaded"> {
+    for (;;) {
+      await this.#readOn(onBatch);
+      if (!this.rolled) return "read";
+      const next = await this.#follow();
+      if (next !== "entered") return next === "none" ? "read" : "reloaded";
+    }
+  }
+
+  async #readOn(onBatch?: (batch: FoundBatch) => void): Promise<void> {
+    const { active } = this;
+    const size = await active.size();
+    if (size < this.size) {
+      throw active.damage(size, `the file was ${this.size} bytes long and has become shorter`);
+    }
+    if (size === this.size || this.rolled) return;
+    const range = { from: this.end, to: size, numberMax: this.numberMax };
+    const { end, skippedBytes } = await active.scan(range, (batch) => {
+      const endsBefore = this.#take(active, batch);
+      onBatch?.({ header: batch.header, position: active.base + batch.offset, endsBefore });
+    });
+    this.end = end;
+    this.size = size;
+    if (skippedBytes > 0) {
+      const fields = { path: active.path, skippedBytes };
+      this.#logger.warn("journal: stepped over a write that was never finished", fields);
+    }
+  }
+
+  #take(segment: Segment, batch: ScannedBatch): readonly Position[] {
+    const { header } = batch;
+    const endsBefore: Position[] = [];
+    segment.eachRecordOf(batch, (shard, offset, length) => {
+      endsBefore.push(this.#add(segment, shard, { offset, length }));
+    });
+    if (header.kind === "cut" || header.kind === "roll") mergeMarks(batch.body, this.lows);
+    this.rolled = header.kind === "roll";
+    this.numberMax = Math.max(this.numberMax, header.number);
+    this.durable = Math.max(this.durable, header.durable);
+    this.end = batch.offset + batchHeaderBytes + header.bodyBytes;
+    return endsBefore;
+  }
+
+  /** Takes a record up; returns where its shard ended before. */
+  #add(segment: Segment, shard: number, at: { offset: number; length: number }): Position {
+    const endBefore = this.ends[shard] ?? 0;
+    const end = at.offset + recordHeaderBytes + at.length;
+    segment.add(shard, at.offset, at.length);
+    this.#raiseEnd(shard, segment.base + end);
+    return endBefore;
+  }
+
+  /**
+   * The writer's own `data` batch, which it found to begin exactly at `size`. Returns where the
+   * records' shards ended before each of them.
+   */
+  took(header: BatchHeader, records: readonly AppendRequest[]): readonly Position[] {
+    const { active } = this;
+    let offset = this.size + batchHeaderBytes;
+    const endsBefore = records.map(({ shard, bytes }) => {
+      const endBefore = this.#add(active, shard, { offset, length: bytes.byteLength });
+      offset += recordHeaderBytes + bytes.byteLength;
+      return endBefore;
+    });
+    this.end = offset;
+    this.size = offset;
+    this.numberMax = header.number;
+    return endsBefore;
+  }
+
+  /** Goes on to the segment after a roll. */
+  async #follow(): Promise<"entered" | "none" | "reloaded"> {
+    const next = this.endPosition;
+    const bases = await this.#bases();
+    if (bases.includes(next)) {
+      const full = this.active;
+      const active = new Segment(this.#place, next);
+      this.#segments.push(active);
+      this.#startActive(active);
+      full.seal();
+      await this.#pool.touch(full);
+      return "entered";
+    }
+    // Others have written so much, and cut so much of it, that the next file is gone already.
+    if (!bases.some((base) => base > next)) return "none";
+    await this.open();
+    return "reloaded";
+  }
+
+  /** The leading full segments that hold nothing at or above a low mark. */
+  droppable(): readonly Segment[] {
+    const keep = this.#segments.findIndex(
+      (segment) => segment === this.active || this.#holdsReadable(segment),
+    );
+    return this.#segments.slice(0, keep);
+  }
+
+  #holdsReadable({ base, summary }: Segment): boolean {
+    return this.lows.some(
+      (low, shard) => (summary.count[shard] ?? 0) > 0 && base + (summary.last[shard] ?? 0) >= low,
+    );
+  }
+
+  /** Forgets a segment whose file is removed. */
+  async dropped(segment: Segment): Promise<void> {
+    this.#segments = this.#segments.filter((one) => one !== segment);
+    this.#pool.forget(segment);
+    await segment.retire();
+  }
+
+  /** The segment in which a position lies; undefined when it was removed or never begun. */
+  segmentAt(position: Position): Segment | undefined {
+    return this.#segments.findLast((segment) => segment.base <= position);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#segments.map((segment) => segment.retire()));
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * `journal.json`: what is fixed for the life of a journal. Made last, so that a folder that has
+ * it has a first segment too; never changed.
+ */
+import { join } from "node:path";
+import { type Random, reasonOf, TroupeError } from "../../../kernel/index.ts";
+import { errorCode, type FileSystem } from "./file-system.ts";
+import { segmentName } from "./segment.ts";
+
+const fileName = "journal.json";
+const format = "troupe-journal";
+/** Raised when an older program could not read what a newer one writes. */
+const formatVersion = 1;
+/** A record names its shard in two bytes. */
+const shardsMax = 65_535;
+
+export interface Metadata {
+  /** 32 hex digits, random. */
+  readonly journalId: string;
+  readonly shards: number;
+}
+
+interface Place {
+  readonly fileSystem: FileSystem;
+  readonly directory: string;
+}
+
+/** The folder's metadata; undefined when it has none. */
+export async function readMetadata(place: Place): Promise<Metadata | undefined> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await place.fileSystem.readWhole(join(place.directory, fileName));
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+  return parseMetadata(place.directory, Buffer.from(bytes).toString("utf8"));
+}
+
+/** Makes an empty journal in the folder, or finds the one that another process has just made. */
+export async function createMetadata(
+  place: Place,
+  shards: number,
+  random: Random,
+): Promise<Metadata> {
+  const { directory, fileSystem } = place;
+  if (!Number.isInteger(shards) || shards < 1 || shards > shardsMax) {
+    const expected = `a whole number from 1 to ${shardsMax}`;
+    throw new TroupeError("TROUPE_OPTION_INVALID", {
+      option: "shards",
+      expected,
+      got: String(shards),
+    });
+  }
+  await fileSystem.makeDirectory(directory);
+  const first = await fileSystem.open(join(directory, segmentName(0)), "append");
+  try {
+    await first.sync();
+  } finally {
+    await first.close();
+  }
+  await fileSystem.syncDirectory(directory);
+  const journalId = Buffer.from(random.bytes(16)).toString("hex");
+  const text = `${JSON.stringify({ format, formatVersion, journalId, shards }, undefined, 2)}\n`;
+  const outcome = await fileSystem.createWhole(join(directory, fileName), Buffer.from(text));
+  if (outcome === "created") return { journalId, shards };
+  const others = await readMetadata(place);
+  if (others === undefined) throw unusable(directory, `its ${fileName} came and went`);
+  return others;
+}
+
+function parseMetadata(directory: string, text: string): Metadata {
+  const where = join(directory, fileName);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (error) {
+    const problem = `it is not JSON (${reasonOf(error)})`;
+    throw new TroupeError("TROUPE_JOURNAL_CORRUPT", { where, problem }, { cause: error });
+  }
+  const fields = (typeof parsed === "object" ? parsed : undefined) as
+    | Partial<Record<"format" | "formatVersion" | "journalId" | "shards", unknown>>
+    | null
+    | undefined;
+  if (fields?.format !== format || typeof fields.formatVersion !== "number") {
+    throw new TroupeError("TROUPE_JOURNAL_CORRUPT", { where, problem: `it is no ${format}` });
+  }
+  if (fields.formatVersion > formatVersion) {
+    const problem = `it has format version ${fields.formatVersion}, and this program knows ${formatVersion}: use a newer one`;
+    throw unusable(directory, problem);
+  }
+  const { journalId, shards } = fields;
+  const idIsValid = typeof journalId === "string" && /^[0-9a-f]{32}$/.test(journalId);
+  const shardsAreValid = Number.isInteger(shards) && Number(shards) >= 1;
+  if (!idIsValid || !shardsAreValid || Number(shards) > shardsMax) {
+    const problem = `journalId or shards is not valid: ${text.trim()}`;
+    throw new TroupeError("TROUPE_JOURNAL_CORRUPT", { where, problem });
+  }
+  return { journalId, shards: Number(shards) };
+}
+
+/** The folder holds no journal that this program can use as it was asked to. */
+export function unusable(journal: string, problem: string): TroupeError {
+  return new TroupeError("TROUPE_JOURNAL_UNUSABLE", { journal, problem });
+}

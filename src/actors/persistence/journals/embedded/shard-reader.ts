@@ -1,0 +1,134 @@
+/**
+ * Reads the records of one shard out of the log of all shards. Records that lie close together
+ * are fetched by one read, and a few reads run side by side. Holds nothing between calls.
+ */
+import type { JournalPage, JournalRecord, Position } from "../../journal.ts";
+import { beyondEnd } from "../journal-errors.ts";
+import { decodeRecordHeader, recordHeaderBytes } from "./batch.ts";
+import type { Log } from "./log.ts";
+import type { Segment } from "./segment.ts";
+import type { SegmentIndex } from "./segment-index.ts";
+import type { SegmentPool } from "./segment-pool.ts";
+
+/** Reading over so much that is not wanted costs less than another call. */
+const gapBytesMax = 16 * 1024;
+const runBytesMax = 1024 * 1024;
+const readsAtOnce = 4;
+
+/** Records of one shard that one read fetches; offsets are within the file. */
+interface Run {
+  readonly start: number;
+  end: number;
+  readonly offsets: number[];
+  wantedBytes: number;
+}
+
+export class ShardReader {
+  readonly #log: Log;
+  readonly #pool: SegmentPool;
+
+  constructor(log: Log, pool: SegmentPool) {
+    this.#log = log;
+    this.#pool = pool;
+  }
+
+  async read(shard: number, from: Position, bytesMax: number): Promise<JournalPage> {
+    if (from > this.#log.endPosition) throw beyondEnd(shard, from, this.#log.endPosition);
+    const records: JournalRecord[] = [];
+    let bytesLeft = Math.max(1, bytesMax);
+    for (const segment of this.#log.segments) {
+      if (bytesLeft <= 0) break;
+      const { summary, base } = segment;
+      const isEmpty = (summary.count[shard] ?? 0) === 0;
+      if (isEmpty || base + (summary.last[shard] ?? 0) < from) continue;
+      const index = await segment.index();
+      const runs = planRuns(index, shard, { from: from - base, bytesMax: bytesLeft });
+      for (const found of await readRuns(segment, shard, runs)) {
+        bytesLeft -= found.bytes.byteLength;
+        records.push(found);
+      }
+      if (segment !== this.#log.active) await this.#pool.touch(segment);
+    }
+    return { records, next: records.at(-1)?.next ?? from };
+  }
+
+  async readAt(shard: number, position: Position): Promise<JournalRecord> {
+    const segment = this.#log.segmentAt(position);
+    if (segment === undefined || position >= this.#log.endPosition) {
+      throw beyondEnd(shard, position, this.#log.endPosition);
+    }
+    const offset = position - segment.base;
+    const head = await segment.read(offset, recordHeaderBytes);
+    const header = decodeRecordHeader(head, 0);
+    if (header?.shard !== shard) throw segment.damage(offset, notARecord(shard));
+    const bytes = await segment.read(offset + recordHeaderBytes, header.length);
+    if (segment !== this.#log.active) await this.#pool.touch(segment);
+    return { position, next: position + recordHeaderBytes + header.length, bytes };
+  }
+}
+
+function notARecord(shard: number): string {
+  return `no record of shard ${shard} begins there`;
+}
+
+function planRuns(
+  index: SegmentIndex,
+  shard: number,
+  wanted: { readonly from: number; readonly bytesMax: number },
+): readonly Run[] {
+  const runs: Run[] = [];
+  const count = index.count(shard);
+  let bytes = 0;
+  for (let at = index.firstFrom(shard, wanted.from); at < count && bytes < wanted.bytesMax; at++) {
+    const offset = index.offsetAt(shard, at);
+    const length = index.lengthAt(shard, at);
+    const end = offset + recordHeaderBytes + length;
+    const run = runs.at(-1);
+    if (run !== undefined && offset - run.end <= gapBytesMax && end - run.start <= runBytesMax) {
+      run.end = end;
+      run.offsets.push(offset);
+      run.wantedBytes += length;
+    } else {
+      runs.push({ start: offset, end, offsets: [offset], wantedBytes: length });
+    }
+    bytes += length;
+  }
+  return runs;
+}
+
+async function readRuns(
+  segment: Segment,
+  shard: number,
+  runs: readonly Run[],
+): Promise<readonly JournalRecord[]> {
+  const records: JournalRecord[] = [];
+  for (let at = 0; at < runs.length; at += readsAtOnce) {
+    const together = runs.slice(at, at + readsAtOnce);
+    const buffers = await Promise.all(
+      together.map((run) => segment.read(run.start, run.end - run.start)),
+    );
+    for (const [number, run] of together.entries()) {
+      const buffer = buffers[number];
+      if (buffer !== undefined) records.push(...recordsOf(segment, shard, { run, buffer }));
+    }
+  }
+  return records;
+}
+
+function recordsOf(
+  segment: Segment,
+  shard: number,
+  { run, buffer }: { readonly run: Run; readonly buffer: Buffer },
+): readonly JournalRecord[] {
+  // A small record must not keep a large buffer alive.
+  const copies = buffer.length > 2 * run.wantedBytes;
+  return run.offsets.map((offset) => {
+    const header = decodeRecordHeader(buffer, offset - run.start);
+    if (header?.shard !== shard) throw segment.damage(offset, notARecord(shard));
+    const start = offset - run.start + recordHeaderBytes;
+    const bytes = buffer.subarray(start, start + header.length);
+    const position = segment.base + offset;
+    const next = position + recordHeaderBytes + header.length;
+    return { position, next, bytes: copies ? Uint8Array.from(bytes) : bytes };
+  });
+}

@@ -1,0 +1,16 @@
+export {
+  type EmbeddedJournalOptions,
+  type FileSystem,
+  type LogFile,
+  nodeFileSystem,
+  type OpenMode,
+  openEmbeddedJournal,
+} from "./embedded/index.ts";
+export {
+  type AppendFault,
+  type FaultJournal,
+  type FaultJournalOptions,
+  faultJournal,
+  type ReadFault,
+} from "./fault/index.ts";
+export { type MemoryJournalOptions, memoryJournal } from "./memory/index.ts";

@@ -1,0 +1,1 @@
+export { type MemoryJournalOptions, memoryJournal } from "./memory-journal.ts";
