@@ -1,0 +1,20 @@
+/** What a definition has where its author says nothing: the builder and the YAML reader agree by using this. */
+import type { RetryPolicy, Shell } from "./pipeline-definition.ts";
+
+const retry: RetryPolicy = {
+  attemptsMax: 1,
+  initialDelayMs: 1_000,
+  factor: 2,
+  delayMaxMs: 60_000,
+};
+
+const shell: Shell = "sh";
+
+export const definitionDefaults = {
+  shell,
+  killGraceMs: 10_000,
+  retry,
+  continueOnError: false,
+  priority: 0,
+  failFast: false,
+};
