@@ -16,7 +16,10 @@ export function attemptText(ref: AttemptRef): string {
  * server; only letters, digits and a hash of the whole key reach the disk.
  */
 export function attemptFolderName(ref: AttemptRef): string {
-  const readable = ref.job.replaceAll(/[^A-Za-z0-9]+/g, "-").replace(/^-/, "").slice(0, 24);
+  const readable = ref.job
+    .replaceAll(/[^A-Za-z0-9]+/g, "-")
+    .replace(/^-/, "")
+    .slice(0, 24);
   const hash = createHash("sha256").update(attemptKey(ref)).digest("hex").slice(0, 12);
   return `${readable === "" ? "job" : readable}-${ref.attempt}-${hash}`;
 }

@@ -6,6 +6,9 @@ import { agentLimits } from "./limits.ts";
  */
 export function redialDelayMs(failures: number, random: () => number): number {
   if (failures <= 0) return 0;
-  const ceilingMs = Math.min(agentLimits.redialMsMax, agentLimits.redialMsMin * 2 ** (failures - 1));
+  const ceilingMs = Math.min(
+    agentLimits.redialMsMax,
+    agentLimits.redialMsMin * 2 ** (failures - 1),
+  );
   return Math.floor(random() * ceilingMs);
 }

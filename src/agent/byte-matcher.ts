@@ -46,7 +46,9 @@ export class ByteMatcher {
 
   /** The state after `byte`. */
   next(state: number, byte: number): number {
-    return state < this.denseCount ? (this.dense[state * 256 + byte] ?? 0) : this.#walk(state, byte);
+    return state < this.denseCount
+      ? (this.dense[state * 256 + byte] ?? 0)
+      : this.#walk(state, byte);
   }
 
   /** Sets the children's fallbacks: by M2 the fallback's own are known already. */

@@ -1,5 +1,13 @@
 /** Who this agent is: kept in its state folder, readable by its user only, once it has enrolled. */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { AgentError, exitCodes } from "./agent-error.ts";
 

@@ -71,7 +71,9 @@ function locate(shell: string, kind: ShellKind, path: string): string {
 async function directoryProblem(directory: string): Promise<string | undefined> {
   try {
     const found = await stat(directory);
-    return found.isDirectory() ? undefined : `the working directory ${directory} is not a directory`;
+    return found.isDirectory()
+      ? undefined
+      : `the working directory ${directory} is not a directory`;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const what = code === "ENOENT" ? "does not exist" : `cannot be used (${code})`;

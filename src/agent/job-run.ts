@@ -202,7 +202,9 @@ export class JobRun implements RunningJob {
       holdsSecret: (text) => log.holdsSecret(text),
     });
     if (outputs.undeclared.length > 0) {
-      log.remark(`not declared as outputs of this job, so left out: ${outputs.undeclared.join(", ")}`);
+      log.remark(
+        `not declared as outputs of this job, so left out: ${outputs.undeclared.join(", ")}`,
+      );
     }
     return outputs;
   }

@@ -47,7 +47,10 @@ export class JobStop {
   }
 
   /** The job's process is up: the timeout counts from now (undefined = none). */
-  processStarted(tree: ProcessTree, timeout: { afterMs: number; graceMs: number } | undefined): void {
+  processStarted(
+    tree: ProcessTree,
+    timeout: { afterMs: number; graceMs: number } | undefined,
+  ): void {
     this.#tree = tree;
     if (timeout !== undefined) {
       const { afterMs, graceMs } = timeout;

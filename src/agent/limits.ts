@@ -63,6 +63,9 @@ export const agentLimits = {
   /** Heartbeats without any answer, in intervals of the server. Then the link counts as dead and is dialled again. */
   heartbeatsMissedMax: 3,
 
+  /** Between two heartbeats at least, whatever the server asks: an agent must not spin. */
+  heartbeatMsMin: 10,
+
   /** The delay before the first repeated dial; doubled each time, each drawn between 0 and the full value. */
   redialMsMin: 250,
 

@@ -103,7 +103,13 @@ export class LogSpool {
     const { segment, position } = block.at;
     let read = 0;
     while (read < length) {
-      const count = readSync(segment.descriptor, bytes, read, length - read, position + from + read);
+      const count = readSync(
+        segment.descriptor,
+        bytes,
+        read,
+        length - read,
+        position + from + read,
+      );
       if (count === 0) throw new Error(`the log spool ${segment.path} was cut by someone else`);
       read += count;
     }

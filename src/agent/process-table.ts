@@ -96,8 +96,9 @@ function runPs(args: readonly string[]): ProcessEntry[] {
 
 /** `pid ppid pgid stat Sat Nov 22 10:00:00 2025 command`. `ps` tells no session that is worth anything on macOS. */
 export function parsePsLine(line: string): ProcessEntry | undefined {
-  const match =
-    /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\w+\s+\w+\s+\d+\s+[\d:]+\s+\d+)\s+(.*)$/.exec(line);
+  const match = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\w+\s+\w+\s+\d+\s+[\d:]+\s+\d+)\s+(.*)$/.exec(
+    line,
+  );
   if (match === null) return undefined;
   const [, pid, parentPid, groupId, state = "", started = "", command = ""] = match;
   return {

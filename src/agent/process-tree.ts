@@ -13,9 +13,10 @@
  * parent, all before anyone looks, is not found. With one, only a process with the right to move itself
  * to another cgroup is not.
  */
+
+import type { JobCgroup } from "./cgroup.ts";
 import type { AgentClock } from "./clock.ts";
 import { wait } from "./clock.ts";
-import type { JobCgroup } from "./cgroup.ts";
 import { agentLimits } from "./limits.ts";
 import type { ProcessEntry, ProcessTable } from "./process-table.ts";
 

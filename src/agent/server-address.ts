@@ -15,7 +15,9 @@ export function parseServerAddress(text: string): ServerAddress {
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]/\s]+)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   if (match === null || port < 1 || port > 65_535) {
-    throw usage(`--server takes host:port, for example 127.0.0.1:7443, not ${JSON.stringify(text)}`);
+    throw usage(
+      `--server takes host:port, for example 127.0.0.1:7443, not ${JSON.stringify(text)}`,
+    );
   }
   const host = match[1] ?? match[2] ?? "";
   return { target: text, isLoopback: isLoopback(host) };

@@ -186,11 +186,13 @@ function welcomed(state: SessionState, welcome: Welcome): SessionStep {
     const found = find(step.state, ref);
     if (found !== undefined) step = then(step, drop(step.state, found.key, found.attempt));
   }
-  const effects: SessionEffect[] = [{ type: "opened", welcome }];
+  const effects: SessionEffect[] = [];
+  if (state.draining !== undefined) effects.push(sendDraining(state.draining));
   for (const attempt of step.state.attempts.values()) {
     if (attempt.status !== "dropped") effects.push(...announce(attempt));
   }
-  if (state.draining !== undefined) effects.push(sendDraining(state.draining));
+  // Last, as it lets the logs flow, and they come after what is known of their attempts.
+  effects.push({ type: "opened", welcome });
   return { state: step.state, effects: [...step.effects, ...effects] };
 }
 
@@ -283,7 +285,10 @@ function drop(state: SessionState, key: string, attempt: HeldAttempt): SessionSt
   return {
     state: { ...state, attempts: new Map(state.attempts).set(key, dropped) },
     effects: [
-      { type: "warn", message: `${attemptText(ref)} is no longer wanted by the server: killing it` },
+      {
+        type: "warn",
+        message: `${attemptText(ref)} is no longer wanted by the server: killing it`,
+      },
       { type: "cancel", key, reason: "the server gave it up", graceMs: killGraceMs },
     ],
   };

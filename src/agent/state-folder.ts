@@ -46,7 +46,7 @@ export class StateFolder {
       }
       const [pid = 0, startedAt] = readFileSync(this.#lockPath, "utf8").split(" ").map(Number);
       // The time of the start tells the holder from a stranger with the number of a dead one.
-      if (pid !== process.pid && table.get(pid)?.startedAt === startedAt) {
+      if (table.get(pid)?.startedAt === startedAt) {
         throw new AgentError(
           `the state folder ${this.path} is in use by the agent with pid ${pid}: give each agent its own --state-dir`,
           exitCodes.failed,

@@ -1,0 +1,208 @@
+/**
+ * One agent: puts state folder, executor, connection and session together, and ends them in order.
+ *
+ *   A1. Before the first Hello nothing of an earlier start is left running: "holding nothing" is true.
+ *   A2. `drain` waits for jobs, `stop` ends them; both report what they can before they go.
+ */
+import { randomUUID } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { arch, availableParallelism, platform, totalmem } from "node:os";
+import { join } from "node:path";
+import type { Capabilities } from "../../proto/troupe/agent/v1/agent.ts";
+import { AgentError, exitCodes } from "./agent-error.ts";
+import { type AgentOptions, type CompleteOptions, completeOptions } from "./agent-options.ts";
+import { openCgroupParent } from "./cgroup.ts";
+import { Connection } from "./connection.ts";
+import { processExecutor } from "./executor.ts";
+import { IdentityFile } from "./identity.ts";
+import { clearLeftovers } from "./leftovers.ts";
+import { agentLimits } from "./limits.ts";
+import { systemProcessTable } from "./process-table.ts";
+import { Session, type SessionEnd } from "./session.ts";
+import { installedShells } from "./shells.ts";
+import { StateFolder } from "./state-folder.ts";
+import { agentVersion } from "./version.ts";
+
+export interface Agent {
+  readonly name: string;
+  /** Resolves with the first Welcome of a server. Never rejects: see `ended`. */
+  readonly connected: Promise<void>;
+  /** Resolves when the agent has ended, for whatever reason. Never rejects. */
+  readonly ended: Promise<AgentEnd>;
+  /** Takes no more jobs and ends when the present ones are done. After `timeoutMs` (default: never) it stops them. */
+  drain(options?: { readonly timeoutMs?: number; readonly reason?: string }): Promise<AgentEnd>;
+  /** Cancels all jobs and ends once their results are acknowledged, or after ten seconds without that. */
+  stop(reason?: string): Promise<AgentEnd>;
+}
+
+export interface AgentEnd {
+  /** What `troupe-agent` exits with: see `exitCodes`. */
+  readonly exitCode: number;
+  /** One sentence. */
+  readonly reason: string;
+}
+
+/**
+ * Starts an agent in this process. Resolves once it is dialling. Rejects with `AgentError` for what
+ * only its operator can change: wrong options, a folder in use, no identity and no token.
+ */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { token, ...rest } = options;
+  const complete = completeOptions(rest);
+  const table = systemProcessTable();
+  const state = new StateFolder(complete.stateDir, table);
+  try {
+    const { clock, log } = complete;
+    const workFolder = makeWorkFolder(complete.workDir, state.mark);
+    const cgroups = complete.cgroups ? openCgroupParent(state.mark) : undefined;
+    await clearLeftovers({ mark: state.mark, workFolder, table, clock, cgroups, log });
+    const executor = processExecutor({
+      workFolder,
+      mark: state.mark,
+      clock,
+      environment: complete.environment,
+      onWarning: (message) => log.warn(message),
+      table,
+      cgroups,
+    });
+    const session = newSession(complete, { token, state, executor, workFolder });
+    session.start();
+    return new RunningAgent(complete, session, async () => {
+      await executor.close();
+      cgroups?.remove();
+      state.release();
+    });
+  } catch (error) {
+    state.release();
+    throw error;
+  }
+}
+
+interface SessionParts {
+  readonly token: string | undefined;
+  readonly state: StateFolder;
+  readonly executor: ReturnType<typeof processExecutor>;
+  readonly workFolder: string;
+}
+
+function newSession(options: CompleteOptions, parts: SessionParts): Session {
+  const { name: agentName, labels, clock, log, random, dialer } = options;
+  return new Session({
+    agentName,
+    version: agentVersion,
+    bootId: randomUUID(),
+    capabilities: capabilities(options),
+    labels,
+    executor: parts.executor,
+    workFolder: parts.workFolder,
+    clock,
+    log,
+    connect: (listener) =>
+      new Connection({
+        dialer,
+        identityFile: new IdentityFile(parts.state.path),
+        token: parts.token,
+        enrolment: { agentName, labels: { ...labels }, version: agentVersion, csrPem: "" },
+        clock,
+        random,
+        log,
+        listener,
+      }),
+  });
+}
+
+/** A folder of its own in the work folder: all that is in it may be deleted at the next start. */
+function makeWorkFolder(workDir: string, mark: string): string {
+  const path = join(workDir, `troupe-${mark}`);
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    return path;
+  } catch (error) {
+    throw new AgentError(
+      `cannot use the work folder ${workDir}: ${(error as Error).message}`,
+      exitCodes.failed,
+      { cause: error },
+    );
+  }
+}
+
+function capabilities({ slots, environment }: CompleteOptions): Capabilities {
+  return {
+    os: platform(),
+    arch: arch(),
+    slots,
+    shells: installedShells(environment["PATH"] ?? ""),
+    memoryBytes: totalmem(),
+    cpus: availableParallelism(),
+  };
+}
+
+class RunningAgent implements Agent {
+  readonly name: string;
+  readonly connected: Promise<void>;
+  readonly ended: Promise<AgentEnd>;
+  readonly #options: CompleteOptions;
+  readonly #session: Session;
+  readonly #givenUp: Promise<undefined>;
+  /** What is not acknowledged by now is left behind. */
+  #giveUp: () => void = () => {};
+  #stopping = false;
+
+  constructor(options: CompleteOptions, session: Session, release: () => Promise<void>) {
+    this.name = options.name;
+    this.connected = session.welcomed;
+    this.#options = options;
+    this.#session = session;
+    this.#givenUp = new Promise((resolve) => {
+      this.#giveUp = () => resolve(undefined);
+    });
+    this.ended = this.#live(release);
+  }
+
+  async drain(options: { timeoutMs?: number; reason?: string } = {}): Promise<AgentEnd> {
+    const { timeoutMs, reason = "the agent is shutting down" } = options;
+    this.#session.drain(reason);
+    if (timeoutMs !== undefined) {
+      const timer = this.#options.clock.setTimer(timeoutMs, () => void this.stop(reason));
+      void this.ended.then(() => timer.cancel());
+    }
+    return this.ended;
+  }
+
+  async stop(reason = "the agent is shutting down"): Promise<AgentEnd> {
+    this.#session.drain(reason);
+    this.#session.cancelAll(reason);
+    if (!this.#stopping) void this.#farewell();
+    this.#stopping = true;
+    return this.ended;
+  }
+
+  async #live(release: () => Promise<void>): Promise<AgentEnd> {
+    const over = await Promise.race([this.#session.over, this.#givenUp]);
+    if (over?.cause === "refused") await this.#session.jobsEnded();
+    const end = endOf(over, this.#session.heldCount);
+    await this.#session.close();
+    await release();
+    this.#options.log.info(`the agent ends: ${end.reason}`);
+    return end;
+  }
+
+  /** Once all jobs are dead, their results get a last while to be acknowledged. */
+  async #farewell(): Promise<void> {
+    await this.#session.jobsEnded();
+    const timer = this.#options.clock.setTimer(agentLimits.farewellMs, this.#giveUp);
+    await this.ended;
+    timer.cancel();
+  }
+}
+
+function endOf(over: SessionEnd | undefined, unreported: number): AgentEnd {
+  if (over?.cause === "refused") {
+    return { exitCode: exitCodes.refused, reason: over.reason };
+  }
+  if (unreported === 0) return { exitCode: exitCodes.done, reason: over?.reason ?? "stopped" };
+  return {
+    exitCode: exitCodes.unreported,
+    reason: `stopped while ${unreported} results were not acknowledged by the server`,
+  };
+}

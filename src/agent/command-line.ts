@@ -1,0 +1,142 @@
+/** `troupe-agent`'s arguments: what they mean, and a plain sentence for each mistake. */
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { AgentError, exitCodes } from "./agent-error.ts";
+import type { AgentOptions } from "./agent-options.ts";
+
+export const helpText = `Usage: troupe-agent --server host:port [options]
+
+Runs jobs for a Troupe server. The agent dials the server; nothing listens here.
+
+  --server HOST:PORT     the server's agent address
+  --token-file FILE      one-time token for the first start, - for standard input;
+                         or TROUPE_TOKEN in the environment
+  --name NAME            how this agent is called (default: the host's name)
+  --label NAME=VALUE     what jobs may ask for; repeat for more
+  --slots N              jobs at once (default: 1)
+  --work-dir DIR         where jobs get their folders (default: work in the state folder)
+  --state-dir DIR        keeps the agent's identity (default: ~/.troupe/agents/NAME)
+  --tls-ca FILE          PEM of the authority that signed the server's certificate
+  --plaintext            no TLS to a server on another machine: secrets travel in the clear
+  --no-cgroups           never put jobs into control groups
+  --drain-timeout S      after SIGTERM, cancel what still runs S seconds later (default: wait)
+  --log-file FILE        write the agent's own log there instead of stderr
+  --version, --help
+
+SIGTERM or SIGINT: take no more jobs, end when the present ones are done. Again, or SIGQUIT: cancel them.
+Exit codes: 0 done, 1 this machine is in the way, 2 usage, 3 refused by the server, 4 results not acknowledged.
+`;
+
+export type Command =
+  | { readonly command: "help" }
+  | { readonly command: "version" }
+  | {
+      readonly command: "run";
+      readonly options: AgentOptions;
+      /** Where the token is; undefined: from the environment, or none is needed. */
+      readonly tokenFile: string | undefined;
+      readonly drainTimeoutMs: number | undefined;
+      readonly logFile: string | undefined;
+    };
+
+const flags = {
+  server: { type: "string" },
+  "token-file": { type: "string" },
+  name: { type: "string" },
+  label: { type: "string", multiple: true },
+  slots: { type: "string" },
+  "work-dir": { type: "string" },
+  "state-dir": { type: "string" },
+  "tls-ca": { type: "string" },
+  plaintext: { type: "boolean" },
+  "no-cgroups": { type: "boolean" },
+  "drain-timeout": { type: "string" },
+  "log-file": { type: "string" },
+  version: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+/** Throws `AgentError` with exit code `usage`. Takes TROUPE_TOKEN out of `environment`. */
+export function parseCommandLine(args: readonly string[], environment: NodeJS.ProcessEnv): Command {
+  const token = takeToken(environment);
+  const values = parse(args);
+  if (values.help === true) return { command: "help" };
+  if (values.version === true) return { command: "version" };
+  if (values.server === undefined)
+    throw usage("--server is missing: where does the server listen?");
+  const tokenFile = values["token-file"];
+  if (tokenFile !== undefined && token !== undefined) {
+    throw usage("give the token once: by --token-file or by TROUPE_TOKEN, not both");
+  }
+  const drainSeconds = number("--drain-timeout", values["drain-timeout"]);
+  return {
+    command: "run",
+    options: {
+      server: values.server,
+      labels: labels(values.label ?? []),
+      cgroups: values["no-cgroups"] !== true,
+      plaintext: values.plaintext === true,
+      ...defined("token", token),
+      ...defined("name", values.name),
+      ...defined("slots", number("--slots", values.slots)),
+      ...defined("workDir", values["work-dir"]),
+      ...defined("stateDir", values["state-dir"]),
+      ...defined("tlsCa", file("--tls-ca", values["tls-ca"])),
+    },
+    tokenFile,
+    drainTimeoutMs: drainSeconds === undefined ? undefined : drainSeconds * 1_000,
+    logFile: values["log-file"],
+  };
+}
+
+/** Out of the environment for good: what this process starts must not inherit it. */
+function takeToken(environment: NodeJS.ProcessEnv): string | undefined {
+  const token = environment["TROUPE_TOKEN"];
+  delete environment["TROUPE_TOKEN"];
+  return token === "" ? undefined : token;
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: flags, strict: true }).values;
+  } catch (error) {
+    throw usage((error as Error).message);
+  }
+}
+
+function labels(given: readonly string[]): Record<string, string> {
+  const labels: Record<string, string> = {};
+  for (const text of given) {
+    const at = text.indexOf("=");
+    if (at < 1) throw usage(`--label takes NAME=VALUE, not ${JSON.stringify(text)}`);
+    labels[text.slice(0, at)] = text.slice(at + 1);
+  }
+  return labels;
+}
+
+function number(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,9}(\.\d{1,3})?$/.test(text)) return Number(text);
+  throw usage(`${flag} takes a number, not ${JSON.stringify(text)}`);
+}
+
+function file(flag: string, path: string | undefined): Buffer | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw usage(`${flag}: ${(error as Error).message}`);
+  }
+}
+
+/** `{}` for undefined: an option that is not given keeps its default. */
+function defined<Name extends string, Value>(
+  name: Name,
+  value: Value | undefined,
+): { [K in Name]?: Value } {
+  return (value === undefined ? {} : { [name]: value }) as { [K in Name]?: Value };
+}
+
+function usage(message: string): AgentError {
+  return new AgentError(message, exitCodes.usage);
+}

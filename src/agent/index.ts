@@ -1,0 +1,9 @@
+/** The agent, for embedding and for `troupe agent`. It knows the wire's protos and nothing else of Troupe. */
+export { type Agent, type AgentEnd, startAgent } from "./agent.ts";
+export { AgentError, exitCodes } from "./agent-error.ts";
+export { type AgentLog, lineLog, silentLog } from "./agent-log.ts";
+export type { AgentOptions } from "./agent-options.ts";
+export type { AgentClock, AgentTimer } from "./clock.ts";
+export { agentLimits } from "./limits.ts";
+export type { Dialer, Link, LinkEvents, LinkLoss } from "./link.ts";
+export type { FromServer, ToServer } from "./session-state.ts";

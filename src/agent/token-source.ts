@@ -1,0 +1,40 @@
+import { readFile } from "node:fs/promises";
+import { AgentError, exitCodes } from "./agent-error.ts";
+
+/** A token is one short line; a file that is longer is something else. */
+const tokenCharsMax = 4_096;
+
+/** The token in `path`, or on standard input for `-`. Throws `AgentError` for an empty or unlikely one. */
+export async function readToken(path: string, stdin: NodeJS.ReadStream): Promise<string> {
+  const text = path === "-" ? await readAll(stdin) : await readTokenFile(path);
+  const token = text.trim();
+  const where = path === "-" ? "standard input" : path;
+  if (token === "") throw usage(`there is no token in ${where}`);
+  if (token.length > tokenCharsMax || /\s/.test(token)) {
+    throw usage(`what is in ${where} is no token: expected one short line`);
+  }
+  return token;
+}
+
+async function readTokenFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    throw usage(`cannot read the token: ${(error as Error).message}`);
+  }
+}
+
+async function readAll(stdin: NodeJS.ReadStream): Promise<string> {
+  let text = "";
+  stdin.setEncoding("utf8");
+  for await (const piece of stdin) {
+    text += piece;
+    if (text.length > tokenCharsMax) break;
+  }
+  stdin.destroy();
+  return text;
+}
+
+function usage(message: string): AgentError {
+  return new AgentError(message, exitCodes.usage);
+}
