@@ -16,8 +16,7 @@ export class Ask {
   previous: Ask | undefined;
   next: Ask | undefined;
   list: DeadlineList | undefined;
-  /** Called once the ask has settled. */
-  onSettled: (() => void) | undefined;
+  #forget: (() => void) | undefined;
   #resolve: ((value: unknown) => void) | undefined;
   #reject: ((error: unknown) => void) | undefined;
 
@@ -34,6 +33,21 @@ export class Ask {
 
   get settled(): boolean {
     return this.#resolve === undefined;
+  }
+
+  /** Ends the wait when the caller's signal fires. */
+  obey(signal: AbortSignal): void {
+    const abort = (): void => {
+      const { actor, command } = this;
+      const cause: unknown = signal.reason;
+      this.reject(new TroupeError("TROUPE_CALL_ABORTED", { actor, command }, { cause }));
+    };
+    if (signal.aborted) {
+      abort();
+      return;
+    }
+    signal.addEventListener("abort", abort, { once: true });
+    this.#forget = () => signal.removeEventListener("abort", abort);
   }
 
   /** Gives the reply. False when the ask had settled before: the reply came too late. */
@@ -58,7 +72,7 @@ export class Ask {
     this.#resolve = undefined;
     this.#reject = undefined;
     this.list?.remove(this);
-    this.onSettled?.();
+    this.#forget?.();
   }
 }
 
@@ -97,7 +111,7 @@ class DeadlineList {
     ask.previous = undefined;
     ask.next = undefined;
     ask.list = undefined;
-    this.#asks.outstanding--;
+    this.#asks.settled();
   }
 
   disarm(): void {
@@ -126,9 +140,17 @@ export class Asks {
   /** Asks that have not settled. */
   outstanding = 0;
   readonly #lists = new Map<number, DeadlineList>();
+  readonly #onNone: () => void;
 
-  constructor(clock: Clock) {
+  /** `onNone` is called whenever the last outstanding ask has settled. */
+  constructor(clock: Clock, onNone: () => void = () => {}) {
     this.clock = clock;
+    this.#onNone = onNone;
+  }
+
+  /** An ask has settled. */
+  settled(): void {
+    if (--this.outstanding === 0) this.#onNone();
   }
 
   /** Arms the timeout of an ask. */
@@ -141,7 +163,7 @@ export class Asks {
     list.add(ask);
   }
 
-  /** Called when the kernel has nothing to do: disarms timers that wait for nothing. */
+  /** Called when there is nothing else to do: disarms timers that wait for nothing. */
   idle(): void {
     if (this.outstanding > 0 || this.#lists.size === 0) return;
     for (const list of this.#lists.values()) list.disarm();

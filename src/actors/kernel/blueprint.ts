@@ -1,4 +1,6 @@
+import type { ActorRef } from "./actor-ref.ts";
 import type { Ask } from "./ask.ts";
+import type { CallOptions } from "./call-options.ts";
 import type { Incarnation } from "./incarnation.ts";
 import type { Supervision } from "./supervision.ts";
 
@@ -16,6 +18,9 @@ export interface Program {
   /** Handles a message; what it returns (or resolves with) is the reply to an ask. */
   receive(what: unknown, how: string | Ask | null): unknown;
 }
+
+/** A result that says: somebody else replies. */
+export const handedOn = Symbol("handed on");
 
 /** A result that fails the ask without being a fault: bad input, an unknown command. */
 export class Refusal {
@@ -59,17 +64,13 @@ export interface Blueprint {
 
 /** The narrow side of a cell that faces (handles and message refs) are built on. */
 export interface FaceTarget {
-  readonly ref: import("./actor-ref.ts").ActorRef;
-  ask(
-    command: string,
-    input: readonly unknown[],
-    options?: import("./call-options.ts").CallOptions,
-  ): Promise<unknown>;
+  readonly ref: ActorRef;
+  ask(command: string, input: readonly unknown[], options?: CallOptions): Promise<unknown>;
   tell(command: string, input: readonly unknown[]): void;
   /** Sends a plain message. */
   send(message: unknown): void;
   /** Sends a message that is given the reference to reply to. */
-  request(message: object, options?: import("./call-options.ts").CallOptions): Promise<unknown>;
+  request(message: object, options?: CallOptions): Promise<unknown>;
 }
 
 /** Anything that `spawn` takes: a definition of an actor or a behaviour. */

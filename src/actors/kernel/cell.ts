@@ -5,33 +5,36 @@ import {
   type FaceTarget,
   type GivenOptions,
   type How,
+  handedOn,
   type Program,
   Refusal,
-  type Spawnable,
   turn,
 } from "./blueprint.ts";
 import { type CallOptions, timeoutOf } from "./call-options.ts";
+import { Ending } from "./ending.ts";
 import type { Engine } from "./engine.ts";
+import { Failures } from "./failures.ts";
+import type { Hold } from "./hold.ts";
 import { Inbox } from "./inbox.ts";
 import { Incarnation } from "./incarnation.ts";
 import { LocalRef } from "./local-ref.ts";
 import { ReplyRef } from "./message-ref.ts";
-import { checkName, escapeName } from "./names.ts";
-import { decide, type FailureHistory, noFailures, type Supervision } from "./supervision.ts";
+import { escapeName } from "./names.ts";
+import type { Observed } from "./observer.ts";
 import { reasonOf, TroupeError } from "./troupe-error.ts";
 
 /**
- * An actor: its place in the tree, its messages, its life and its end.
+ * An actor: its place in the tree, its messages, its lives and its end.
  *
  *   new → starting → running ⇄ suspended          (suspended: its failure was escalated)
  *    ↑                 │
- *    └── backing-off ← ending → stopped           (ending: children first, then itself)
+ *    └── backing-off ← ending → stopped           (ending: see ending.ts)
  *
  *   I1. At most one handler of an actor runs at a time; the next message waits for its promise.
  *   I2. Messages of one sender are handled in the order in which they were sent.
- *   I3. A message is handled, or refused (ask fails, tell becomes a dead letter); never both.
+ *   I3. A message is handled, or refused (the ask fails, the tell becomes a dead letter); never both.
  *   I4. Orders (stop, child ended, child failed) go before messages and do not wait for a handler.
- *   I5. An ending comes to its end: what still runs at its deadline is revoked.
+ *   I5. What a handler costs does not depend on the number of children or actors.
  */
 export type Phase =
   | "new"
@@ -43,17 +46,14 @@ export type Phase =
   | "stopped";
 
 type Order =
-  | { readonly kind: "stop"; readonly deadlineMs: number | undefined; readonly failure?: unknown }
+  /** Without a deadline: the parent's own reaches it. */
+  | { readonly kind: "stop"; readonly deadlineMs: number | undefined }
   | { readonly kind: "child-ended" }
   | { readonly kind: "child-failed"; readonly child: Cell; readonly error: unknown }
   | { readonly kind: "resume" };
 
-interface Ending {
-  then: "stop" | "restart";
-  delayMs: number;
-  hooks: "due" | "running" | "done";
-  timer: { cancel(): void } | undefined;
-}
+/** No message is being handled. */
+const none = Symbol("none");
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (
@@ -70,55 +70,58 @@ export class Cell implements FaceTarget {
   readonly uid: number;
   readonly blueprint: Blueprint;
   readonly inbox: Inbox;
-  /** In the dispatcher's queue. Set by the dispatcher and the cell only. */
+  /** In the dispatcher's queue. Set by the dispatcher only. */
   queued = false;
+  /** Messages and turns that were begun. */
+  handled = 0;
   phase: Phase = "new";
-  restarts = 0;
-  lastFailure: unknown = undefined;
-  readonly #props: unknown;
-  readonly #supervision: Supervision | undefined;
+  failures: Failures | undefined = undefined;
+  readonly #given: GivenOptions;
   #busy = false;
-  #what: unknown = undefined;
-  #how: How = null;
   #stashed = false;
-  #incarnation: Incarnation | undefined;
-  #children: Map<string, Cell> | undefined;
-  #orders: Order[] | undefined;
-  #urgent: (() => unknown)[] | undefined;
-  #watchers: Set<Incarnation> | undefined;
-  #stopWaiters: (() => void)[] | undefined;
-  #history: FailureHistory = noFailures;
-  #ending: Ending | undefined;
-  #fatal: unknown = undefined;
-  #ref: LocalRef | undefined;
-  #path: string | undefined;
+  #what: unknown = undefined;
+  #how: How | typeof none = none;
+  #hold: Hold | undefined = undefined;
+  #life: Incarnation | undefined = undefined;
+  #children: Map<string, Cell> | undefined = undefined;
+  #orders: Order[] | undefined = undefined;
+  #urgent: (() => unknown)[] | undefined = undefined;
+  #watchers: Set<Incarnation> | undefined = undefined;
+  #waiters: (() => void)[] | undefined = undefined;
+  #ending: Ending | undefined = undefined;
+  #backoff: { cancel(): void } | undefined = undefined;
+  #ref: LocalRef | undefined = undefined;
+  #path: string | undefined = undefined;
 
   constructor(
     engine: Engine,
     place: { readonly parent: Cell | undefined; readonly name: string },
     blueprint: Blueprint,
-    options: GivenOptions,
+    given: GivenOptions,
   ) {
     this.engine = engine;
     this.parent = place.parent;
     this.name = place.name;
     this.uid = engine.nextUid();
     this.blueprint = blueprint;
-    this.#props = options.props;
-    this.#supervision = options.supervision ?? blueprint.supervision;
-    this.inbox = new Inbox(engine, () => this.path, options.mailbox ?? blueprint.mailbox);
+    this.#given = given;
+    this.inbox = new Inbox(this, given.mailbox ?? blueprint.mailbox);
   }
 
+  // ── what others see ────────────────────────────────────────────────────────────────────
+
   get path(): string {
-    if (this.#path !== undefined) return this.#path;
-    const above = this.parent?.path ?? "";
-    this.#path = this.parent === undefined ? "" : `${above}/${escapeName(this.name)}`;
+    this.#path ??= this.parent === undefined ? "" : `${this.parent.path}/${escapeName(this.name)}`;
     return this.#path;
   }
 
   get ref(): ActorRef {
     this.#ref ??= new LocalRef(this);
     return this.#ref;
+  }
+
+  get observed(): Observed {
+    return { kind: this.blueprint.kind, path: this.path };
   }
 
   get isEnding(): boolean {
@@ -133,15 +136,26 @@ export class Cell implements FaceTarget {
     return this.#children?.values() ?? [];
   }
 
+  get childCount(): number {
+    return this.#children?.size ?? 0;
+  }
+
   get program(): Program | undefined {
-    return this.#incarnation?.program;
+    return this.#life?.program;
+  }
+
+  /** What is being handled, for people. */
+  get current(): string {
+    const how = this.#how;
+    if (how instanceof Ask) return how.command;
+    return typeof how === "string" ? how : how === null ? "message" : "";
   }
 
   /** Whether a turn would find something to do. */
   get isReady(): boolean {
     if (this.#orders !== undefined || this.phase === "new") return true;
     if (this.phase !== "running" || this.#busy) return false;
-    return this.inbox.box.length > 0 || this.#urgent !== undefined;
+    return this.inbox.length > 0 || this.#urgent !== undefined;
   }
 
   #wake(): void {
@@ -151,12 +165,12 @@ export class Cell implements FaceTarget {
   // ── messages in ────────────────────────────────────────────────────────────────────────
 
   post(what: unknown, how: How): void {
-    if (this.phase === "stopped" || (this.phase === "ending" && this.#ending?.then === "stop")) {
+    if (this.phase === "stopped" || this.#ending?.after === "stop") {
       this.inbox.refuse(what, how, "stopped");
       return;
     }
     this.inbox.put(what, how);
-    this.#wake();
+    if (!this.queued && !this.#busy && this.phase === "running") this.engine.dispatcher.add(this);
   }
 
   /** A turn of the actor's own, in its place among the messages. */
@@ -181,42 +195,34 @@ export class Cell implements FaceTarget {
   }
 
   ask(command: string, input: readonly unknown[], options?: CallOptions): Promise<unknown> {
-    return this.#ask(command, options, () => input);
-  }
-
-  request(message: object, options?: CallOptions): Promise<unknown> {
-    const { type } = message as { type?: unknown };
-    const command = typeof type === "string" ? type : "message";
-    return this.#ask(command, options, (ask) => ({ ...message, replyTo: new ReplyRef(this, ask) }));
-  }
-
-  #ask(
-    command: string,
-    options: CallOptions | undefined,
-    what: (ask: Ask) => unknown,
-  ): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const timeoutMs = timeoutOf(options, this.engine.limits.askTimeoutMs);
       const ask = new Ask(this.path, command, { resolve, reject });
-      const signal = options?.signal;
-      if (signal !== undefined) this.#obey(signal, ask);
-      if (ask.settled) return;
-      this.engine.asks.add(ask, timeoutMs);
-      this.post(what(ask), ask);
+      if (this.#await(ask, options)) this.post(input, ask);
     });
   }
 
-  #obey(signal: AbortSignal, ask: Ask): void {
-    const abort = (): void => {
-      const { actor, command } = ask;
-      const cause: unknown = signal.reason;
-      ask.reject(new TroupeError("TROUPE_CALL_ABORTED", { actor, command }, { cause }));
-    };
-    if (signal.aborted) abort();
-    else {
-      signal.addEventListener("abort", abort, { once: true });
-      ask.onSettled = () => signal.removeEventListener("abort", abort);
+  request(message: object, options?: CallOptions): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const { type } = message as { type?: unknown };
+      const command = typeof type === "string" ? type : "message";
+      const ask = new Ask(this.path, command, { resolve, reject });
+      const what = { ...message, replyTo: new ReplyRef(this, ask) };
+      if (this.#await(ask, options)) this.post(what, ask);
+    });
+  }
+
+  /** Arms what ends the wait for a reply. False when it has ended already. */
+  #await(ask: Ask, options: CallOptions | undefined): boolean {
+    const { limits, asks } = this.engine;
+    if (options === undefined) {
+      asks.add(ask, limits.askTimeoutMs);
+      return true;
     }
+    const timeoutMs = timeoutOf(options, limits.askTimeoutMs);
+    if (options.signal !== undefined) ask.obey(options.signal);
+    if (ask.settled) return false;
+    asks.add(ask, timeoutMs);
+    return true;
   }
 
   // ── turns ──────────────────────────────────────────────────────────────────────────────
@@ -225,66 +231,71 @@ export class Cell implements FaceTarget {
   drain(messagesMax: number): number {
     if (this.#orders !== undefined) this.#obeyOrders();
     if (this.phase === "new") this.#begin();
+    const { inbox } = this;
     let handled = 0;
-    const { box } = this.inbox;
     while (handled < messagesMax && this.phase === "running" && !this.#busy) {
       if (this.#urgent !== undefined) {
         const run = this.#urgent.shift();
         if (this.#urgent.length === 0) this.#urgent = undefined;
-        if (run !== undefined) this.#run(run, turn);
-      } else if (box.length > 0) {
-        const what = box.firstWhat();
-        const how = box.firstHow();
-        this.inbox.dropFirst();
-        if (how !== turn) this.#incarnation?.idle?.touch();
+        this.#run(run, turn);
+      } else if (inbox.length > 0) {
+        const what = inbox.firstWhat();
+        const how = inbox.firstHow();
+        inbox.take();
         this.#run(what, how);
       } else break;
       handled++;
       if (this.#orders !== undefined) this.#obeyOrders();
     }
+    this.handled += handled;
     return handled;
   }
 
   #run(what: unknown, how: How): void {
     // Nobody waits for an ask that has timed out; not starting it is what sheds load.
     if (how instanceof Ask && how.settled) {
-      const { command } = how;
-      this.engine.deadLetter(this.path, { command, message: what, reason: "expired" });
+      this.#dead(how.command, what, "expired");
       return;
     }
     // A running phase has a life with a program.
-    const incarnation = this.#incarnation as Incarnation;
+    const life = this.#life as Incarnation;
     this.#what = what;
     this.#how = how;
     let result: unknown;
     try {
-      result =
-        how === turn
-          ? (what as () => unknown)()
-          : (incarnation.program as Program).receive(what, how);
+      if (how === turn) result = (what as () => unknown)();
+      else {
+        life.idle?.touch();
+        result = (life.program as Program).receive(what, how);
+      }
     } catch (error) {
       this.#turnFailed(error);
       return;
     }
-    if (isThenable(result)) this.#hold(incarnation, result);
+    if (result !== undefined && isThenable(result)) this.#holdFor(life, result);
     else this.#turnDone(result);
   }
 
-  #hold(incarnation: Incarnation, result: PromiseLike<unknown>): void {
+  #holdFor(life: Incarnation, result: PromiseLike<unknown>): void {
     this.#busy = true;
-    const settled = (end: () => void): void => {
-      if (incarnation.revoked) {
-        this.engine.revokedResults++;
+    const hold = this.engine.holds.add(this, life);
+    this.#hold = hold;
+    const settled = (error: unknown, value: unknown, failed: boolean): void => {
+      this.engine.holds.remove(hold);
+      if (life.revoked) {
+        this.engine.revokedUse(this);
         return;
       }
       this.#busy = false;
-      end();
-      if (this.phase === "ending") this.#advance();
+      this.#hold = undefined;
+      if (failed) this.#turnFailed(error);
+      else this.#turnDone(value);
+      if (this.phase === "ending") this.#ending?.advance();
       this.#wake();
     };
     Promise.resolve(result).then(
-      (value) => settled(() => this.#turnDone(value)),
-      (error: unknown) => settled(() => this.#turnFailed(error)),
+      (value) => settled(undefined, value, false),
+      (error: unknown) => settled(error, undefined, true),
     );
   }
 
@@ -292,26 +303,29 @@ export class Cell implements FaceTarget {
     const how = this.#how;
     const what = this.#what;
     this.#what = undefined;
-    this.#how = null;
-    if (this.#stashed) {
-      this.#stashed = false;
-      return;
+    this.#how = none;
+    if (this.#stashed) this.#stashed = false;
+    else if (result instanceof Refusal) this.#refused(result, what, how);
+    else if (how instanceof Ask && this.blueprint.repliesByReturn && result !== handedOn) {
+      if (!how.resolve(result)) this.#dead(how.command, result, "late-reply");
     }
-    if (result instanceof Refusal) {
-      if (how instanceof Ask) how.reject(result.error);
-      else if (typeof how === "string") {
-        this.engine.deadLetter(this.path, { command: how, message: what, reason: "unhandled" });
-      }
-    } else if (how instanceof Ask && this.blueprint.repliesByReturn && !how.resolve(result)) {
-      const { command } = how;
-      this.engine.deadLetter(this.path, { command, message: result, reason: "late-reply" });
+  }
+
+  #refused(refusal: Refusal, what: unknown, how: How | typeof none): void {
+    if (how instanceof Ask) how.reject(refusal.error);
+    else if (typeof how === "string") {
+      this.engine.logger.warn("a told command was refused", {
+        actor: this.path,
+        error: refusal.error,
+      });
+      this.#dead(how, what, "unhandled");
     }
   }
 
   #turnFailed(error: unknown): void {
     const how = this.#how;
     this.#what = undefined;
-    this.#how = null;
+    this.#how = none;
     this.#stashed = false;
     if (how instanceof Ask) {
       const { actor, command } = how;
@@ -323,8 +337,16 @@ export class Cell implements FaceTarget {
     this.#failed(error, false);
   }
 
+  #dead(command: string, message: unknown, reason: "expired" | "late-reply" | "unhandled"): void {
+    this.engine.deadLetter(this.path, { command, message, reason });
+  }
+
   stashCurrent(): void {
-    this.inbox.stash(this.#what, this.#how);
+    const how = this.#how;
+    if (how === none) {
+      throw new TroupeError("TROUPE_TURN_ENDED", { actor: this.path, use: "stash" });
+    }
+    this.inbox.stash(this.#what, how);
     this.#stashed = true;
   }
 
@@ -336,66 +358,72 @@ export class Cell implements FaceTarget {
   // ── life ───────────────────────────────────────────────────────────────────────────────
 
   #begin(): void {
-    const incarnation = new Incarnation(this);
-    this.#incarnation = incarnation;
+    const life = new Incarnation(this);
+    this.#life = life;
     this.phase = "starting";
     try {
-      const program = this.blueprint.start(incarnation, this.#props);
-      if (!isThenable(program)) {
-        this.#started(incarnation, program);
-        return;
-      }
-      this.#busy = true;
-      const settled = (end: () => void): void => {
-        if (incarnation.revoked) return;
-        this.#busy = false;
-        if (this.phase === "ending") this.#advance();
-        else end();
-        this.#wake();
-      };
-      program.then(
-        (made) => settled(() => this.#started(incarnation, made)),
-        (error: unknown) => settled(() => this.#failed(error, true)),
-      );
+      const program = this.blueprint.start(life, this.#given.props);
+      if (isThenable(program)) this.#beginLater(life, program);
+      else this.#started(life, program);
     } catch (error) {
       this.#failed(error, true);
     }
   }
 
-  #started(incarnation: Incarnation, program: Program): void {
-    incarnation.program = program;
-    if (this.phase === "starting") this.phase = "running";
-    this.engine.observer?.actorStarted?.(this.blueprint.kind, this.path);
+  #beginLater(life: Incarnation, program: PromiseLike<Program>): void {
+    this.#busy = true;
+    const hold = this.engine.holds.add(this, life);
+    this.#hold = hold;
+    const settled = (then: () => void): void => {
+      this.engine.holds.remove(hold);
+      if (life.revoked) return;
+      this.#busy = false;
+      this.#hold = undefined;
+      then();
+      if (this.phase === "ending") this.#ending?.advance();
+      this.#wake();
+    };
+    program.then(
+      (made) => settled(() => this.#started(life, made)),
+      (error: unknown) => settled(() => this.#failed(error, true)),
+    );
   }
 
-  #failed(error: unknown, duringStart: boolean): void {
-    this.lastFailure = error;
+  #started(life: Incarnation, program: Program): void {
+    life.program = program;
+    if (this.phase === "starting") this.phase = "running";
+    const { observer } = this.engine;
+    if (observer?.actorStarted !== undefined) observer.actorStarted(this.observed);
+  }
+
+  /** True when the actor goes on as if nothing had happened. */
+  #failed(error: unknown, duringStart: boolean): boolean {
     const { engine } = this;
-    engine.observer?.actorFailed?.(this.blueprint.kind, this.path, error);
-    engine.logger.warn("actor failed", { actor: this.path, error });
-    if (this.phase === "ending") return;
-    const nowMs = engine.clock.monotonicMs();
-    const decision = decide(
-      this.#supervision,
-      this.#history,
-      { error, duringStart, nowMs },
-      engine,
-    );
+    engine.observer?.actorFailed?.(this.observed, error);
+    this.failures ??= new Failures();
+    // What fails on the way to the end is only told.
+    if (this.isEnding) {
+      this.failures.last = error;
+      engine.logger.warn("actor failed while it ended", { actor: this.path, error });
+      return false;
+    }
+    const policy = this.#given.supervision ?? this.blueprint.supervision;
+    const decision = this.failures.decide(policy, { error, duringStart }, engine);
+    engine.logger.warn("actor failed", { actor: this.path, action: decision.action, error });
+    const { stopDeadlineMs } = engine.limits;
     switch (decision.action) {
       case "resume":
-        return;
+        return true;
       case "restart":
-        this.#history = decision.history;
-        this.#end("restart", engine.limits.stopDeadlineMs, decision.delayMs);
-        return;
+        this.#end("restart", stopDeadlineMs, decision.delayMs);
+        return false;
       case "stop":
-        this.#fatal = error;
-        this.#end("stop", engine.limits.stopDeadlineMs);
-        return;
+        this.#end("stop", stopDeadlineMs);
+        return false;
       case "escalate":
         this.phase = "suspended";
-        this.#fatal = error;
         this.parent?.order({ kind: "child-failed", child: this, error });
+        return false;
     }
   }
 
@@ -414,11 +442,10 @@ export class Cell implements FaceTarget {
     for (const order of orders) {
       switch (order.kind) {
         case "stop":
-          if (order.failure !== undefined) this.#fatal = order.failure;
           this.#end("stop", order.deadlineMs);
           break;
         case "child-ended":
-          this.#advance();
+          if (this.phase === "ending") this.#ending?.advance();
           break;
         case "child-failed":
           this.#childFailed(order.child, order.error);
@@ -432,55 +459,40 @@ export class Cell implements FaceTarget {
 
   /** A child has escalated: this actor's policy decides, as if it had failed itself. */
   #childFailed(child: Cell, error: unknown): void {
-    if (this.phase === "ending" || this.phase === "stopped") return;
+    if (this.isEnding) return;
     if (this.parent === undefined) {
-      this.engine.logger.error("failure reached the top; actor stopped", {
-        actor: child.path,
-        error,
-      });
-      child.order({ kind: "stop", deadlineMs: this.engine.limits.stopDeadlineMs });
+      const { logger, limits } = this.engine;
+      logger.error("a failure reached the top; its actor is stopped", { actor: child.path, error });
+      child.order({ kind: "stop", deadlineMs: limits.stopDeadlineMs });
       return;
     }
-    this.#failed(error, false);
-    // Resumed: the child goes on as well.
-    if (this.phase === "running" || this.phase === "starting") child.order({ kind: "resume" });
+    if (this.#failed(error, false)) child.order({ kind: "resume" });
   }
 
   #resume(): void {
     if (this.phase !== "suspended") return;
-    this.#fatal = undefined;
-    if (this.#incarnation?.program === undefined && !this.#busy) {
+    if (this.failures !== undefined) this.failures.fatal = undefined;
+    const isMade = this.program !== undefined;
+    if (!isMade && !this.#busy) {
+      // Its start had failed: there is nothing to go on with.
       this.#end("stop", this.engine.limits.stopDeadlineMs);
       return;
     }
-    this.phase = this.#incarnation?.program === undefined ? "starting" : "running";
+    this.phase = isMade ? "running" : "starting";
     for (const child of this.children) child.order({ kind: "resume" });
   }
 
   // ── tree ───────────────────────────────────────────────────────────────────────────────
 
-  spawnChild<H, P>(
-    definition: Spawnable<H, P>,
-    name: string,
-    options: GivenOptions | undefined,
-  ): H {
-    checkName(name, this.engine.limits.nameCharactersMax);
-    if (this.isEnding) {
-      if (this.parent !== undefined) {
-        throw new TroupeError("TROUPE_REVOKED", { actor: this.path, use: "spawn" });
-      }
-      throw new TroupeError("TROUPE_SYSTEM_STOPPED", { system: this.engine.name, use: "spawn" });
-    }
+  addChild(blueprint: Blueprint, name: string, given: GivenOptions): Cell {
     this.#children ??= new Map();
     if (this.#children.has(name)) {
       throw new TroupeError("TROUPE_NAME_TAKEN", { parent: this.path || "/", name });
     }
-    const blueprint = definition["~blueprint"];
-    const child = new Cell(this.engine, { parent: this, name }, blueprint, options ?? {});
+    const child = new Cell(this.engine, { parent: this, name }, blueprint, given);
     this.#children.set(name, child);
     this.engine.dispatcher.add(child);
-    // The blueprint's face is what the definition's type says.
-    return blueprint.face(child) as H;
+    return child;
   }
 
   child(name: string): Cell | undefined {
@@ -489,14 +501,12 @@ export class Cell implements FaceTarget {
 
   removeChild(child: Cell): void {
     this.#children?.delete(child.name);
-    if (this.phase === "ending" && (this.#children?.size ?? 0) === 0) {
-      this.order({ kind: "child-ended" });
-    }
+    if (this.phase === "ending" && this.childCount === 0) this.order({ kind: "child-ended" });
   }
 
   addWatcher(watcher: Incarnation): void {
     if (this.phase === "stopped") {
-      watcher.terminated(this, { ref: this.ref, failure: this.#fatal });
+      watcher.terminated(this, { ref: this.ref, failure: this.failures?.fatal });
       return;
     }
     this.#watchers ??= new Set();
@@ -516,132 +526,102 @@ export class Cell implements FaceTarget {
         const expected = "a finite number of milliseconds, 0 or more";
         const got = String(deadlineMs);
         reject(new TroupeError("TROUPE_OPTION_INVALID", { option: "deadlineMs", expected, got }));
-        return;
+      } else if (this.phase === "stopped") resolve();
+      else {
+        this.#waiters ??= [];
+        this.#waiters.push(resolve);
+        this.order({ kind: "stop", deadlineMs });
       }
-      if (this.phase === "stopped") {
-        resolve();
-        return;
-      }
-      this.#stopWaiters ??= [];
-      this.#stopWaiters.push(resolve);
-      this.order({ kind: "stop", deadlineMs });
     });
   }
 
-  #end(then: "stop" | "restart", deadlineMs: number | undefined, delayMs = 0): void {
+  #end(after: "stop" | "restart", deadlineMs: number | undefined, delayMs = 0): void {
     if (this.phase === "stopped") return;
-    if (this.phase === "backing-off") this.#ending?.timer?.cancel();
-    if (this.#ending === undefined || this.phase === "backing-off") {
-      this.#ending = { then, delayMs, hooks: "due", timer: undefined };
+    this.#backoff?.cancel();
+    if (this.#ending !== undefined) {
+      if (after === "stop") this.#ending.after = "stop";
+    } else {
+      this.#ending = new Ending(this, after, delayMs);
       this.phase = "ending";
-      this.#incarnation?.abort();
+      this.#life?.abort();
       for (const child of this.children) child.order({ kind: "stop", deadlineMs: undefined });
-    } else if (then === "stop") this.#ending.then = "stop";
-    if (deadlineMs !== undefined) {
-      this.#ending.timer?.cancel();
-      this.#ending.timer = this.engine.clock.setTimer(deadlineMs, () => this.#force());
     }
-    this.#advance();
-  }
-
-  /** Takes the next step of the ending that can be taken: children, handler, hooks, end. */
-  #advance(): void {
     const ending = this.#ending;
-    if (ending === undefined || this.phase !== "ending") return;
-    if ((this.#children?.size ?? 0) > 0 || this.#busy) return;
-    if (ending.hooks === "due") {
-      const hooks = this.#incarnation?.takeHooks() ?? [];
-      ending.hooks = hooks.length === 0 ? "done" : "running";
-      if (hooks.length > 0) void this.#runHooks(ending, hooks);
-    }
-    if (ending.hooks === "running") return;
-    ending.timer?.cancel();
-    this.#incarnation?.revoke();
-    this.#incarnation = undefined;
-    if (ending.then === "restart") this.#again(ending);
-    else this.#stop();
+    ending.advance();
+    if (deadlineMs !== undefined && this.#ending === ending) ending.limit(deadlineMs);
   }
 
-  async #runHooks(ending: Ending, hooks: readonly (() => unknown)[]): Promise<void> {
-    for (const hook of hooks) {
-      try {
-        await hook();
-      } catch (error) {
-        this.engine.logger.error("stop hook failed", { actor: this.path, error });
-      }
-    }
-    if (ending.hooks === "done") return;
-    ending.hooks = "done";
-    this.#advance();
+  takeHooks(): (() => unknown)[] {
+    return this.#life?.takeHooks() ?? [];
   }
 
-  #again(ending: Ending): void {
-    this.restarts++;
-    this.engine.observer?.actorRestarted?.(this.blueprint.kind, this.path);
+  /** Called by the ending when all its steps are done. */
+  ended(ending: Ending): void {
+    if (this.#ending !== ending) return;
+    this.#ending = undefined;
+    this.#life?.revoke();
+    this.#life = undefined;
+    if (ending.after === "restart") this.#again(ending.delayMs);
+    else this.#stopped();
+  }
+
+  #again(delayMs: number): void {
+    if (this.failures !== undefined) this.failures.restarts++;
+    this.engine.observer?.actorRestarted?.(this.observed);
     this.inbox.unstashAll();
-    const begin = (): void => {
-      this.#ending = undefined;
+    if (delayMs <= 0) {
       this.phase = "new";
       this.#wake();
-    };
-    if (ending.delayMs <= 0) {
-      begin();
       return;
     }
     this.phase = "backing-off";
-    ending.timer = this.engine.clock.setTimer(ending.delayMs, begin);
+    this.#backoff = this.engine.clock.setTimer(delayMs, () => {
+      this.#backoff = undefined;
+      this.phase = "new";
+      this.#wake();
+    });
   }
 
-  #stop(): void {
+  #stopped(): void {
     this.phase = "stopped";
-    this.#ending = undefined;
     this.#orders = undefined;
     this.#urgent = undefined;
     this.inbox.close("stopped");
-    this.engine.observer?.actorStopped?.(this.blueprint.kind, this.path);
-    const terminated = { ref: this.ref, failure: this.#fatal };
-    for (const watcher of this.#watchers ?? []) watcher.terminated(this, terminated);
-    this.#watchers = undefined;
+    const failure = this.failures?.fatal;
+    this.engine.observer?.actorStopped?.(this.observed, failure);
+    if (this.#watchers !== undefined) {
+      const terminated = { ref: this.ref, failure };
+      for (const watcher of this.#watchers) watcher.terminated(this, terminated);
+      this.#watchers = undefined;
+    }
     this.parent?.removeChild(this);
-    for (const resolve of this.#stopWaiters ?? []) resolve();
-    this.#stopWaiters = undefined;
+    for (const resolve of this.#waiters ?? []) resolve();
+    this.#waiters = undefined;
   }
 
-  #hooksRun(ending: Ending): boolean {
-    return ending.hooks === "running";
-  }
-
-  /** The deadline is over: revokes what still runs in this subtree, bottom-up. */
-  #force(): void {
-    const subtree: Cell[] = [this];
-    for (let i = 0; i < subtree.length; i++) subtree.push(...(subtree[i] as Cell).children);
-    for (const cell of subtree.reverse()) cell.#forceSelf(cell === this);
-  }
-
-  #forceSelf(isTop: boolean): void {
+  /** Ends now, without what still runs. Its children have ended before it. */
+  forceEnd(): void {
     if (this.phase === "stopped") return;
-    if (!isTop || this.phase !== "ending") this.#end("stop", undefined);
-    const ending = this.#ending;
-    if (ending === undefined) return;
-    if (this.#busy) {
-      const how = this.#how;
-      this.engine.logger.warn("handler revoked at the stop deadline", { actor: this.path });
-      this.#incarnation?.revoke();
-      this.#busy = false;
-      if (how instanceof Ask) {
-        const { actor, command } = how;
-        how.reject(new TroupeError("TROUPE_ACTOR_STOPPED", { actor, command, handling: true }));
-      }
-    }
-    if (ending.hooks === "running") {
-      this.engine.logger.warn("stop hook abandoned at the stop deadline", { actor: this.path });
-      ending.hooks = "done";
-    }
-    this.#advance();
-    // Its hooks had not begun: one more deadline would be one too many.
-    if (this.#ending === ending && this.#hooksRun(ending)) {
-      ending.hooks = "done";
-      this.#advance();
-    }
+    this.#orders = undefined;
+    this.#end("stop", undefined);
+    this.#ending?.abandon();
+  }
+
+  /** Takes its context away from the handler that runs. */
+  revokeHandler(): void {
+    const how = this.#how;
+    this.engine.logger.warn("a handler was revoked at the stop deadline", {
+      actor: this.path,
+      command: this.current,
+    });
+    if (this.#hold !== undefined) this.engine.holds.remove(this.#hold);
+    this.#hold = undefined;
+    this.#life?.revoke();
+    this.#busy = false;
+    this.#what = undefined;
+    this.#how = none;
+    if (!(how instanceof Ask)) return;
+    const { actor, command } = how;
+    how.reject(new TroupeError("TROUPE_ACTOR_STOPPED", { actor, command, handling: true }));
   }
 }

@@ -10,32 +10,39 @@ export interface Timer {
   cancel(): void;
 }
 
+export interface TimerOptions {
+  /** Does not keep the process alive when nothing else does. Default false. */
+  readonly background?: boolean;
+}
+
 export interface Clock {
   /** Wall clock: milliseconds since 1970. May jump in both directions. */
   nowMs(): number;
   /** Never goes back; only differences mean something. Milliseconds with a fraction. */
   monotonicMs(): number;
   /** Calls `fire` once after `delayMs` (0 or more; any length, also above 24.8 days). */
-  setTimer(delayMs: number, fire: () => void): Timer;
+  setTimer(delayMs: number, fire: () => void, options?: TimerOptions): Timer;
 }
 
 /** The longest delay that Node's own timers take; they fire at once above it. */
 const nodeDelayMaxMs = 2_147_483_647;
 
 class SystemTimer implements Timer {
+  readonly #background: boolean;
   #handle: NodeJS.Timeout | undefined;
 
-  constructor(delayMs: number, fire: () => void) {
+  constructor(delayMs: number, fire: () => void, background: boolean) {
+    this.#background = background;
     this.#arm(delayMs, fire);
   }
 
   #arm(delayMs: number, fire: () => void): void {
-    if (delayMs <= nodeDelayMaxMs) {
-      this.#handle = setTimeout(fire, delayMs);
-      return;
-    }
     const restMs = delayMs - nodeDelayMaxMs;
-    this.#handle = setTimeout(() => this.#arm(restMs, fire), nodeDelayMaxMs);
+    this.#handle =
+      restMs > 0
+        ? setTimeout(() => this.#arm(restMs, fire), nodeDelayMaxMs)
+        : setTimeout(fire, delayMs);
+    if (this.#background) this.#handle.unref();
   }
 
   cancel(): void {
@@ -47,5 +54,6 @@ class SystemTimer implements Timer {
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
-  setTimer: (delayMs, fire) => new SystemTimer(Math.max(0, delayMs), fire),
+  setTimer: (delayMs, fire, options) =>
+    new SystemTimer(Math.max(0, delayMs), fire, options?.background === true),
 };

@@ -1,7 +1,10 @@
 import { Asks } from "./ask.ts";
+import type { Cell } from "./cell.ts";
 import type { Clock } from "./clock.ts";
 import { type DeadLetterReason, DeadLetters } from "./dead-letters.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import { guardedLogger, guardedObserver, PortGuard } from "./guarded-ports.ts";
+import { Holds } from "./hold.ts";
 import type { Limits } from "./limits.ts";
 import type { Logger } from "./logger.ts";
 import type { TurnSource } from "./nact-turns.ts";
@@ -27,29 +30,31 @@ export class Engine {
   readonly observer: Observer | undefined;
   readonly limits: Limits;
   readonly asks: Asks;
+  readonly holds: Holds;
   readonly deadLetters: DeadLetters;
   readonly dispatcher: Dispatcher;
-  /** How often user code used the context of a life that had ended. */
+  /** Uses and results of lives that had ended. */
   revokedUses = 0;
-  /** Results of handlers whose life had ended before them. */
-  revokedResults = 0;
   #uid = 0;
 
   constructor(parts: EngineParts) {
+    const guard = new PortGuard();
     this.name = parts.name;
     this.clock = parts.clock;
     this.random = parts.random;
-    this.logger = parts.logger;
-    this.observer = parts.observer;
+    this.logger = guardedLogger(parts.logger, guard);
+    this.observer = parts.observer && guardedObserver(parts.observer, guard);
     this.limits = parts.limits;
-    this.asks = new Asks(parts.clock);
     this.deadLetters = new DeadLetters(parts.limits.deadLetterSamplesMax);
     this.dispatcher = new Dispatcher(this, parts.turns);
+    this.asks = new Asks(parts.clock, () => this.dispatcher.tidy());
+    this.holds = new Holds(this);
   }
 
   /** All actors have ended. */
   stop(): void {
     this.asks.idle();
+    this.holds.stop();
     this.dispatcher.stop();
   }
 
@@ -59,9 +64,41 @@ export class Engine {
 
   deadLetter(
     to: string,
-    letter: { command: string; message: unknown; reason: DeadLetterReason },
+    letter: {
+      readonly command: string;
+      readonly message: unknown;
+      readonly reason: DeadLetterReason;
+    },
   ): void {
     this.deadLetters.add({ to, ...letter, atMs: this.clock.nowMs() });
     this.observer?.deadLetter?.(to, letter.reason);
+  }
+
+  /** Code of a life of `cell` that had ended used its context, or returned a result. */
+  revokedUse(cell: Cell): void {
+    this.revokedUses++;
+    this.observer?.revokedUse?.(cell.observed);
+  }
+
+  /** The event loop stood still while `messages` were handled, the last of them by `cell`. */
+  blocked(cell: Cell, tookMs: number, messages: number): void {
+    this.observer?.handlerBlocked?.(cell.observed, tookMs);
+    this.logger.warn("handlers blocked the event loop", {
+      actor: cell.path,
+      tookMs: Math.round(tookMs),
+      messages,
+    });
+  }
+
+  /** A handler of `cell` has not ended for `heldMs`. */
+  stuck(cell: Cell, heldMs: number): void {
+    const command = cell.current;
+    this.observer?.handlerStuck?.(cell.observed, heldMs);
+    this.logger.warn("a handler does not end; its actor handles nothing else meanwhile", {
+      actor: cell.path,
+      command,
+      heldMs: Math.round(heldMs),
+      waiting: cell.inbox.depth,
+    });
   }
 }

@@ -59,10 +59,14 @@ export type HandleClass<C> = new (target: CommandTarget, options?: CallOptions) 
 /** Symbols, so that commands may be named `target` or `options`. */
 const target = Symbol("target");
 const options = Symbol("options");
+const teller = Symbol("teller");
+const trier = Symbol("trier");
 
 class Face {
   readonly [target]: CommandTarget;
   readonly [options]: CallOptions | undefined;
+  [teller]: Face | undefined = undefined;
+  [trier]: Face | undefined = undefined;
 
   constructor(of: CommandTarget, how: CallOptions | undefined) {
     this[target] = of;
@@ -125,11 +129,11 @@ export function handleClass<C>(name: string, commandNames: readonly string[]): H
     };
   });
   const lazily = (member: "tell" | "try", Of: typeof Teller): void => {
+    const made = member === "tell" ? teller : trier;
     Object.defineProperty(Asker.prototype, member, {
       get(this: Face) {
-        const value = new Of(this[target], this[options]);
-        Object.defineProperty(this, member, { value });
-        return value;
+        this[made] ??= new Of(this[target], this[options]);
+        return this[made];
       },
     });
   };

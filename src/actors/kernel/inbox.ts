@@ -5,52 +5,55 @@ import type { Engine } from "./engine.ts";
 import { Mailbox } from "./mailbox.ts";
 import { TroupeError } from "./troupe-error.ts";
 
+/** Whose inbox it is. */
+export interface InboxOwner {
+  readonly engine: Engine;
+  readonly path: string;
+}
+
 /**
- * All messages that wait for one actor: the mailbox, what was stashed, and asks that wait
- * outside of a full mailbox.
+ * All messages that wait for one actor: its mailbox, what it stashed, and asks that wait
+ * outside of the full mailbox.
  *
- *   I1. At most `messagesMax` messages of senders wait in the mailbox; turns of the actor itself
- *       (timers) are not counted out, for their number is bounded by the timers.
- *   I2. Every message that is taken in leaves exactly once: to the actor, or by `refuse`.
+ *   I1. At most `messagesMax` messages are taken in; the actor's own turns always are, for
+ *       their number is bounded by its timers.
+ *   I2. Every message that is taken in leaves exactly once: by `take`, or by `refuse`.
  */
-export class Inbox {
-  readonly box = new Mailbox<How>();
-  readonly #engine: Engine;
-  readonly #path: () => string;
+export class Inbox extends Mailbox<How> {
+  readonly #owner: InboxOwner;
   readonly #messagesMax: number;
   readonly #overflow: Overflow;
-  #stash: Mailbox<How> | undefined;
-  #outside: Mailbox<How> | undefined;
+  #stash: Mailbox<How> | undefined = undefined;
+  #outside: Mailbox<How> | undefined = undefined;
 
-  constructor(engine: Engine, path: () => string, options: MailboxOptions | undefined) {
-    this.#engine = engine;
-    this.#path = path;
-    this.#messagesMax = options?.messagesMax ?? engine.limits.mailboxMessagesMax;
+  constructor(owner: InboxOwner, options: MailboxOptions | undefined) {
+    super();
+    this.#owner = owner;
+    this.#messagesMax = options?.messagesMax ?? owner.engine.limits.mailboxMessagesMax;
     this.#overflow = options?.overflow ?? "reject";
     if (!(this.#messagesMax >= 1)) {
-      throw new TroupeError("TROUPE_OPTION_INVALID", {
-        option: "mailbox.messagesMax",
-        expected: "1 or more",
-        got: String(this.#messagesMax),
-      });
+      const option = "mailbox.messagesMax";
+      const got = String(this.#messagesMax);
+      throw new TroupeError("TROUPE_OPTION_INVALID", { option, expected: "1 or more", got });
     }
   }
 
-  /** Messages that wait, stashed ones included. */
+  /** All messages that wait. */
   get depth(): number {
-    return this.box.length + (this.#stash?.length ?? 0) + (this.#outside?.length ?? 0);
+    return this.length + (this.#stash?.length ?? 0) + (this.#outside?.length ?? 0);
   }
 
-  /** Takes a message of a sender in, or does what the overflow policy says. */
+  /** Takes a message in, or does what the overflow policy says. */
   put(what: unknown, how: How): void {
-    if (this.box.length < this.#messagesMax || how === turn) {
-      this.box.push(what, how);
-      return;
-    }
+    if (this.length < this.#messagesMax || how === turn) this.push(what, how);
+    else this.#overflowBy(what, how);
+  }
+
+  #overflowBy(what: unknown, how: How): void {
     if (this.#overflow === "drop-oldest") {
-      this.refuse(this.box.firstWhat(), this.box.firstHow(), "mailbox-full");
-      this.box.dropFirst();
-      this.box.push(what, how);
+      this.refuse(this.firstWhat(), this.firstHow(), "mailbox-full");
+      this.dropFirst();
+      this.push(what, how);
     } else if (this.#overflow === "backpressure" && how instanceof Ask && this.#hasRoomOutside()) {
       this.#outside ??= new Mailbox();
       this.#outside.push(what, how);
@@ -60,24 +63,28 @@ export class Inbox {
   }
 
   #hasRoomOutside(): boolean {
-    return (this.#outside?.length ?? 0) < this.#engine.limits.waitingAsksMax;
+    return (this.#outside?.length ?? 0) < this.#owner.engine.limits.waitingAsksMax;
   }
 
-  /** Drops the first message and lets one in that waited outside. */
-  dropFirst(): void {
-    this.box.dropFirst();
-    const outside = this.#outside;
-    if (outside !== undefined && outside.length > 0 && this.box.length < this.#messagesMax) {
-      this.box.push(outside.firstWhat(), outside.firstHow());
+  /** Drops the first message, which is handled now, and lets one in that waited outside. */
+  take(): void {
+    this.dropFirst();
+    if (this.#outside !== undefined) this.#letIn(this.#outside);
+  }
+
+  #letIn(outside: Mailbox<How>): void {
+    if (this.length < this.#messagesMax) {
+      this.push(outside.firstWhat(), outside.firstHow());
       outside.dropFirst();
     }
+    if (outside.length === 0) this.#outside = undefined;
   }
 
   stash(what: unknown, how: How): void {
     this.#stash ??= new Mailbox();
-    const messagesMax = this.#engine.limits.stashMessagesMax;
+    const messagesMax = this.#owner.engine.limits.stashMessagesMax;
     if (this.#stash.length >= messagesMax) {
-      throw new TroupeError("TROUPE_STASH_FULL", { actor: this.#path(), messagesMax });
+      throw new TroupeError("TROUPE_STASH_FULL", { actor: this.#owner.path, messagesMax });
     }
     this.#stash.push(what, how);
   }
@@ -87,27 +94,27 @@ export class Inbox {
     const stash = this.#stash;
     if (stash === undefined) return;
     this.#stash = undefined;
-    const messages: [unknown, How][] = [];
-    for (; stash.length > 0; stash.dropFirst())
-      messages.push([stash.firstWhat(), stash.firstHow()]);
-    for (const [what, how] of messages.reverse()) this.box.unshift(what, how);
+    for (; stash.length > 0; stash.dropLast()) this.unshift(stash.lastWhat(), stash.lastHow());
   }
 
   /** Refuses everything that waits. */
   close(reason: DeadLetterReason): void {
     this.unstashAll();
-    for (const box of [this.box, this.#outside]) {
-      if (box === undefined) continue;
-      for (; box.length > 0; box.dropFirst()) this.refuse(box.firstWhat(), box.firstHow(), reason);
-    }
+    this.#refuseAll(this, reason);
+    if (this.#outside !== undefined) this.#refuseAll(this.#outside, reason);
+    this.#outside = undefined;
+  }
+
+  #refuseAll(box: Mailbox<How>, reason: DeadLetterReason): void {
+    for (; box.length > 0; box.dropFirst()) this.refuse(box.firstWhat(), box.firstHow(), reason);
   }
 
   /** Fails an ask, or makes a dead letter of a tell. */
   refuse(what: unknown, how: How, reason: DeadLetterReason): void {
     if (how === turn) return;
-    const actor = this.#path();
+    const { engine, path: actor } = this.#owner;
     if (!(how instanceof Ask)) {
-      this.#engine.deadLetter(actor, { command: how ?? "", message: what, reason });
+      engine.deadLetter(actor, { command: how ?? "", message: what, reason });
       return;
     }
     const { command } = how;

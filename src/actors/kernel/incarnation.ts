@@ -3,6 +3,7 @@ import type { GivenOptions, Program, Spawnable } from "./blueprint.ts";
 import type { Cell } from "./cell.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { cellOf } from "./local-ref.ts";
+import { spawnUnder } from "./spawn.ts";
 import { checkDelay, TimerSet } from "./timer-set.ts";
 import { TroupeError } from "./troupe-error.ts";
 
@@ -31,7 +32,7 @@ export class Incarnation {
   /** Throws when this life is over. */
   use(what: string): void {
     if (!this.revoked) return;
-    this.cell.engine.revokedUses++;
+    this.cell.engine.revokedUse(this.cell);
     throw new TroupeError("TROUPE_REVOKED", { actor: this.cell.path, use: what });
   }
 
@@ -63,7 +64,7 @@ export class Incarnation {
 
   spawn<H, P>(definition: Spawnable<H, P>, name: string, options: GivenOptions | undefined): H {
     this.use("spawn");
-    return this.cell.spawnChild(definition, name, options);
+    return spawnUnder(this.cell, definition, name, options ?? {});
   }
 
   watch(target: Addressed, run: (terminated: Terminated) => unknown): void {
@@ -126,7 +127,7 @@ export class Incarnation {
 
   stop(): void {
     this.use("stop");
-    void this.cell.stop();
+    this.cell.order({ kind: "stop", deadlineMs: this.cell.engine.limits.stopDeadlineMs });
   }
 
   stash(): void {

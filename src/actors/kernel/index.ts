@@ -33,6 +33,7 @@ export {
   type Receive,
 } from "./define-behaviour.ts";
 export {
+  type DefinitionProblem,
   type ErrorCode,
   type ErrorDetails,
   type ErrorEntry,

@@ -18,7 +18,8 @@ export interface ActorSnapshot {
 }
 
 function snapshotOf(cell: Cell): ActorSnapshot {
-  const { program, lastFailure } = cell;
+  const { program, failures } = cell;
+  const lastFailure = failures?.last;
   return {
     path: cell.path,
     kind: cell.blueprint.kind,
@@ -26,7 +27,7 @@ function snapshotOf(cell: Cell): ActorSnapshot {
     phase: cell.phase,
     busy: cell.isBusy,
     mailboxMessages: cell.inbox.depth,
-    restarts: cell.restarts,
+    restarts: failures?.restarts ?? 0,
     lastFailure:
       lastFailure === undefined
         ? undefined

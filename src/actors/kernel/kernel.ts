@@ -11,6 +11,7 @@ import { nactTurns, type TurnSource } from "./nact-turns.ts";
 import { checkName } from "./names.ts";
 import type { Observer } from "./observer.ts";
 import { type Random, systemRandom } from "./random.ts";
+import { spawnUnder } from "./spawn.ts";
 import { TroupeError } from "./troupe-error.ts";
 
 export interface KernelOptions {
@@ -97,13 +98,13 @@ class LocalKernel implements Kernel {
 
   spawn<H, P>(definition: Spawnable<H, P>, name: string, ...options: SpawnArgs<P>): H {
     this.#check("spawn");
-    return this.#root.spawnChild(definition, name, options[0]);
+    return spawnUnder(this.#root, definition, name, options[0] ?? {});
   }
 
   actor<H>(definition: Spawnable<H, unknown>, name: string): H {
     this.#check("actor");
     const living = this.#root.child(name);
-    if (living === undefined) return this.#root.spawnChild<H, unknown>(definition, name, undefined);
+    if (living === undefined) return spawnUnder(this.#root, definition, name, {});
     if (living.blueprint !== definition["~blueprint"]) {
       throw new TroupeError("TROUPE_NAME_TAKEN", { parent: "/", name });
     }

@@ -57,6 +57,28 @@ export class Mailbox<How> {
     if (this.length === 0 && this.#ring.length > keptSlots) this.#release();
   }
 
+  /** What the last message says. Only when `length > 0`. */
+  lastWhat(): unknown {
+    return this.#ring[this.#last()];
+  }
+
+  /** How the last message came. Only when `length > 0`. */
+  lastHow(): How {
+    return this.#ring[this.#last() + 1] as How;
+  }
+
+  /** Drops the last message. Only when `length > 0`. */
+  dropLast(): void {
+    const last = this.#last();
+    this.#ring[last] = undefined;
+    this.#ring[last + 1] = undefined;
+    this.length--;
+  }
+
+  #last(): number {
+    return (this.#head + this.length * 2 - 2) & (this.#ring.length - 1);
+  }
+
   #release(): void {
     this.#ring = empty;
     this.#head = 0;

@@ -53,8 +53,6 @@ export interface FailureHistory {
   readonly streak: number;
 }
 
-export const noFailures: FailureHistory = { restartsAtMs: [], streak: 0 };
-
 export type Decision =
   | { readonly action: "resume" }
   | { readonly action: "restart"; readonly delayMs: number; readonly history: FailureHistory }
