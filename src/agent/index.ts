@@ -6,4 +6,5 @@ export type { AgentOptions } from "./agent-options.ts";
 export type { AgentClock, AgentTimer } from "./clock.ts";
 export { agentLimits } from "./limits.ts";
 export type { Dialer, Link, LinkEvents, LinkLoss } from "./link.ts";
+export { runAgent } from "./program.ts";
 export type { FromServer, ToServer } from "./session-state.ts";
