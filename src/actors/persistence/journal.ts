@@ -72,7 +72,10 @@ export interface Journal {
   /** One result per request, in order. Never throws for a store's failure: that is `uncertain`. */
   append(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]>;
 
-  /** Up to about `bytesMax` bytes of records, at least one record if there is one. */
+  /**
+   * Up to about `bytesMax` bytes of records, at least one record if there is one. `from` need not be
+   * the place of a record: the first one at or above it comes first.
+   */
   read(shard: number, from: Position, bytesMax: number): Promise<JournalPage>;
 
   /** The record at exactly this position; `TROUPE_JOURNAL_OUT_OF_RANGE` if it was cut away. */

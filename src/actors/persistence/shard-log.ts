@@ -12,7 +12,7 @@ export interface StagedEvent {
   readonly timeMs: number;
   /** Already serialised (`payload-codec.ts`), so that a bad payload is rejected before any number. */
   readonly payload: Uint8Array;
-  /** Half-done work: the entity is started again by itself after a crash. Holds until the next event says otherwise. */
+  /** Half-done work: the entity is started again by itself after a crash. Absent = as the event before said. */
   readonly open?: boolean;
   /** The earliest durable timer after this event; absent = none. */
   readonly wakeAtMs?: number;
@@ -24,8 +24,9 @@ export interface StagedEvent {
 /** An event as it stands in the log. */
 export interface StoredEvent extends StagedEvent {
   readonly persistenceId: string;
+  /** 1, 2, 3 … without a hole. A base bears the number of the last event that it contains. */
   readonly sequenceNumber: number;
-  /** Position of the frame with this entity's previous event; -1 = none. */
+  /** Position of the frame with this entity's previous event; -1 = it starts anew. */
   readonly prev: Position;
 }
 
@@ -40,13 +41,56 @@ export interface DirectoryEntry {
   readonly wakeAtMs: number | undefined;
 }
 
+export interface ReplayBounds {
+  /**
+   * Only events from this number on: the caller has the state before it. A base at or above it is still
+   * shown, and replaces what the caller has.
+   */
+  readonly fromSequenceNumber?: number;
+  /** Only events up to this number: starts from the newest base at or below it, if that has not been cut away. */
+  readonly toSequenceNumber?: number;
+  /** At most so many events; a base is not counted. */
+  readonly eventsMax?: number;
+}
+
+export interface ReplayOutcome {
+  /** Of the entity's newest confirmed event, whatever the bounds; 0 = it never wrote. */
+  readonly highestSequenceNumber: number;
+  /**
+   * Where the events shown begin. `bound`: at `fromSequenceNumber`, so they continue the caller's state.
+   * `base`, `first`: with a whole state or the entity's first event, so an older state of the caller's is void.
+   * `cut`: nothing shown, what was asked for has been cut away.
+   */
+  readonly origin: "bound" | "base" | "first" | "cut";
+}
+
+/** An entity's whole state, to be written as a base event. */
+export interface BaseState {
+  /** Of the last event that the state contains. */
+  readonly sequenceNumber: number;
+  /** Its kind is `base`; `open` and `wakeAtMs` are those of the state. */
+  readonly event: StagedEvent;
+}
+
+/**
+ * How a cut gets the state of an entity whose events are about to go. undefined = it cannot be had now
+ * (its definition is unknown here): then the log stays as far back as that entity needs it. A state that newer
+ * events have overtaken is asked for again.
+ */
+export type BaseSource = (log: ShardLog, persistenceId: string) => Promise<BaseState | undefined>;
+
 export interface Commit {
-  /** The number of the first event of the group; given at once, before the write. */
+  /**
+   * The number of the first event of the group; given at once, before the write. A base takes no number
+   * of its own: it bears the one of the event before it.
+   */
   readonly firstSequenceNumber: number;
   /**
    * Resolves when the group is in the log for good. Rejects with `TROUPE_JOURNAL_UNCERTAIN`
-   * (outcome unknown: recover from the log), `TROUPE_JOURNAL_REFUSED` (certainly not written)
-   * or `TROUPE_SHARD_DEPOSED` (another owner; outcome unknown).
+   * (outcome unknown: recover from the log), `TROUPE_JOURNAL_REFUSED` (certainly not written),
+   * `TROUPE_SHARD_DEPOSED` (another owner; outcome unknown) or `TROUPE_SHARD_NOT_SERVING` (the claim
+   * ended before the group was ever sent: certainly not written). After a rejection this log is of
+   * no more use; `open` gives the next one.
    * Groups that go out in one frame share ONE promise (same identity), so that the entities above
    * attach one callback per frame instead of one per event. Frames settle in the order of the log.
    */
@@ -58,8 +102,9 @@ export interface ShardLog {
 
   /**
    * Puts an atomic group of one entity's events into the next frame. Synchronous up to the
-   * number; throws `TROUPE_EVENT_TOO_LARGE` before any number is taken, and
-   * `TROUPE_SHARD_NOT_SERVING` when the claim is lost.
+   * number. Throws before any number is taken: `TROUPE_EVENT_TOO_LARGE`; `TROUPE_PAYLOAD_INVALID`
+   * and `TROUPE_NAME_INVALID` for texts that cannot be stored; `TROUPE_SHARD_BUSY` while too much
+   * waits for the journal; `TROUPE_SHARD_NOT_SERVING` when the claim is lost.
    */
   commit(persistenceId: string, events: readonly StagedEvent[]): Commit;
 
@@ -69,8 +114,15 @@ export interface ShardLog {
   /** What is known of an entity; undefined = it never wrote, or was deleted. Confirmed state only. */
   entry(persistenceId: string): DirectoryEntry | undefined;
 
-  /** The entity's newest base event (if any) and all events after it, oldest first, all confirmed ones. */
-  replay(persistenceId: string, onEvent: (event: StoredEvent) => void): Promise<void>;
+  /**
+   * The entity's newest base event (if any) and all events after it, oldest first, all confirmed ones.
+   * With bounds: see `ReplayBounds`. What `onEvent` throws ends the replay and is thrown on.
+   */
+  replay(
+    persistenceId: string,
+    onEvent: (event: StoredEvent) => void,
+    bounds?: ReplayBounds,
+  ): Promise<ReplayOutcome>;
 
   /** Entities with half-done work or a timer, in no order. */
   live(): Iterable<readonly [persistenceId: string, entry: DirectoryEntry]>;
@@ -85,7 +137,13 @@ export interface ShardLogs {
   shardOf(persistenceId: string): number;
   /** The serving log of a shard; claims and recovers it on first use. */
   open(shard: number): Promise<ShardLog>;
-  /** Called when a shard's claim is lost: its entities must stop at once. */
+  /**
+   * Called when a shard's claim is lost, for whatever reason but `close`: its entities must stop at once. The
+   * shard is claimed again by itself; `open` waits for that.
+   */
   onDeposed(listener: (shard: number, error: unknown) => void): () => void;
+  /** Lets the log below be cut when most of it is dead. Without a source nothing is ever cut. */
+  provideBases(source: BaseSource): void;
+  /** Sends what waits, and ends all claims. Does not close the journal. */
   close(): Promise<void>;
 }

@@ -1,0 +1,152 @@
+/**
+ * Reads one entity's events: from its newest frame back along `prev` to a base, to its first event, or to the
+ * lower bound; then forward in order. It never scans the shard.
+ *
+ *  P1. Bytes read are at most twice the entity's own frames: once back, and forward again only what did not
+ *      fit in `replayBufferBytes`.
+ *  P2. Memory is bounded: that buffer, one position per frame, one frame in hand.
+ *  P3. Numbers come without a hole; a chain that breaks is an error, never a shorter history.
+ */
+import { EntityFilter } from "./event-codec.ts";
+import { FrameReader } from "./frame.ts";
+import type { Position } from "./journal.ts";
+import { corrupt, isCutAway } from "./log-prefix.ts";
+import type { ShardContext } from "./shard-context.ts";
+import type { DirectoryEntry, ReplayBounds, ReplayOutcome, StoredEvent } from "./shard-log.ts";
+
+/** Where the walk back ended: deliver events from this index of the oldest frame on. */
+interface Start {
+  readonly index: number;
+  readonly origin: ReplayOutcome["origin"];
+}
+
+export async function replayChain(
+  context: ShardContext,
+  of: {
+    readonly persistenceId: string;
+    readonly entry: DirectoryEntry;
+    readonly bounds: ReplayBounds;
+  },
+  onEvent: (event: StoredEvent) => void,
+): Promise<ReplayOutcome> {
+  const chain = new Chain(context, of.persistenceId, of.bounds);
+  const start = await chain.walkBack(of.entry.position);
+  if (start !== undefined) await chain.walkForward(start, onEvent);
+  const highestSequenceNumber = of.entry.sequenceNumber;
+  return { highestSequenceNumber, origin: start?.origin ?? "cut" };
+}
+
+class Chain {
+  readonly #context: ShardContext;
+  readonly #reader: FrameReader;
+  readonly #filter: EntityFilter;
+  readonly #from: number;
+  readonly #to: number;
+  readonly #eventsMax: number;
+  /** Newest first. */
+  readonly #positions: Position[] = [];
+  /** The oldest frames of the chain, which the way forward needs first. */
+  readonly #kept = new Map<Position, Uint8Array>();
+  #keptBytes = 0;
+
+  constructor(context: ShardContext, persistenceId: string, bounds: ReplayBounds) {
+    this.#context = context;
+    this.#reader = new FrameReader(context.identity.journalId, context.shard);
+    this.#filter = new EntityFilter(persistenceId);
+    this.#from = bounds.fromSequenceNumber ?? 0;
+    this.#to = bounds.toSequenceNumber ?? Number.POSITIVE_INFINITY;
+    this.#eventsMax = bounds.eventsMax ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** undefined = the part that was asked for lies below a cut. */
+  async walkBack(newest: Position): Promise<Start | undefined> {
+    for (let position = newest; ; ) {
+      const events = await this.#readBack(position);
+      if (events === undefined) return undefined;
+      const start = this.#startIn(events);
+      if (start !== undefined) return start;
+      const previous = (events[0] as StoredEvent).prev;
+      if (previous >= position)
+        throw this.#broken(position, "the chain of an entity leads forward");
+      position = previous;
+    }
+  }
+
+  async #readBack(position: Position): Promise<readonly StoredEvent[] | undefined> {
+    const { journal, shard } = this.#context;
+    try {
+      const { bytes } = await journal.readAt(shard, position);
+      this.#positions.push(position);
+      this.#keep(position, bytes);
+      return this.#eventsOf(bytes, position);
+    } catch (error) {
+      // What a base has made needless may be gone; only a reader of the past looks for it.
+      if (isCutAway(error) && this.#to !== Number.POSITIVE_INFINITY) return undefined;
+      throw error;
+    }
+  }
+
+  #startIn(events: readonly StoredEvent[]): Start | undefined {
+    for (let index = events.length - 1; index >= 0; index--) {
+      const { kind, sequenceNumber, prev } = events[index] as StoredEvent;
+      if (kind === "tombstone" && sequenceNumber <= this.#to)
+        return { index: index + 1, origin: "first" };
+      if (kind === "base" && sequenceNumber <= this.#to) {
+        return { index: sequenceNumber >= this.#from ? index : index + 1, origin: "base" };
+      }
+      if (sequenceNumber < this.#from) return { index: index + 1, origin: "bound" };
+      if (prev === -1) return { index, origin: "first" };
+      if (sequenceNumber === this.#from) return { index, origin: "bound" };
+    }
+    return undefined;
+  }
+
+  async walkForward(start: Start, onEvent: (event: StoredEvent) => void): Promise<void> {
+    const { journal, shard } = this.#context;
+    let delivered = 0;
+    let last: number | undefined;
+    let skip = start.index;
+    for (let index = this.#positions.length - 1; index >= 0; index--) {
+      const position = this.#positions[index] as Position;
+      const bytes = this.#kept.get(position) ?? (await journal.readAt(shard, position)).bytes;
+      this.#kept.delete(position);
+      for (const event of this.#eventsOf(bytes, position).slice(skip)) {
+        const { kind, sequenceNumber } = event;
+        if (sequenceNumber > this.#to || (kind !== "base" && delivered >= this.#eventsMax)) return;
+        if (kind === "tombstone") return;
+        if (last !== undefined && kind === "event" && sequenceNumber !== last + 1) {
+          throw this.#broken(position, `event ${sequenceNumber} of an entity follows ${last}`);
+        }
+        last = sequenceNumber;
+        if (kind === "event") delivered += 1;
+        onEvent(event);
+      }
+      skip = 0;
+    }
+  }
+
+  #eventsOf(bytes: Uint8Array, position: Position): StoredEvent[] {
+    const frame = this.#reader.read(bytes);
+    const events =
+      typeof frame === "string" || frame.kind !== "data"
+        ? []
+        : this.#filter.eventsIn(frame, position);
+    if (events.length === 0)
+      throw this.#broken(position, "the chain of an entity leads to no event of it");
+    return events;
+  }
+
+  #keep(position: Position, bytes: Uint8Array): void {
+    this.#kept.set(position, bytes);
+    this.#keptBytes += bytes.length;
+    for (const [newer, { length }] of this.#kept) {
+      if (this.#keptBytes <= this.#context.options.replayBufferBytes) return;
+      this.#kept.delete(newer);
+      this.#keptBytes -= length;
+    }
+  }
+
+  #broken(position: Position, problem: string): Error {
+    return corrupt(this.#context.shard, position, problem);
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * Truncation by copying forward: every entity that still needs a frame below the cut gets a new base above it,
+ * a checkpoint names those bases, an empty frame carries the pointer to that checkpoint, and only then is
+ * the log cut.
+ *
+ *  T1. Nothing that a recovery of the shard or of an entity may read is cut away: not the checkpoint that the
+ *      newest frames point to, not the `from` of any entity, not what a replay under way will still read.
+ *  T2. The pointer stands in a confirmed frame before the cut. Otherwise a successor could find only pointers
+ *      into what has gone.
+ *  T3. An entity whose state cannot be had stays as it is and holds the cut back; nothing else fails.
+ *  T4. It may stop at any point, also in a deposed owner: what it wrote is true, and a late cut takes only
+ *      what nobody needs since T2.
+ */
+import { isTroupeError } from "../kernel/index.ts";
+import type { Position } from "./journal.ts";
+import type { ShardContext } from "./shard-context.ts";
+import type { BaseSource, BaseState, DirectoryEntry, StoredEvent } from "./shard-log.ts";
+import type { ShardOwner } from "./shard-owner.ts";
+
+/** Bases that are being made at the same time. */
+const BASES_AT_ONCE = 32;
+/** How often a state is asked for again because the entity went on meanwhile. */
+const BASE_TRIES_MAX = 3;
+
+export interface CutOutcome {
+  /** Everything below has gone; undefined = nothing could be cut. */
+  readonly before: Position | undefined;
+  readonly entitiesCopied: number;
+  /** Whose state could not be had. */
+  readonly entitiesHeldBack: number;
+}
+
+/** Makes everything below the present end needless, as far as possible, and cuts it. */
+export async function copyForward(
+  context: ShardContext,
+  owner: ShardOwner,
+  baseOf: BaseSource,
+): Promise<CutOutcome> {
+  const { journal, shard, rules, observer } = context;
+  const target = owner.confirmedEnd;
+  const { copied, heldBack } = await new BaseWriter(context, owner, baseOf).writeAll(target);
+  await owner.checkpoint({ full: true, dropBelow: target });
+  if (rules.pointsBeforeCut) await owner.barrier();
+  // The checkpoint began above the target, so its own parts are safe.
+  const before = owner.lowestNeeded(target);
+  const { low } = await journal.tail(shard);
+  if (before > low) {
+    await journal.cut(shard, before);
+    observer.cut?.(shard, { before, entitiesCopied: copied });
+  }
+  return {
+    before: before > low ? before : undefined,
+    entitiesCopied: copied,
+    entitiesHeldBack: heldBack,
+  };
+}
+
+class BaseWriter {
+  readonly #context: ShardContext;
+  readonly #owner: ShardOwner;
+  readonly #baseOf: BaseSource;
+  #copied = 0;
+  #heldBack = 0;
+
+  constructor(context: ShardContext, owner: ShardOwner, baseOf: BaseSource) {
+    this.#context = context;
+    this.#owner = owner;
+    this.#baseOf = baseOf;
+  }
+
+  async writeAll(target: Position): Promise<{ copied: number; heldBack: number }> {
+    const { rules } = this.#context;
+    const waiting: string[] = [];
+    for (const [persistenceId, entry] of this.#owner.entries()) {
+      if (rules.needsCopy(entry, target)) waiting.push(persistenceId);
+    }
+    const worker = async (): Promise<void> => {
+      for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+        if (await this.#write(id)) this.#copied += 1;
+        else this.#heldBack += 1;
+      }
+    };
+    await Promise.all(Array.from({ length: BASES_AT_ONCE }, worker));
+    return { copied: this.#copied, heldBack: this.#heldBack };
+  }
+
+  async #write(persistenceId: string): Promise<boolean> {
+    for (let attempt = 1; attempt <= BASE_TRIES_MAX; attempt++) {
+      const entry = this.#owner.entry(persistenceId);
+      if (entry === undefined) return true;
+      const state = await this.#stateOf(persistenceId, entry);
+      if (state === undefined) return false;
+      if (this.#owner.lastSequenceNumberOf(persistenceId) === state.sequenceNumber) {
+        return this.#commit(persistenceId, state);
+      }
+      // The entity has gone on; what it staged is confirmed first, then its state is asked for again.
+      await this.#owner.barrier();
+    }
+    return false;
+  }
+
+  /** A base that stands alone is copied as it is, without waking anything. */
+  async #stateOf(persistenceId: string, entry: DirectoryEntry): Promise<BaseState | undefined> {
+    if (entry.from === entry.position) {
+      const events: StoredEvent[] = [];
+      await this.#owner.replay(persistenceId, (event) => events.push(event));
+      const [base] = events;
+      if (base?.kind === "base" && events.length === 1) {
+        return { sequenceNumber: base.sequenceNumber, event: base };
+      }
+    }
+    return this.#baseOf(this.#owner, persistenceId);
+  }
+
+  async #commit(persistenceId: string, { event }: BaseState): Promise<boolean> {
+    try {
+      await this.#owner.commit(persistenceId, [event]).confirmed;
+      return true;
+    } catch (error) {
+      if (!isTroupeError(error, "TROUPE_EVENT_TOO_LARGE")) throw error;
+      const { logger, shard } = this.#context;
+      logger.warn("a state is too large for the log, so the log stays as long as it needs it", {
+        shard,
+        persistenceId,
+        error,
+      });
+      return false;
+    }
+  }
+}

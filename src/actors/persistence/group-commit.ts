@@ -1,0 +1,146 @@
+/**
+ * Group commit: what entities hand in while a frame is in flight makes up the next one. There is no
+ * linger: an idle shard sends at once.
+ *
+ * Boundary: memory only. Collects groups into frames and hands them out sealed; knows neither the journal
+ * nor what becomes of a frame.
+ *
+ *  G1. A group is never divided between frames.
+ *  G2. The numbers of an entity have no hole, from the confirmed one through everything that waits.
+ *  G3. A group that is refused has taken no number.
+ */
+import { TroupeError } from "../kernel/index.ts";
+import type { Directory, EntryChange } from "./directory.ts";
+import { textProblem } from "./event-codec.ts";
+import { type FrameIdentity, type FrameNumbers, FrameWriter } from "./frame.ts";
+import { type Group, OpenFrame, type SealedFrame } from "./open-frame.ts";
+import type { Commit, StagedEvent } from "./shard-log.ts";
+
+export interface GroupCommitBounds {
+  /** Of a whole frame, in bytes. */
+  readonly frameBytesMax: number;
+  /** Of one event in the frame: its header, texts and payload. */
+  readonly eventBytesMax: number;
+  /** Of everything that waits for its turn. */
+  readonly stagedBytesMax: number;
+  readonly persistenceIdBytesMax: number;
+}
+
+export class GroupCommit {
+  readonly #identity: FrameIdentity;
+  readonly #directory: Directory;
+  readonly #bounds: GroupCommitBounds;
+  /** Oldest first; only the last one still grows. */
+  readonly #waiting: OpenFrame[] = [];
+  #fullBytes = 0;
+  #spareWriter: FrameWriter | undefined;
+  #inFlight: ReadonlyMap<string, EntryChange> | undefined;
+
+  constructor(identity: FrameIdentity, directory: Directory, bounds: GroupCommitBounds) {
+    this.#identity = identity;
+    this.#directory = directory;
+    this.#bounds = bounds;
+  }
+
+  get hasWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** The number of the entity's newest event, confirmed or not. */
+  lastSequenceNumberOf(persistenceId: string): number {
+    for (let index = this.#waiting.length - 1; index >= 0; index--) {
+      const waiting = this.#waiting[index]?.lastSequenceNumberOf(persistenceId);
+      if (waiting !== undefined) return waiting;
+    }
+    const change = this.#inFlight?.get(persistenceId);
+    return change?.sequenceNumber ?? this.#directory.sequenceNumberOf(persistenceId);
+  }
+
+  /**
+   * Adds a group to the next frame with room for it.
+   * @throws TROUPE_EVENT_TOO_LARGE, TROUPE_PAYLOAD_INVALID, TROUPE_NAME_INVALID, TROUPE_SHARD_BUSY:
+   *   nothing was added.
+   */
+  add(persistenceId: string, events: readonly StagedEvent[]): Commit {
+    const lastSequenceNumber = this.lastSequenceNumberOf(persistenceId);
+    this.#check(persistenceId);
+    const firstSequenceNumber = lastSequenceNumber + (events[0]?.kind === "base" ? 0 : 1);
+    if (events.length === 0) return { firstSequenceNumber, confirmed: this.next() };
+    const frame = this.#place({ persistenceId, events, lastSequenceNumber });
+    return { firstSequenceNumber, confirmed: frame.confirmed };
+  }
+
+  /** The promise of the next frame that goes out, even if no event joins it. */
+  next(): Promise<void> {
+    if (this.#waiting.length === 0) this.#waiting.push(this.#newFrame());
+    return (this.#waiting[0] as OpenFrame).confirmed;
+  }
+
+  /** Takes the oldest waiting frame; an empty one if none waits. No other may be in flight. */
+  seal(numbers: FrameNumbers): SealedFrame {
+    const frame = this.#waiting.shift() ?? this.#newFrame();
+    if (this.#waiting.length > 0) this.#fullBytes -= frame.bodyBytes;
+    const sealed = frame.seal(numbers, this.#directory);
+    this.#spareWriter ??= frame.writer;
+    this.#inFlight = sealed.changes;
+    return sealed;
+  }
+
+  /** The frame in flight has been applied to the directory. */
+  landed(): void {
+    this.#inFlight = undefined;
+  }
+
+  /** Fails everything that waits. None of it was ever sent. */
+  abandon(error: unknown): void {
+    for (const frame of this.#waiting.splice(0)) frame.abandon(error);
+    this.#fullBytes = 0;
+  }
+
+  #place(group: Group): OpenFrame {
+    const last = this.#waiting.at(-1);
+    if (last?.add(group, this.#bounds) === undefined && last !== undefined) return last;
+    const frame = this.#newFrame();
+    const bytes = frame.add(group, this.#bounds);
+    if (bytes !== undefined) {
+      this.#spareWriter ??= frame.writer;
+      throw new TroupeError("TROUPE_EVENT_TOO_LARGE", {
+        actor: group.persistenceId,
+        event: `${group.events.length} events of one commit`,
+        bytes,
+        bytesMax: this.#bounds.frameBytesMax,
+      });
+    }
+    if (last !== undefined) this.#fullBytes += last.bodyBytes;
+    this.#waiting.push(frame);
+    return frame;
+  }
+
+  #check(persistenceId: string): void {
+    const staged = this.#fullBytes + (this.#waiting.at(-1)?.bodyBytes ?? 0);
+    if (staged >= this.#bounds.stagedBytesMax) {
+      throw new TroupeError("TROUPE_SHARD_BUSY", {
+        shard: this.#identity.shard,
+        bytes: staged,
+        bytesMax: this.#bounds.stagedBytesMax,
+      });
+    }
+    const problem = idProblem(persistenceId, this.#bounds.persistenceIdBytesMax);
+    if (problem !== undefined) {
+      throw new TroupeError("TROUPE_NAME_INVALID", { name: persistenceId, problem });
+    }
+  }
+
+  #newFrame(): OpenFrame {
+    const writer = this.#spareWriter ?? new FrameWriter(this.#identity);
+    this.#spareWriter = undefined;
+    return new OpenFrame(writer);
+  }
+}
+
+function idProblem(persistenceId: string, bytesMax: number): string | undefined {
+  if (persistenceId.length === 0) return "it is empty";
+  const bytes = persistenceId.length * 3 <= bytesMax ? 0 : Buffer.byteLength(persistenceId, "utf8");
+  if (bytes > bytesMax) return `it takes ${bytes} bytes, and ${bytesMax} are allowed`;
+  return textProblem(persistenceId);
+}

@@ -1,0 +1,48 @@
+/** The bounds and habits of a node's shard logs. Defaults stand in the kernel's list of limits. */
+import { limits } from "../kernel/index.ts";
+import type { CheckpointOptions } from "./checkpoint.ts";
+
+export interface ShardLogsOptions extends CheckpointOptions {
+  /** One event with its header, texts and payload, in bytes. */
+  readonly eventBytesMax: number;
+  readonly persistenceIdBytesMax: number;
+  /** Bytes of one shard that wait for the journal. */
+  readonly stagedBytesMax: number;
+  /** Calls to the journal that are under way at once. */
+  readonly appendsInFlightMax: number;
+  /** How long a frame of unknown fate is sent again before the shard is claimed anew. */
+  readonly uncertainMaxMs: number;
+  /** The pause before the first repetition; doubles up to 1 s. */
+  readonly retryPauseMs: number;
+  /** How long `open` waits for a shard to serve. */
+  readonly shardOpenTimeoutMs: number;
+  /** How often a deposed owner claims again under one view. */
+  readonly reclaimsMax: number;
+  /** When a stalled shard tries again by itself. */
+  readonly stalledRetryMs: number;
+  /** About how much one read of the log brings. */
+  readonly readPageBytes: number;
+  /** What one entity's replay may hold in memory; more is read twice. */
+  readonly replayBufferBytes: number;
+  /** Bytes written by this node since the last cut that make the next one due. 0 = never by itself. */
+  readonly cutAfterBytes: number;
+}
+
+export const defaultShardLogsOptions: ShardLogsOptions = {
+  checkpointEveryEvents: limits.checkpointEveryEvents,
+  checkpointEveryBytes: limits.checkpointEveryBytes,
+  checkpointFullEvery: limits.checkpointFullEvery,
+  checkpointPartBytes: limits.checkpointPartBytes,
+  eventBytesMax: limits.eventBytesMax,
+  persistenceIdBytesMax: limits.persistenceIdBytesMax,
+  stagedBytesMax: limits.stagedBytesMax,
+  appendsInFlightMax: limits.appendsInFlightMax,
+  uncertainMaxMs: limits.uncertainMaxMs,
+  retryPauseMs: limits.appendRetryPauseMs,
+  shardOpenTimeoutMs: limits.shardOpenTimeoutMs,
+  reclaimsMax: limits.reclaimsMax,
+  stalledRetryMs: limits.stalledRetryMs,
+  readPageBytes: limits.readPageBytes,
+  replayBufferBytes: limits.replayBufferBytes,
+  cutAfterBytes: limits.cutAfterBytes,
+};

@@ -1,0 +1,161 @@
+/**
+ * Recovery of a shard: the greatest confirmed checkpoint, then one sweep of everything behind it.
+ *
+ *  R1. A checkpoint is trusted only if a frame points to it: its writer saw it confirmed. The last checkpoint
+ *      frame in the log may be a late one of a deposed owner, and would hide acknowledged events.
+ *  R2. Somebody who cuts meanwhile makes a read fall out of range; then the recovery starts over.
+ *  R3. A log that starts above zero and holds no pointer is an error, never an empty shard.
+ */
+import { TroupeError } from "../kernel/index.ts";
+import type { ConfirmedCheckpoint } from "./checkpoint.ts";
+import { readEntries, readPart } from "./checkpoint-codec.ts";
+import { type Frame, FrameReader } from "./frame.ts";
+import type { JournalRecord, Position, ShardExtent } from "./journal.ts";
+import { corrupt, isCutAway, LogPrefix } from "./log-prefix.ts";
+import type { ShardContext } from "./shard-context.ts";
+
+/** How far from the end the first look for a pointer reaches; each further look reaches further by this factor. */
+const LOOK_BACK = 256;
+const LOOK_FACTOR = 256;
+const TRIES_MAX = 20;
+
+/** Reads the shard up to its present end. */
+export async function recoverShard(context: ShardContext): Promise<LogPrefix> {
+  const startMs = context.clock.monotonicMs();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const prefix = await recoverOnce(context);
+      report(context, prefix, startMs);
+      return prefix;
+    } catch (error) {
+      if (!isCutAway(error) || attempt >= TRIES_MAX) throw error;
+    }
+  }
+}
+
+async function recoverOnce(context: ShardContext): Promise<LogPrefix> {
+  const { journal, shard } = context;
+  const extent = await journal.tail(shard);
+  const pointer = await new PointerSearch(context).greatest(extent);
+  const prefix = new LogPrefix(context);
+  if (pointer >= 0) await loadCheckpoint(context, prefix, pointer);
+  else if (extent.low > 0) await refuseEmpty(context, extent);
+  await prefix.sweepTo(extent.end);
+  return prefix;
+}
+
+async function refuseEmpty({ journal, shard }: ShardContext, before: ShardExtent): Promise<never> {
+  const { low } = await journal.tail(shard);
+  if (low !== before.low) {
+    // Somebody cut between the two looks, and the pointers that were there are gone.
+    const details = { shard, position: before.low, first: low };
+    throw new TroupeError("TROUPE_JOURNAL_OUT_OF_RANGE", details);
+  }
+  throw corrupt(shard, low, "the log starts here, and no frame in it points to a checkpoint");
+}
+
+class PointerSearch {
+  readonly #context: ShardContext;
+  readonly #reader: FrameReader;
+
+  constructor(context: ShardContext) {
+    this.#context = context;
+    this.#reader = new FrameReader(context.identity.journalId, context.shard);
+  }
+
+  /**
+   * The greatest pointer in the last records, or, if all of those point below what is left of the log, in the
+   * whole of it. -1 = none.
+   */
+  async greatest({ low, end }: ShardExtent): Promise<Position> {
+    for (let reach = LOOK_BACK; ; reach *= LOOK_FACTOR) {
+      const from = Math.max(low, end - reach);
+      const { pointer, records } = await this.#in(from, end);
+      if (from === low) return pointer >= low ? pointer : -1;
+      if (records > 0 && pointer >= low) return pointer;
+    }
+  }
+
+  async #in(from: Position, end: Position): Promise<{ pointer: Position; records: number }> {
+    const { journal, shard, options } = this.#context;
+    let pointer = -1;
+    let records = 0;
+    for (let at = from; at < end; ) {
+      const page = await journal.read(shard, at, options.readPageBytes);
+      if (page.records.length === 0) break;
+      for (const record of page.records) pointer = Math.max(pointer, this.#pointerOf(record));
+      records += page.records.length;
+      at = page.next;
+    }
+    return { pointer, records };
+  }
+
+  #pointerOf(record: JournalRecord): Position {
+    const frame = this.#reader.read(record.bytes);
+    if (typeof frame === "string") return -1;
+    if (this.#context.rules.trustUnconfirmedCheckpoints) {
+      return frame.kind === "checkpoint" && readPart(frame).last ? record.position : -1;
+    }
+    return frame.confirmedCheckpoint;
+  }
+}
+
+/** Fills the prefix from a checkpoint and those that it adds to, newest first. */
+async function loadCheckpoint(
+  context: ShardContext,
+  prefix: LogPrefix,
+  pointer: Position,
+): Promise<void> {
+  let checkpoints = 0;
+  for (let position = pointer; position >= 0; ) {
+    const { frame, record } = await checkpointFrame(context, position);
+    const part = readPart(frame);
+    if (part.last) checkpoints += 1;
+    readEntries(frame, (id, entry) => prefix.directory.restore(id, entry));
+    if (part.first && checkpoints === 1) {
+      const { term, nonce, seq, node } = frame;
+      prefix.state = { term, nonce, seq, node };
+      prefix.at = record.next;
+    }
+    if (part.first && part.full) break;
+    if (part.previous < 0 || part.previous >= position) {
+      throw corrupt(
+        context.shard,
+        position,
+        "a part of a checkpoint does not lead to its first part",
+      );
+    }
+    position = part.previous;
+  }
+  const checkpoint: ConfirmedCheckpoint = {
+    position: pointer,
+    extendable: true,
+    chainLength: checkpoints,
+  };
+  prefix.checkpoint = checkpoint;
+}
+
+async function checkpointFrame(
+  { journal, shard, identity }: ShardContext,
+  position: Position,
+): Promise<{ frame: Frame; record: JournalRecord }> {
+  const record = await journal.readAt(shard, position);
+  const frame = new FrameReader(identity.journalId, shard).read(record.bytes);
+  if (typeof frame === "string" || frame.kind !== "checkpoint") {
+    throw corrupt(shard, position, "a pointer leads here, but this is no part of a checkpoint");
+  }
+  return { frame, record };
+}
+
+function report(
+  { shard, clock, observer }: ShardContext,
+  prefix: LogPrefix,
+  startMs: number,
+): void {
+  observer.recovered?.(shard, {
+    entities: prefix.directory.size,
+    events: prefix.swept.events,
+    bytes: prefix.swept.bytes,
+    tookMs: clock.monotonicMs() - startMs,
+  });
+}

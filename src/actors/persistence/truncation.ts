@@ -1,0 +1,95 @@
+/**
+ * Decides when the logs of a node's shards are cut: after so many bytes written by all of them together, or four
+ * times what the last round had to copy, whichever is more. So copying costs at most a quarter of
+ * the writing, and the log stays within a few times of what lives in it.
+ */
+import { reasonOf } from "../kernel/index.ts";
+import { copyForward } from "./copy-forward.ts";
+import type { ShardContext } from "./shard-context.ts";
+import type { BaseSource } from "./shard-log.ts";
+import type { ShardOwner } from "./shard-owner.ts";
+
+/** A shard that is served here just now. */
+export interface ServedShard {
+  readonly context: ShardContext;
+  readonly owner: ShardOwner;
+}
+
+const GROWTH = 4;
+
+export class Truncation {
+  readonly #afterBytes: number;
+  readonly #served: () => readonly ServedShard[];
+  #source: BaseSource | undefined;
+  #written = 0;
+  #dueBytes: number;
+  #round: Promise<void> | undefined;
+  #isClosed = false;
+
+  /** `afterBytes` 0 = never by itself. */
+  constructor(afterBytes: number, served: () => readonly ServedShard[]) {
+    this.#afterBytes = afterBytes;
+    this.#dueBytes = afterBytes;
+    this.#served = served;
+  }
+
+  provideBases(source: BaseSource): void {
+    this.#source = source;
+  }
+
+  /** Counts; starts a round when one is due. */
+  appended(bytes: number): void {
+    this.#written += bytes;
+    if (this.#afterBytes === 0 || this.#written < this.#dueBytes) return;
+    if (this.#round === undefined && this.#source !== undefined && !this.#isClosed) void this.cut();
+  }
+
+  /** Cuts all shards that are served here, one after the other. Resolves when the round has ended. */
+  cut(): Promise<void> {
+    this.#round ??= this.#cutAll().finally(() => {
+      this.#round = undefined;
+    });
+    return this.#round;
+  }
+
+  /** Starts no more rounds, and ends the present one after its present shard. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#round;
+  }
+
+  async #cutAll(): Promise<void> {
+    const source = this.#source;
+    if (source === undefined) return;
+    const before = this.#written;
+    for (const { context, owner } of this.#served()) {
+      if (this.#isClosed) return;
+      if (owner.isServing) await cutShard(context, owner, source);
+    }
+    const copied = this.#written - before;
+    this.#dueBytes = Math.max(this.#afterBytes, GROWTH * copied);
+    this.#written = 0;
+  }
+}
+
+async function cutShard(
+  context: ShardContext,
+  owner: ShardOwner,
+  source: BaseSource,
+): Promise<void> {
+  const { shard, logger } = context;
+  try {
+    const { entitiesHeldBack } = await copyForward(context, owner, source);
+    if (entitiesHeldBack === 0) return;
+    logger.warn(
+      "a log could not be cut as far as it should: the state of some entities is not known",
+      {
+        shard,
+        entitiesHeldBack,
+      },
+    );
+  } catch (error) {
+    // The shard was lost on the way, or a base could not be made; the next round tries again.
+    logger.warn("a log was not cut", { shard, reason: reasonOf(error) });
+  }
+}
