@@ -129,7 +129,7 @@ export class AgentStreamSession implements AgentSession {
         await this.#writer.writable();
         if (this.#end !== undefined) break;
       }
-      this.#finish(status.OK, "the agent closed its stream");
+      this.#finish(status.OK, "the agent's stream ended");
     } catch (error) {
       const code = error instanceof SessionEnd ? error.code : status.UNAVAILABLE;
       this.#finish(code, error instanceof SessionEnd ? error.message : streamCause(error));

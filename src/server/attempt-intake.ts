@@ -46,6 +46,8 @@ export class AttemptIntake {
   #waitingBytes = 0;
   #result: JobResult | undefined;
   #gapToldAt = -1;
+  /** Its log was closed without it: the attempt is over, what it still says counts for nothing. */
+  #sealed = false;
   #working = false;
   #closed = false;
   #room: { readonly wait: Promise<void>; readonly free: () => void } | undefined;
@@ -136,8 +138,9 @@ export class AttemptIntake {
       const end = await logs.append(this.#attempt, offset, data);
       if (!this.#closed) writer.acknowledgeLog(this.#attempt, end);
     } catch (error) {
-      if (!isTroupeError(error, "TROUPE_LOG_GAP")) throw error;
-      await this.#tellGap();
+      if (isTroupeError(error, "TROUPE_LOG_SEALED")) this.#sealed = true;
+      else if (isTroupeError(error, "TROUPE_LOG_GAP")) await this.#tellGap();
+      else throw error;
     } finally {
       this.#waitingBytes = this.#chunks.reduce(
         (sum, chunk) => sum + chunk.data.byteLength + chunkOverheadBytes,
@@ -156,7 +159,7 @@ export class AttemptIntake {
 
   async #logIsComplete(result: JobResult): Promise<boolean> {
     const end = await this.#services.logs.end(this.#attempt);
-    if (end >= result.logBytes) return true;
+    if (end >= result.logBytes || this.#sealed) return true;
     if (this.#chunks.length === 0) await this.#tellGap();
     return false;
   }

@@ -17,6 +17,7 @@ const statusOf: { readonly [C in ErrorCode]?: status } = {
   TROUPE_JOB_NOT_FOUND: status.NOT_FOUND,
   TROUPE_REQUEST_INVALID: status.INVALID_ARGUMENT,
   TROUPE_PIPELINE_INVALID: status.INVALID_ARGUMENT,
+  TROUPE_RUN_INVALID: status.INVALID_ARGUMENT,
   TROUPE_COMMAND_INVALID: status.INVALID_ARGUMENT,
   TROUPE_OPTION_INVALID: status.INVALID_ARGUMENT,
   TROUPE_PAYLOAD_INVALID: status.INVALID_ARGUMENT,
@@ -38,7 +39,7 @@ const errorKey = "troupe-error-bin";
 /** HTTP/2 headers are bounded (64 KiB as a rule); an error must never be the reason a stream breaks. */
 const messageCharactersMax = 4_000;
 const detailsBytesMax = 16_000;
-const listItemsMax = 50;
+const listItemsMax = [50, 10, 2];
 
 /** What a gRPC handler answers with when it failed with `error`. */
 export function serviceErrorOf(
@@ -97,24 +98,22 @@ function headerText(text: string): string {
   return Buffer.from(cut, "utf8").toString("utf8");
 }
 
+/** undefined = it cannot be made small enough; the status and its text must do. */
 function packDetails(code: ErrorCode, details: unknown): Buffer | undefined {
-  const packed = Buffer.from(JSON.stringify({ code, details: shortened(details) }));
-  return packed.byteLength <= detailsBytesMax ? packed : undefined;
+  for (const itemsMax of listItemsMax) {
+    const packed = Buffer.from(JSON.stringify({ code, details: shortened(details, itemsMax) }));
+    if (packed.byteLength <= detailsBytesMax) return packed;
+  }
+  return undefined;
 }
 
-function shortened(value: unknown): unknown {
-  if (typeof value === "string") {
-    return value.length > messageCharactersMax
-      ? `${value.slice(0, messageCharactersMax)} …`
-      : value;
-  }
-  if (Array.isArray(value)) {
-    const kept = value.slice(0, listItemsMax).map(shortened);
-    const left = value.length - kept.length;
-    return left > 0 ? [...kept, `… and ${left} more`] : kept;
-  }
+function shortened(value: unknown, itemsMax: number): unknown {
+  if (typeof value === "string") return headerText(value);
+  if (Array.isArray(value))
+    return value.slice(0, itemsMax).map((item) => shortened(item, itemsMax));
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, shortened(item)]));
+  const entries = Object.entries(value);
+  return Object.fromEntries(entries.map(([key, item]) => [key, shortened(item, itemsMax)]));
 }
 
 /** undefined = a code that this version does not know, or details that do not fit it. */
