@@ -1,5 +1,8 @@
 // ── definitions ──────────────────────────────────────────────────────────────────────────
 
+// ── checks ───────────────────────────────────────────────────────────────────────────────
+export { checkDefinition } from "./check-definition.ts";
+export { definePipeline, isPipeline } from "./define-pipeline.ts";
 export {
   buildGraph,
   type GraphNode,
@@ -9,6 +12,21 @@ export {
   levelsOf,
   topologicalOrder,
 } from "./graph.ts";
+export { type ParametersResult, resolveParameters } from "./parameters.ts";
+export type {
+  Job,
+  JobOptions,
+  OutputMap,
+  OutputsOf,
+  ParameterMap,
+  ParameterOptions,
+  ParametersOf,
+  Pipeline,
+  PipelineBuilder,
+  PipelineOptions,
+  RetryOptions,
+  VariableValue,
+} from "./pipeline-builder.ts";
 export type {
   Expression,
   JobDefinition,
@@ -18,6 +36,13 @@ export type {
   Shell,
   Template,
 } from "./pipeline-definition.ts";
+export type { PipelineProblem, ProblemCode, ProblemPath, SourcePosition } from "./problem.ts";
+export {
+  invalidPipeline,
+  invalidRun,
+  problemReport,
+  type ReportOptions,
+} from "./problem-report.ts";
 // ── runs: the pure state machine ─────────────────────────────────────────────────────────
 export {
   type Decision,
@@ -43,4 +68,19 @@ export type {
   RunView,
 } from "./run-view.ts";
 export type { Runs, SubmitRun } from "./runs.ts";
+export {
+  type ExpressionOf,
+  type Secret,
+  type ShellScript,
+  type ShellValue,
+  sh,
+  type TextTemplate,
+  template,
+} from "./sh.ts";
+export {
+  parseDefinition,
+  type ValidationResult,
+  validateDefinition,
+} from "./validate-definition.ts";
 export { summaryOf, viewOf, viewOfJob } from "./view-of-run.ts";
+export { checkPipelineYaml, type ReadOptions, readPipelineYaml } from "./yaml/read-pipeline.ts";

@@ -21,7 +21,10 @@ export type ShellContext =
 type Frame =
   /** Commands: the script itself, `$(…)`, `` `…` ``. `closers` ends it once `depth` is 0. */
   | { readonly kind: "code"; readonly closer: ")" | "`" | ""; depth: number }
-  | { readonly kind: "double-quotes" | "single-quotes" | "ansi-quotes" | "comment" }
+  | { readonly kind: "double-quotes" }
+  | { readonly kind: "single-quotes" }
+  | { readonly kind: "ansi-quotes" }
+  | { readonly kind: "comment" }
   /** `${…}`. */
   | { readonly kind: "braces"; readonly quoted: boolean }
   /** `$((…))` and `((…))`. */
