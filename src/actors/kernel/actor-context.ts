@@ -72,25 +72,30 @@ export abstract class ServicesImplementation {
   }
 }
 
+/** The state is not made yet. */
+const unmade = Symbol("unmade");
+
 export class ActorContextImplementation<S>
   extends ServicesImplementation
   implements ActorContext<S>
 {
-  #state: { readonly of: S } | undefined;
+  #state: S | typeof unmade = unmade;
 
+  /** Sets the first state of this life. */
   begin(state: S): void {
-    this.#state = { of: state };
+    this.#state = state;
   }
 
   get state(): S {
     this.life.use("state");
-    if (this.#state === undefined) throw new TypeError("The state is not made yet.");
-    return this.#state.of;
+    const state = this.#state;
+    if (state === unmade) throw new TypeError("The state is not made yet.");
+    return state;
   }
 
   set state(state: S) {
     this.life.use("state");
-    this.#state = { of: state };
+    this.#state = state;
   }
 
   get log(): Logger {

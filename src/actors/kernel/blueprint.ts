@@ -92,6 +92,9 @@ export interface SpawnOptions {
 /** Options with props, when the type of the props no longer matters. */
 export type GivenOptions = SpawnOptions & { readonly props?: unknown };
 
+/** Shared, so that an actor without options costs no object for them. */
+export const noOptions: GivenOptions = {};
+
 /** The last arguments of `spawn`: with props where the definition wants them. */
 export type SpawnArgs<P> = unknown extends P
   ? [options?: SpawnOptions]

@@ -1,43 +1,23 @@
+import { ActorContextImplementation } from "./actor-context.ts";
 import type { Ask } from "./ask.ts";
 import { type Program, Refusal } from "./blueprint.ts";
-import { issueLines, isValidatedCommand } from "./command.ts";
+import { issueLines, isValidatedCommand, type ValidatedCommand } from "./command.ts";
 import type { Incarnation } from "./incarnation.ts";
 import { TroupeError } from "./troupe-error.ts";
 
 type Handler = (context: unknown, ...input: unknown[]) => unknown;
+type Validated = ValidatedCommand<never, never, unknown, unknown>;
 
-function call(handler: Handler, context: unknown, input: readonly unknown[]): unknown {
-  // Spreading costs more than the message itself; most commands have few inputs.
-  switch (input.length) {
-    case 0:
-      return handler(context);
-    case 1:
-      return handler(context, input[0]);
-    case 2:
-      return handler(context, input[0], input[1]);
-    default:
-      return handler(context, ...input);
-  }
-}
-
-/** Runs the commands of an actor: finds the handler, checks the input, calls it. */
-export class CommandProgram implements Program {
-  readonly #incarnation: Incarnation;
-  readonly #context: { readonly state: unknown };
+/**
+ * One life of an actor with commands: finds the handler, checks the input, calls it. It is its
+ * own context, which saves an object per actor.
+ */
+export class CommandProgram<S> extends ActorContextImplementation<S> implements Program {
   readonly #commands: ReadonlyMap<string, unknown>;
 
-  constructor(
-    incarnation: Incarnation,
-    context: { readonly state: unknown },
-    commands: ReadonlyMap<string, unknown>,
-  ) {
-    this.#incarnation = incarnation;
-    this.#context = context;
+  constructor(incarnation: Incarnation, commands: ReadonlyMap<string, unknown>) {
+    super(incarnation);
     this.#commands = commands;
-  }
-
-  get state(): unknown {
-    return this.#context.state;
   }
 
   receive(what: unknown, how: string | Ask | null): unknown {
@@ -45,27 +25,35 @@ export class CommandProgram implements Program {
     const handler = this.#commands.get(command);
     // A command is always sent with an array of inputs.
     const input = what as readonly unknown[];
-    if (typeof handler === "function") return call(handler as Handler, this.#context, input);
-    if (isValidatedCommand(handler)) return this.#checked(command, handler, input[0]);
-    const actor = this.#incarnation.cell.path;
+    if (typeof handler === "function") return this.#call(handler as Handler, input);
+    if (isValidatedCommand(handler)) return this.#check(command, handler, input[0]);
     const known = [...this.#commands.keys()];
-    return new Refusal(new TroupeError("TROUPE_COMMAND_UNKNOWN", { actor, command, known }));
+    return new Refusal(
+      new TroupeError("TROUPE_COMMAND_UNKNOWN", { actor: this.path, command, known }),
+    );
   }
 
-  #checked(
-    command: string,
-    of: Parameters<typeof isValidatedCommand>[0] & object,
-    input: unknown,
-  ): unknown {
-    if (!isValidatedCommand(of)) return undefined;
-    type Checked = Awaited<ReturnType<(typeof of.schema)["~standard"]["validate"]>>;
+  #call(handler: Handler, input: readonly unknown[]): unknown {
+    // Spreading costs more than the message itself, and most commands have few inputs.
+    switch (input.length) {
+      case 0:
+        return handler(this);
+      case 1:
+        return handler(this, input[0]);
+      case 2:
+        return handler(this, input[0], input[1]);
+      default:
+        return handler(this, ...input);
+    }
+  }
+
+  #check(command: string, of: Validated, input: unknown): unknown {
+    type Checked = Awaited<ReturnType<Validated["schema"]["~standard"]["validate"]>>;
     const go = (checked: Checked): unknown => {
-      if (checked.issues !== undefined) {
-        const actor = this.#incarnation.cell.path;
-        const issues = issueLines(checked.issues);
-        return new Refusal(new TroupeError("TROUPE_COMMAND_INVALID", { actor, command, issues }));
-      }
-      return (of.handler as Handler)(this.#context, checked.value);
+      if (checked.issues === undefined) return (of.handler as Handler)(this, checked.value);
+      const issues = issueLines(checked.issues);
+      const details = { actor: this.path, command, issues };
+      return new Refusal(new TroupeError("TROUPE_COMMAND_INVALID", details));
     };
     const checked = of.schema["~standard"].validate(input);
     return checked instanceof Promise ? checked.then(go) : go(checked);

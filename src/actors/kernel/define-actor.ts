@@ -1,4 +1,3 @@
-import { ActorContextImplementation } from "./actor-context.ts";
 import type { ActorServices, Addressed, Terminated, TimerSchedule } from "./actor-services.ts";
 import type { Blueprint, FaceTarget, MailboxOptions, Program, Spawnable } from "./blueprint.ts";
 import type { CommandMap, MethodOf } from "./command.ts";
@@ -80,17 +79,17 @@ export function defineActor<S, P = unknown>(
         mailbox: options.mailbox,
         repliesByReturn: true,
         start(incarnation, props) {
-          const context = new ActorContextImplementation<S>(incarnation);
+          const program = new CommandProgram<S>(incarnation, handlers);
           const begin = (state: S): Program => {
-            context.begin(state);
-            return new CommandProgram(incarnation, context, handlers);
+            program.begin(state);
+            return program;
           };
           // spawn's types ask for the props that the definition wants.
-          const state = options.initialState(context, props as P);
+          const state = options.initialState(program, props as P);
           return state instanceof Promise ? state.then(begin) : begin(state);
         },
         face: (target: FaceTarget) => new HandleOf(target),
-        inspect: (program) => (program as CommandProgram).state,
+        inspect: (program) => (program as CommandProgram<S>).state,
       };
       return { name, commandNames, "~blueprint": blueprint };
     },

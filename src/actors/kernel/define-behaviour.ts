@@ -1,7 +1,6 @@
 import { ServicesImplementation } from "./actor-context.ts";
 import type { ActorServices, Addressed, Terminated, TimerSchedule } from "./actor-services.ts";
 import type { Blueprint, FaceTarget, MailboxOptions, Program, Spawnable } from "./blueprint.ts";
-import type { Incarnation } from "./incarnation.ts";
 import type { Logger } from "./logger.ts";
 import { LocalMessageRef, type MessageRef } from "./message-ref.ts";
 import type { Supervision } from "./supervision.ts";
@@ -42,19 +41,22 @@ export interface Behaviour<M> extends Spawnable<MessageRef<M>, unknown> {
   readonly "~message"?: (message: M) => void;
 }
 
-class BehaviourContextImplementation<M>
-  extends ServicesImplementation
-  implements BehaviourContext<M>
-{
-  receive: Receive<M> | undefined;
-  readonly #self: MessageRef<M>;
+/** One life of a behaviour. It is its own context, which saves an object per actor. */
+class BehaviourProgram<M> extends ServicesImplementation implements BehaviourContext<M>, Program {
+  #receive: Receive<M> | undefined;
+  #self: MessageRef<M> | undefined;
 
-  constructor(incarnation: Incarnation) {
-    super(incarnation);
-    this.#self = new LocalMessageRef(incarnation.cell);
+  /** Takes the first receive function, unless the set-up has called `become`. */
+  begin(receive: Receive<M>): void {
+    this.#receive ??= receive;
+  }
+
+  receive(message: unknown): unknown {
+    return this.#receive?.(message as M);
   }
 
   get self(): MessageRef<M> {
+    this.#self ??= new LocalMessageRef(this.life.cell);
     return this.#self;
   }
 
@@ -67,7 +69,7 @@ class BehaviourContextImplementation<M>
     const set = life.timers;
     return {
       start: (name, schedule, message) =>
-        life.startTimer(name, schedule, () => this.receive?.(message)),
+        life.startTimer(name, schedule, () => this.receive(message)),
       cancel: (name) => set.cancel(name),
       isActive: (name) => set.isActive(name),
     };
@@ -75,7 +77,7 @@ class BehaviourContextImplementation<M>
 
   become(next: Receive<M>): void {
     this.life.use("become");
-    this.receive = next;
+    this.#receive = next;
   }
 
   stash(): void {
@@ -87,7 +89,7 @@ class BehaviourContextImplementation<M>
   }
 
   onIdle(afterMs: number | undefined, ...message: M[]): void {
-    const run = message.length === 0 ? undefined : () => this.receive?.(message[0] as M);
+    const run = message.length === 0 ? undefined : () => this.receive(message[0]);
     this.life.onIdle(afterMs, run);
   }
 }
@@ -108,12 +110,12 @@ export function defineBehaviour<M>(
     mailbox: options.mailbox,
     repliesByReturn: false,
     start(incarnation) {
-      const context = new BehaviourContextImplementation<M>(incarnation);
-      const begin = (receive: Receive<M>): Program => {
-        context.receive ??= receive;
-        return { receive: (what) => context.receive?.(what as M) };
+      const program = new BehaviourProgram<M>(incarnation);
+      const begin = (first: Receive<M>): Program => {
+        program.begin(first);
+        return program;
       };
-      const receive = setUp(context);
+      const receive = setUp(program);
       return receive instanceof Promise ? receive.then(begin) : begin(receive);
     },
     face: (target: FaceTarget) => new LocalMessageRef<M>(target),

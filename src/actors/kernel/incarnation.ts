@@ -1,5 +1,5 @@
 import type { Addressed, Terminated, TimerSchedule } from "./actor-services.ts";
-import type { GivenOptions, Program, Spawnable } from "./blueprint.ts";
+import { type GivenOptions, noOptions, type Program, type Spawnable } from "./blueprint.ts";
 import type { Cell } from "./cell.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { cellOf } from "./local-ref.ts";
@@ -64,7 +64,7 @@ export class Incarnation {
 
   spawn<H, P>(definition: Spawnable<H, P>, name: string, options: GivenOptions | undefined): H {
     this.use("spawn");
-    return spawnUnder(this.cell, definition, name, options ?? {});
+    return spawnUnder(this.cell, definition, name, options ?? noOptions);
   }
 
   watch(target: Addressed, run: (terminated: Terminated) => unknown): void {

@@ -1,5 +1,5 @@
 import type { StopOptions } from "./actor-ref.ts";
-import type { Blueprint, SpawnArgs, Spawnable } from "./blueprint.ts";
+import { type Blueprint, noOptions, type SpawnArgs, type Spawnable } from "./blueprint.ts";
 import { Cell } from "./cell.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { DeadLetters } from "./dead-letters.ts";
@@ -68,7 +68,7 @@ class LocalKernel implements Kernel {
       limits: { ...defaultLimits, ...options.limits },
       turns: options.turns ?? nactTurns,
     });
-    this.#root = new Cell(this.#engine, { parent: undefined, name: "" }, guardian, {});
+    this.#root = new Cell(this.#engine, { parent: undefined, name: "" }, guardian, noOptions);
     this.#engine.dispatcher.add(this.#root);
   }
 
@@ -98,13 +98,13 @@ class LocalKernel implements Kernel {
 
   spawn<H, P>(definition: Spawnable<H, P>, name: string, ...options: SpawnArgs<P>): H {
     this.#check("spawn");
-    return spawnUnder(this.#root, definition, name, options[0] ?? {});
+    return spawnUnder(this.#root, definition, name, options[0] ?? noOptions);
   }
 
   actor<H>(definition: Spawnable<H, unknown>, name: string): H {
     this.#check("actor");
     const living = this.#root.child(name);
-    if (living === undefined) return spawnUnder(this.#root, definition, name, {});
+    if (living === undefined) return spawnUnder(this.#root, definition, name, noOptions);
     if (living.blueprint !== definition["~blueprint"]) {
       throw new TroupeError("TROUPE_NAME_TAKEN", { parent: "/", name });
     }
