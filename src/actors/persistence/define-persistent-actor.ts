@@ -37,7 +37,7 @@ export interface PersistentActorOptions<S> {
   /** How many messages may wait. Default `limits.mailboxMessagesMax`. */
   readonly mailbox?: { readonly messagesMax?: number };
   /** true = half-done work: after a crash of everything this entity is started again by itself. */
-  readonly open?: (state: Readonly<NoInfer<S>>) => boolean;
+  readonly open?: (state: NoInfer<Readonly<S>>) => boolean;
   /**
    * A turn after each recovery from the log, before any command: the place to redo side effects. It does
    * not run for an id that has never written. What it throws fails the recovery, which is tried again.

@@ -54,7 +54,7 @@ export type ExactStates<E, S> = string extends keyof E
           : `'${StrayKeys<StateFrom<E[K]>, S>}' is not in the state`;
     };
 
-export type StrayKeys<R, S> = S extends
+export type StrayKeys<R, S, All = S> = S extends
   | readonly unknown[]
   | string
   | number
@@ -62,6 +62,6 @@ export type StrayKeys<R, S> = S extends
   | bigint
   | null
   ? never
-  : string extends KeysOfUnion<S>
+  : string extends KeysOfUnion<All>
     ? never
-    : Exclude<KeysOfUnion<R>, KeysOfUnion<S>> & string;
+    : Exclude<KeysOfUnion<R>, KeysOfUnion<All>> & string;
