@@ -1,8 +1,6 @@
 /** `troupe-agent`'s arguments: what they mean, and a plain sentence for each mistake. */
-import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { AgentError, exitCodes } from "./agent-error.ts";
-import type { AgentOptions } from "./agent-options.ts";
 
 export const helpText = `Usage: troupe-agent --server host:port [options]
 
@@ -27,19 +25,31 @@ SIGTERM or SIGINT: take no more jobs, end when the present ones are done. Again,
 Exit codes: 0 done, 1 this machine is in the way, 2 usage, 3 refused by the server, 4 results not acknowledged.
 `;
 
+/** What the flags say, as plain data: also what another program passes to `runAgent`. */
+export interface AgentFlags {
+  readonly server: string;
+  /** A file that holds the one-time token, `-` for standard input. Default: TROUPE_TOKEN of the environment, if any. */
+  readonly tokenFile?: string;
+  readonly name?: string;
+  readonly label?: Readonly<Record<string, string>>;
+  readonly slots?: number;
+  readonly workDir?: string;
+  readonly stateDir?: string;
+  readonly tlsCaFile?: string;
+  readonly plaintext?: boolean;
+  readonly cgroups?: boolean;
+  /** After the first signal, how long running jobs may take. Default: for ever. */
+  readonly drainTimeoutMs?: number;
+  /** Default: stderr. */
+  readonly logFile?: string;
+}
+
 export type Command =
   | { readonly command: "help" }
   | { readonly command: "version" }
-  | {
-      readonly command: "run";
-      readonly options: AgentOptions;
-      /** Where the token is; undefined: from the environment, or none is needed. */
-      readonly tokenFile: string | undefined;
-      readonly drainTimeoutMs: number | undefined;
-      readonly logFile: string | undefined;
-    };
+  | { readonly command: "run"; readonly flags: AgentFlags };
 
-const flags = {
+const definitions = {
   server: { type: "string" },
   "token-file": { type: "string" },
   name: { type: "string" },
@@ -56,49 +66,36 @@ const flags = {
   help: { type: "boolean", short: "h" },
 } as const;
 
-/** Throws `AgentError` with exit code `usage`. Takes TROUPE_TOKEN out of `environment`. */
-export function parseCommandLine(args: readonly string[], environment: NodeJS.ProcessEnv): Command {
-  const token = takeToken(environment);
+/** Throws `AgentError` with exit code `usage`. */
+export function parseCommandLine(args: readonly string[]): Command {
   const values = parse(args);
   if (values.help === true) return { command: "help" };
   if (values.version === true) return { command: "version" };
   if (values.server === undefined)
     throw usage("--server is missing: where does the server listen?");
-  const tokenFile = values["token-file"];
-  if (tokenFile !== undefined && token !== undefined) {
-    throw usage("give the token once: by --token-file or by TROUPE_TOKEN, not both");
-  }
   const drainSeconds = number("--drain-timeout", values["drain-timeout"]);
   return {
     command: "run",
-    options: {
+    flags: {
       server: values.server,
-      labels: labels(values.label ?? []),
-      cgroups: values["no-cgroups"] !== true,
+      label: labels(values.label ?? []),
       plaintext: values.plaintext === true,
-      ...defined("token", token),
+      cgroups: values["no-cgroups"] !== true,
+      ...defined("tokenFile", values["token-file"]),
       ...defined("name", values.name),
       ...defined("slots", number("--slots", values.slots)),
       ...defined("workDir", values["work-dir"]),
       ...defined("stateDir", values["state-dir"]),
-      ...defined("tlsCa", file("--tls-ca", values["tls-ca"])),
+      ...defined("tlsCaFile", values["tls-ca"]),
+      ...defined("drainTimeoutMs", drainSeconds && drainSeconds * 1_000),
+      ...defined("logFile", values["log-file"]),
     },
-    tokenFile,
-    drainTimeoutMs: drainSeconds === undefined ? undefined : drainSeconds * 1_000,
-    logFile: values["log-file"],
   };
-}
-
-/** Out of the environment for good: what this process starts must not inherit it. */
-function takeToken(environment: NodeJS.ProcessEnv): string | undefined {
-  const token = environment["TROUPE_TOKEN"];
-  delete environment["TROUPE_TOKEN"];
-  return token === "" ? undefined : token;
 }
 
 function parse(args: readonly string[]) {
   try {
-    return parseArgs({ args: [...args], options: flags, strict: true }).values;
+    return parseArgs({ args: [...args], options: definitions, strict: true }).values;
   } catch (error) {
     throw usage((error as Error).message);
   }
@@ -118,15 +115,6 @@ function number(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d{1,9}(\.\d{1,3})?$/.test(text)) return Number(text);
   throw usage(`${flag} takes a number, not ${JSON.stringify(text)}`);
-}
-
-function file(flag: string, path: string | undefined): Buffer | undefined {
-  if (path === undefined) return undefined;
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw usage(`${flag}: ${(error as Error).message}`);
-  }
 }
 
 /** `{}` for undefined: an option that is not given keeps its default. */

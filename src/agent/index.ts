@@ -4,6 +4,7 @@ export { AgentError, exitCodes } from "./agent-error.ts";
 export { type AgentLog, lineLog, silentLog } from "./agent-log.ts";
 export type { AgentOptions } from "./agent-options.ts";
 export type { AgentClock, AgentTimer } from "./clock.ts";
+export type { AgentFlags } from "./command-line.ts";
 export { agentLimits } from "./limits.ts";
 export type { Dialer, Link, LinkEvents, LinkLoss } from "./link.ts";
 export { runAgent } from "./program.ts";

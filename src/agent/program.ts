@@ -1,23 +1,37 @@
-/** The agent as a program: arguments, token, signals, exit code. Also what `troupe agent` runs. */
-import { type Agent, type AgentEnd, startAgent } from "./agent.ts";
+/** The agent as a program: flags, token, signals, exit code. Also what `troupe agent` runs. */
+import { readFileSync } from "node:fs";
+import { type Agent, startAgent } from "./agent.ts";
 import { AgentError, exitCodes } from "./agent-error.ts";
 import { type AgentLog, fileWriter, lineLog } from "./agent-log.ts";
-import { type Command, helpText, parseCommandLine } from "./command-line.ts";
-import { readToken } from "./token-source.ts";
+import type { AgentOptions } from "./agent-options.ts";
+import { type AgentFlags, helpText, parseCommandLine } from "./command-line.ts";
+import { readToken, takeEnvironmentToken } from "./token-source.ts";
 import { agentVersion } from "./version.ts";
 
-type RunCommand = Extract<Command, { command: "run" }>;
+/** `troupe-agent` with these arguments. Resolves with its exit code (`exitCodes`). */
+export function runCommandLine(args: readonly string[]): Promise<number> {
+  return explained(() => {
+    const command = parseCommandLine(args);
+    if (command.command === "run") return run(command.flags);
+    process.stdout.write(command.command === "help" ? helpText : `${agentVersion}\n`);
+    return exitCodes.done;
+  });
+}
 
 /**
- * Runs an agent until it ends and returns the exit code (`exitCodes`). Handles SIGTERM, SIGINT,
- * SIGHUP and SIGQUIT of this process; takes TROUPE_TOKEN out of its environment. Never rejects for
- * what an operator can put right: that is said on stderr.
+ * Runs an agent in this process until it ends; resolves with the exit code (`exitCodes`). Handles
+ * SIGTERM, SIGINT, SIGHUP and SIGQUIT meanwhile, and takes TROUPE_TOKEN out of the environment. What an
+ * operator can put right is said on stderr, never thrown.
  */
-export async function runAgent(args: readonly string[]): Promise<number> {
+export function runAgent(flags: AgentFlags): Promise<number> {
+  return explained(() => run(flags));
+}
+
+async function explained(work: () => number | Promise<number>): Promise<number> {
   // Whoever read our words may be gone; that is no reason to end.
   process.stderr.on("error", () => {});
   try {
-    return await obey(parseCommandLine(args, process.env));
+    return await work();
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     say(error.message);
@@ -26,30 +40,41 @@ export async function runAgent(args: readonly string[]): Promise<number> {
   }
 }
 
-async function obey(command: Command): Promise<number> {
-  switch (command.command) {
-    case "help":
-      process.stdout.write(helpText);
-      return exitCodes.done;
-    case "version":
-      process.stdout.write(`${agentVersion}\n`);
-      return exitCodes.done;
-    case "run": {
-      const { exitCode, reason } = await run(command);
-      if (exitCode !== exitCodes.done) say(reason);
-      return exitCode;
-    }
-  }
+async function run(flags: AgentFlags): Promise<number> {
+  const log = openLog(flags.logFile);
+  const agent = await startAgent({ ...(await agentOptions(flags)), log });
+  const disobey = obeySignals(agent, flags.drainTimeoutMs, log);
+  const { exitCode, reason } = await agent.ended;
+  disobey();
+  if (exitCode !== exitCodes.done) say(reason);
+  return exitCode;
 }
 
-async function run({ options, tokenFile, drainTimeoutMs, logFile }: RunCommand): Promise<AgentEnd> {
-  const log = openLog(logFile);
-  const token = tokenFile === undefined ? {} : { token: await readToken(tokenFile, process.stdin) };
-  const agent = await startAgent({ ...options, ...token, log });
-  const disobey = obeySignals(agent, drainTimeoutMs, log);
-  const end = await agent.ended;
-  disobey();
-  return end;
+async function agentOptions(flags: AgentFlags): Promise<AgentOptions> {
+  const { tokenFile, label, tlsCaFile, drainTimeoutMs: _, logFile: __, ...same } = flags;
+  const environmentToken = takeEnvironmentToken(process.env);
+  if (tokenFile !== undefined && environmentToken !== undefined) {
+    throw new AgentError(
+      "give the token once: by --token-file or by TROUPE_TOKEN, not both",
+      exitCodes.usage,
+    );
+  }
+  const token =
+    tokenFile === undefined ? environmentToken : await readToken(tokenFile, process.stdin);
+  return {
+    ...same,
+    ...(label === undefined ? {} : { labels: label }),
+    ...(token === undefined ? {} : { token }),
+    ...(tlsCaFile === undefined ? {} : { tlsCa: readCa(tlsCaFile) }),
+  };
+}
+
+function readCa(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new AgentError(`--tls-ca: ${(error as Error).message}`, exitCodes.usage);
+  }
 }
 
 function openLog(logFile: string | undefined): AgentLog {

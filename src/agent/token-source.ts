@@ -4,6 +4,13 @@ import { AgentError, exitCodes } from "./agent-error.ts";
 /** A token is one short line; a file that is longer is something else. */
 const tokenCharsMax = 4_096;
 
+/** Out of the environment for good: what this process starts must not inherit it. */
+export function takeEnvironmentToken(environment: NodeJS.ProcessEnv): string | undefined {
+  const token = environment["TROUPE_TOKEN"];
+  delete environment["TROUPE_TOKEN"];
+  return token === "" ? undefined : token;
+}
+
 /** The token in `path`, or on standard input for `-`. Throws `AgentError` for an empty or unlikely one. */
 export async function readToken(path: string, stdin: NodeJS.ReadStream): Promise<string> {
   const text = path === "-" ? await readAll(stdin) : await readTokenFile(path);
