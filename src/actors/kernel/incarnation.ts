@@ -1,5 +1,11 @@
 import type { Addressed, Terminated, TimerSchedule } from "./actor-services.ts";
-import { type GivenOptions, noOptions, type Program, type Spawnable } from "./blueprint.ts";
+import {
+  type Blueprint,
+  type GivenOptions,
+  noOptions,
+  type Program,
+  type Spawnable,
+} from "./blueprint.ts";
 import type { Cell } from "./cell.ts";
 import { IdleWatch } from "./idle-watch.ts";
 import { cellOf } from "./local-ref.ts";
@@ -65,6 +71,11 @@ export class Incarnation {
   spawn<H, P>(definition: Spawnable<H, P>, name: string, options: GivenOptions | undefined): H {
     this.use("spawn");
     return spawnUnder(this.cell, definition, name, options ?? noOptions);
+  }
+
+  spawnCell(blueprint: Blueprint, name: string, given: GivenOptions): Cell {
+    this.use("spawn");
+    return this.cell.addChild(blueprint, name, given);
   }
 
   watch(target: Addressed, run: (terminated: Terminated) => unknown): void {

@@ -4,7 +4,7 @@ export type { ActorServices, Addressed, Terminated, TimerSchedule } from "./acto
 export { Ask, Asks } from "./ask.ts";
 export type { MailboxOptions, Overflow, SpawnArgs, Spawnable, SpawnOptions } from "./blueprint.ts";
 export { type CallOptions, timeoutOf } from "./call-options.ts";
-export { type Clock, systemClock, type Timer } from "./clock.ts";
+export { type Clock, systemClock, type Timer, type TimerOptions } from "./clock.ts";
 export {
   type AnyHandler,
   type CommandMap,
@@ -32,6 +32,14 @@ export {
   defineBehaviour,
   type Receive,
 } from "./define-behaviour.ts";
+export {
+  consistentHash,
+  defineRouter,
+  type Route,
+  type Routed,
+  type RouterOptions,
+  roundRobin,
+} from "./define-router.ts";
 export {
   type DefinitionProblem,
   type ErrorCode,
@@ -63,7 +71,8 @@ export {
 export type { Answer, MessageRef, Question } from "./message-ref.ts";
 export { nactTurns, type TurnSource, type Turns } from "./nact-turns.ts";
 export { escapeName } from "./names.ts";
-export type { Observer } from "./observer.ts";
+export type { Observed, Observer } from "./observer.ts";
+export type { StopSignal } from "./process-signals.ts";
 export { type Random, seededRandom, systemRandom } from "./random.ts";
 export { isRejectedBy, type RejectionsOf } from "./rejected-by.ts";
 export { CommandRejectedError, Rejection, type Stashed, stashed } from "./rejection.ts";
@@ -73,6 +82,7 @@ export {
   type ReservedName,
   reservedNames,
 } from "./reserved-names.ts";
+export type { ShutdownPhase } from "./shutdown.ts";
 export type {
   Backoff,
   Directive,

@@ -10,7 +10,9 @@ import { type Logger, silentLogger } from "./logger.ts";
 import { nactTurns, type TurnSource } from "./nact-turns.ts";
 import { checkName } from "./names.ts";
 import type { Observer } from "./observer.ts";
+import { type StopSignal, stopOnSignals } from "./process-signals.ts";
 import { type Random, systemRandom } from "./random.ts";
+import { Shutdown, type ShutdownPhase } from "./shutdown.ts";
 import { spawnUnder } from "./spawn.ts";
 import { TroupeError } from "./troupe-error.ts";
 
@@ -22,6 +24,8 @@ export interface KernelOptions {
   readonly logger?: Logger;
   readonly observer?: Observer;
   readonly limits?: Partial<Limits>;
+  /** Signals of the process that stop the system. Default: none. */
+  readonly stopOnSignals?: readonly StopSignal[];
   /** Where turns come from. Default: nact. Tests give a deterministic one. */
   readonly turns?: TurnSource;
 }
@@ -40,7 +44,12 @@ export interface Kernel {
   actor<H>(definition: Spawnable<H, unknown>, name: string): H;
   /** All actors, parents before their children. */
   actors(): ActorSnapshot[];
-  /** Stops all actors, bottom-up. Resolves when all have ended; may be called again. */
+  /** Does something around the end of the actors. Returns what takes it back. */
+  onShutdown(phase: ShutdownPhase, name: string, run: () => unknown): () => void;
+  /**
+   * Stops the system: `drain` tasks, all actors bottom-up, `close` tasks. Each of the three has
+   * `deadlineMs` (default `limits.stopDeadlineMs`). May be called again: the same end.
+   */
   stop(options?: StopOptions): Promise<void>;
 }
 
@@ -56,6 +65,8 @@ const guardian: Blueprint = {
 class LocalKernel implements Kernel {
   readonly #engine: Engine;
   readonly #root: Cell;
+  readonly #shutdown: Shutdown;
+  readonly #releaseSignals: () => void;
   #stopping: Promise<void> | undefined;
 
   constructor(options: KernelOptions) {
@@ -70,6 +81,9 @@ class LocalKernel implements Kernel {
     });
     this.#root = new Cell(this.#engine, { parent: undefined, name: "" }, guardian, noOptions);
     this.#engine.dispatcher.add(this.#root);
+    const { clock, logger } = this.#engine;
+    this.#shutdown = new Shutdown(clock, logger);
+    this.#releaseSignals = stopOnSignals(options.stopOnSignals ?? [], () => this.stop(), logger);
   }
 
   get name(): string {
@@ -120,15 +134,24 @@ class LocalKernel implements Kernel {
     return snapshotsOf(this.#root);
   }
 
+  onShutdown(phase: ShutdownPhase, name: string, run: () => unknown): () => void {
+    this.#check("onShutdown");
+    return this.#shutdown.add(phase, name, run);
+  }
+
   stop(options?: StopOptions): Promise<void> {
-    this.#stopping ??= this.#root.stop(options).then(
-      () => this.#engine.stop(),
-      (error: unknown) => {
-        this.#stopping = undefined;
-        throw error;
-      },
-    );
+    const deadlineMs = options?.deadlineMs ?? this.limits.stopDeadlineMs;
+    if (!(deadlineMs >= 0 && deadlineMs < Infinity)) return this.#root.stop({ deadlineMs });
+    this.#stopping ??= this.#stop(deadlineMs);
     return this.#stopping;
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
+    await this.#shutdown.run("drain", deadlineMs);
+    await this.#root.stop({ deadlineMs });
+    await this.#shutdown.run("close", deadlineMs);
+    this.#engine.stop();
+    this.#releaseSignals();
   }
 }
 

@@ -1,0 +1,5 @@
+export {
+  type PrometheusObserver,
+  type PrometheusObserverOptions,
+  prometheusObserver,
+} from "./prometheus-observer.ts";
