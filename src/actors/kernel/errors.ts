@@ -272,6 +272,13 @@ export const errorTable = {
       `${d.actor} could not be recovered from its events: ${d.reason}. ` +
       `See error.cause; the command was not started.`,
   }),
+  TROUPE_DEFINITION_UNKNOWN: entry<{ name: string; known: readonly string[] }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `This system hosts no persistent actor "${d.name}" (it hosts: ${d.known.join(", ") || "none"}). ` +
+      `Pass its definition to createSystem.`,
+  }),
   TROUPE_EVENT_UNREADABLE: entry<{ actor: string; event: string; problem: string }>({
     retryable: false,
     outcome: "not-done",

@@ -236,6 +236,18 @@ export const limitTable = {
     reason: "what one attempt may have under way; some tens of ms of a fast disk",
     effect: "the session is read no further until bytes are stored",
   }),
+  logGapTimeoutMs: limit({
+    default: 5_000,
+    unit: "milliseconds",
+    reason: "several round trips of a slow network: a gap that stays longer is not being closed",
+    effect: "the session is ended; the agent dials again and sends from its last acknowledgement",
+  }),
+  logHoleBytesMax: limit({
+    default: 1_073_741_824,
+    unit: "bytes",
+    reason: "what an agent keeps unacknowledged at most; a larger hole is nonsense",
+    effect: "the session is ended with a reason",
+  }),
   tokenTtlMs: limit({
     default: 900_000,
     unit: "milliseconds",
@@ -437,7 +449,8 @@ export const limitTable = {
     default: 10_000,
     unit: "milliseconds",
     reason: "covers a leader election; callers have long been told that their outcome is unknown",
-    effect: "commits fail with TROUPE_JOURNAL_UNCERTAIN, and the shard is claimed and recovered anew",
+    effect:
+      "commits fail with TROUPE_JOURNAL_UNCERTAIN, and the shard is claimed and recovered anew",
   }),
   shardOpenTimeoutMs: limit({
     default: 30_000,
@@ -564,7 +577,8 @@ export const limitTable = {
   leaseMs: limit({
     default: 30_000,
     unit: "milliseconds",
-    reason: "longer than a restart of the server or a change of the network, short enough to requeue",
+    reason:
+      "longer than a restart of the server or a change of the network, short enough to requeue",
     effect: "a worker that gave no sign of life for this long plus leaseGraceMs is lost",
   }),
   leaseGraceMs: limit({
@@ -576,7 +590,8 @@ export const limitTable = {
   repeatMsMax: limit({
     default: 10_000,
     unit: "milliseconds",
-    reason: "reports between workers and runs are repeated until answered, each pause twice the last one",
+    reason:
+      "reports between workers and runs are repeated until answered, each pause twice the last one",
     effect: "the longest pause between two repetitions",
   }),
   logFilesOpenMax: limit({
@@ -594,7 +609,8 @@ export const limitTable = {
   runsKnownMax: limit({
     default: 1_000,
     unit: "items",
-    reason: "the list of runs is one entity's state; a run that left it can still be asked for by its id",
+    reason:
+      "the list of runs is one entity's state; a run that left it can still be asked for by its id",
     effect: "the oldest run leaves the list, ended ones first",
   }),
   watchChangesMax: limit({

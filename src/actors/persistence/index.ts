@@ -1,3 +1,4 @@
+export { type ActorContract, actorContract, type ContractOf } from "./actor-contract.ts";
 export {
   type AnyPersistentActorDefinition,
   definePersistentActor,
@@ -9,6 +10,8 @@ export {
   type PersistentActorWithoutTimers,
   type SnapshotOptions,
 } from "./define-persistent-actor.ts";
+export type { EntityPhase, EntitySnapshot } from "./entity.ts";
+export { EntityHost, type EntityHostOptions } from "./entity-host.ts";
 export type {
   EventHandler,
   EventMap,
@@ -29,6 +32,13 @@ export type {
   Position,
   ShardExtent,
 } from "./journal.ts";
+export type { JournalObserver } from "./journal-observer.ts";
+export {
+  type EmbeddedJournalOptions,
+  type MemoryJournalOptions,
+  memoryJournal,
+  openEmbeddedJournal,
+} from "./journals/index.ts";
 export type {
   DurableTimers,
   PayloadArguments,
@@ -44,3 +54,5 @@ export type {
   StagedEvent,
   StoredEvent,
 } from "./shard-log.ts";
+export { NodeShardLogs, openShardLogs, type ShardLogsParts } from "./shard-logs.ts";
+export { defaultShardLogsOptions, type ShardLogsOptions } from "./shard-logs-options.ts";

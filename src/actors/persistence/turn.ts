@@ -9,7 +9,6 @@
  *  U3. After `end` or `revoke` the handler's context refuses everything.
  */
 import { type Logger, limits, Rejection, TroupeError } from "../kernel/index.ts";
-import type { PersistentActorModel } from "./define-persistent-actor.ts";
 import {
   type EntityState,
   foldUser,
@@ -20,21 +19,15 @@ import {
   withReply,
   withTimer,
 } from "./entity-state.ts";
-import { encodePayload, storePayload } from "./payload-codec.ts";
+import { isThenable } from "./entity-work.ts";
+import { decodePayload, encodePayload, storePayload } from "./payload-codec.ts";
 import type { PersistentContext, TimerTime } from "./persistent-context.ts";
 import type { StagedEvent } from "./shard-log.ts";
-
-/** Whose turn it is. */
-export interface TurnSubject {
-  readonly model: PersistentActorModel;
-  readonly id: string;
-  readonly persistenceId: string;
-  readonly log: Logger;
-}
+import type { TurnSubject } from "./turn-subject.ts";
 
 /** The context that handlers get, with the types of their definition gone. */
 export type UntypedContext = PersistentContext<
-  unknown,
+  object,
   Record<string, unknown>,
   Record<string, unknown>
 >;
@@ -42,25 +35,46 @@ export type UntypedContext = PersistentContext<
 export class Turn {
   readonly subject: TurnSubject;
   readonly nowMs: number;
+  readonly readOnly: boolean;
   readonly context: UntypedContext;
   readonly staged: StagedEvent[] = [];
   state: EntityState;
-  effects: (() => unknown)[] | undefined;
   stopping = false;
   deleting = false;
+  #effects: (() => unknown)[] | undefined;
   #over: "ended" | "revoked" | undefined;
   #abort: AbortController | undefined;
 
-  constructor(subject: TurnSubject, state: EntityState, nowMs: number) {
+  /** `readOnly`: a `local` read, which runs beside the log and so may not write to it. */
+  constructor(subject: TurnSubject, state: EntityState, nowMs: number, readOnly = false) {
     this.subject = subject;
     this.state = state;
     this.nowMs = nowMs;
+    this.readOnly = readOnly;
     this.context = new TurnContext(this);
   }
 
   /** The handler has returned, or its promise has settled. */
   end(): void {
     this.#over ??= "ended";
+  }
+
+  /** What `afterCommit` was given, in order. What an effect throws is logged and hurts no other. */
+  runEffects(): void {
+    const failed = (error: unknown): void => this.subject.failed("afterCommit", error);
+    for (const effect of this.#effects ?? []) {
+      try {
+        const result = effect();
+        if (isThenable(result)) result.then(undefined, failed);
+      } catch (error) {
+        failed(error);
+      }
+    }
+  }
+
+  addEffect(effect: () => unknown): void {
+    this.#effects ??= [];
+    this.#effects.push(effect);
   }
 
   /** The entity was stopped under the running handler. */
@@ -78,8 +92,20 @@ export class Turn {
   /** @throws TROUPE_TURN_ENDED or TROUPE_REVOKED (U3). */
   check(use: string): void {
     if (this.#over === undefined) return;
+    if (this.#over === "revoked") this.subject.revokedUse();
     const code = this.#over === "ended" ? "TROUPE_TURN_ENDED" : "TROUPE_REVOKED";
     throw new TroupeError(code, this.#refusal(use));
+  }
+
+  /** As `check`, for what changes the entity. */
+  checkWrite(use: string): void {
+    this.check(use);
+    if (!this.readOnly) return;
+    throw new TroupeError("TROUPE_OPTION_INVALID", {
+      option: "read",
+      expected: `"linearizable" for a command that uses ${use}`,
+      got: '"local"',
+    });
   }
 
   #refusal(use: string): { actor: string; use: string } {
@@ -152,34 +178,28 @@ export class Turn {
    * (half-done or not, the next timer); `base` is the snapshot to add, where one is due.
    */
   group(base?: Uint8Array): readonly StagedEvent[] {
-    const { staged, nowMs: timeMs } = this;
+    const { nowMs: timeMs, subject, state } = this;
+    const group = this.staged.slice();
     if (this.deleting) {
       const payload = new Uint8Array(0);
       const type = internalEvents.deleted;
-      staged.push({ kind: "tombstone", type, schemaVersion: internalVersion, timeMs, payload });
-      return staged;
+      group.push({ kind: "tombstone", type, schemaVersion: internalVersion, timeMs, payload });
+      return group;
     }
     if (base !== undefined) {
-      const schemaVersion = this.subject.model.snapshotVersion;
-      staged.push({
-        kind: "base",
-        type: internalEvents.base,
-        schemaVersion,
-        timeMs,
-        payload: base,
-      });
+      const schemaVersion = subject.model.snapshotVersion;
+      group.push({ kind: "base", type: internalEvents.base, schemaVersion, timeMs, payload: base });
     }
-    const { open } = this.subject.model.options;
-    const wakeAtMs = wakeAtMsOf(this.state);
-    const last = staged.at(-1);
-    if (last !== undefined && (open !== undefined || wakeAtMs !== undefined)) {
-      staged[staged.length - 1] = {
-        ...last,
-        ...(open && { open: open(this.state.user) }),
-        ...(wakeAtMs !== undefined && { wakeAtMs }),
-      };
-    }
-    return staged;
+    const { open } = subject.model.options;
+    const wakeAtMs = wakeAtMsOf(state);
+    const last = group.pop();
+    if (last === undefined) return group;
+    group.push({
+      ...last,
+      ...(open !== undefined && { open: open(state.user as Readonly<unknown>) }),
+      ...(wakeAtMs !== undefined && { wakeAtMs }),
+    });
+    return group;
   }
 }
 
@@ -206,9 +226,12 @@ function encodeReply(command: string, answer: unknown, persistenceId: string): U
   );
 }
 
-/** The answer that `rememberReply` stored, and the command that got it. */
-export function decodeReply(row: ReplyRow): { readonly command: string; readonly answer: unknown } {
-  const [command, kind, value] = row;
+/** What `rememberReply` stored: a reply or a `Rejection`, and the command that got it. */
+export function decodeReply(bytes: Uint8Array): {
+  readonly command: string;
+  readonly answer: unknown;
+} {
+  const [command, kind, value] = decodePayload(bytes) as ReplyRow;
   if (kind === "reply") return { command, answer: value };
   const [reason, details] = value as [string, unknown];
   return { command, answer: new Rejection(reason, details) };
@@ -222,9 +245,10 @@ class TurnContext implements UntypedContext {
     this.#turn = turn;
   }
 
-  get state(): Readonly<unknown> {
+  get state(): object {
     this.#turn.check("state");
-    return this.#turn.state.user;
+    // Whatever it is: the definition's types know.
+    return this.#turn.state.user as object;
   }
 
   get id(): string {
@@ -248,18 +272,18 @@ class TurnContext implements UntypedContext {
     const turn = this.#turn;
     return {
       start: (name, time, ...data) => {
-        turn.check("timers.start");
+        turn.checkWrite("timers.start");
         turn.startTimer(name, time, data[0]);
       },
       cancel: (name) => {
-        turn.check("timers.cancel");
+        turn.checkWrite("timers.cancel");
         turn.cancelTimer(name);
       },
     };
   }
 
   persist(type: string, ...payload: readonly unknown[]): void {
-    this.#turn.check("persist");
+    this.#turn.checkWrite("persist");
     this.#turn.persist(type, payload[0]);
   }
 
@@ -270,8 +294,7 @@ class TurnContext implements UntypedContext {
 
   afterCommit(effect: () => unknown): void {
     this.#turn.check("afterCommit");
-    this.#turn.effects ??= [];
-    this.#turn.effects.push(effect);
+    this.#turn.addEffect(effect);
   }
 
   stop(): void {
@@ -280,7 +303,7 @@ class TurnContext implements UntypedContext {
   }
 
   delete(): void {
-    this.#turn.check("delete");
+    this.#turn.checkWrite("delete");
     this.#turn.deleting = true;
   }
 }

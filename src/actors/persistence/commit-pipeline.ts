@@ -1,0 +1,172 @@
+/**
+ * What an entity has done and the log has not confirmed yet: turns in their order, and the two
+ * states before and after them.
+ *
+ * Invariants:
+ *  P1. `state` is the log plus all waiting turns; `confirmed` is the log alone, as far as it is known here.
+ *  P2. Turns are delivered from the front, each once, when the log has confirmed it and all before it.
+ *  P3. After `invalidate` nothing is delivered but what the log still confirms by itself; the pipeline
+ *      is empty only when the fate of every commit is known.
+ */
+import { isTroupeError, reasonOf, TroupeError } from "../kernel/index.ts";
+import { type EntityState, encodeBase, initialEntityState } from "./entity-state.ts";
+import { type Answer, type Call, FinishedTurn, type TurnOwner } from "./entity-work.ts";
+import { Fifo } from "./fifo.ts";
+import type { HostedShard } from "./hosted-shard.ts";
+import { SnapshotGauge } from "./snapshot-gauge.ts";
+import type { Turn } from "./turn.ts";
+import type { TurnSubject } from "./turn-subject.ts";
+
+/** Who is told. */
+export interface PipelineOwner {
+  /** The turn is in the log. */
+  delivered(finished: FinishedTurn): void;
+  /** A caller whose turn, or what it had read, is lost. */
+  failed(call: Call, error: unknown): void;
+  /** What is in memory may not be what is in the log. */
+  lost(error: unknown): void;
+  /** Some turns have left the pipeline. */
+  advanced(): void;
+}
+
+export class CommitPipeline implements TurnOwner {
+  readonly gauge: SnapshotGauge;
+  state: EntityState;
+  confirmed: EntityState;
+  /** A deletion waits: what comes after it must see the new, empty life. */
+  deleting = false;
+  readonly #subject: TurnSubject;
+  readonly #shard: HostedShard;
+  readonly #owner: PipelineOwner;
+  readonly #waiting = new Fifo<FinishedTurn>();
+
+  constructor(subject: TurnSubject, shard: HostedShard, owner: PipelineOwner) {
+    this.#subject = subject;
+    this.#shard = shard;
+    this.#owner = owner;
+    this.gauge = new SnapshotGauge(subject.model.options.snapshot);
+    this.state = initialEntityState(subject.model, subject.id);
+    this.confirmed = this.state;
+  }
+
+  get length(): number {
+    return this.#waiting.length;
+  }
+
+  /** The entity as its recovery found it. */
+  restore(state: EntityState): void {
+    this.state = state;
+    this.confirmed = state;
+    this.deleting = false;
+  }
+
+  /** A turn that wrote nothing: it leaves when this node has proved that it still owns the shard. */
+  read(turn: Turn, call: Call | undefined, answer: Answer): void {
+    const finished = new FinishedTurn(this, { turn, call, answer, state: undefined });
+    this.#waiting.push(finished);
+    this.#shard.read(finished);
+  }
+
+  /** Writes what the turn staged; one that staged nothing is a read. Returns why it was refused. */
+  write(turn: Turn, call: Call | undefined, answer: Answer): unknown {
+    if (turn.staged.length > 0 || turn.deleting) return this.#commit(turn, call, answer);
+    this.read(turn, call, answer);
+    return undefined;
+  }
+
+  /** Hands a turn's events to the log. Returns why it was refused; nothing was taken then. */
+  #commit(turn: Turn, call: Call | undefined, answer: Answer): unknown {
+    const { model, id, persistenceId } = this.#subject;
+    const state = turn.deleting ? initialEntityState(model, id) : turn.state;
+    const finished = new FinishedTurn(this, { turn, call, answer, state });
+    for (const event of turn.staged) this.gauge.count(turn.nowMs, event.payload.length);
+    const base = this.gauge.isDue(turn.nowMs) && !turn.deleting ? this.#base(turn) : undefined;
+    try {
+      this.#shard.commit(finished, persistenceId, turn.group(base));
+    } catch (error) {
+      if (base !== undefined && isTroupeError(error, "TROUPE_EVENT_TOO_LARGE")) {
+        this.#snapshotFailed(error, turn.nowMs);
+        return this.#commit(turn, call, answer);
+      }
+      // Somebody else may have written meanwhile.
+      if (isTroupeError(error, "TROUPE_SHARD_NOT_SERVING")) this.#owner.lost(error);
+      return error;
+    }
+    this.state = state;
+    this.deleting = turn.deleting;
+    this.#waiting.push(finished);
+    return undefined;
+  }
+
+  #base(turn: Turn): Uint8Array | undefined {
+    try {
+      const bytes = encodeBase(turn.state, `The state of ${this.#subject.persistenceId}`);
+      this.gauge.reset(turn.nowMs);
+      return bytes;
+    } catch (error) {
+      this.#snapshotFailed(error, turn.nowMs);
+      return undefined;
+    }
+  }
+
+  /** Recovery goes further back than it should; nothing is lost. Tried again a whole interval later. */
+  #snapshotFailed(error: unknown, nowMs: number): void {
+    this.gauge.reset(nowMs);
+    this.#subject.log.error(`no snapshot: ${reasonOf(error)}`, { error });
+  }
+
+  turnConfirmed(finished: FinishedTurn): void {
+    if (finished.status !== "waiting") return;
+    finished.status = "confirmed";
+    this.#advance();
+  }
+
+  turnLost(finished: FinishedTurn, error: unknown): void {
+    if (finished.status !== "waiting") return;
+    this.#drop(finished, this.#callersError(finished, error));
+    this.#owner.lost(error);
+    this.#advance();
+  }
+
+  /** Drops all turns that wrote nothing: what they have seen may never have been. */
+  invalidate(error: unknown): void {
+    const notDone = this.#shard.notServing(reasonOf(error));
+    for (const finished of this.#waiting) {
+      if (finished.state === undefined && finished.status === "waiting") {
+        this.#drop(finished, notDone);
+      }
+    }
+    while (this.#waiting.first?.status === "dropped") this.#waiting.shift();
+  }
+
+  #callersError(finished: FinishedTurn, error: unknown): unknown {
+    if (finished.state === undefined) return this.#shard.notServing(reasonOf(error));
+    if (isTroupeError(error)) return error;
+    const details = { actor: this.#subject.persistenceId, reason: reasonOf(error) };
+    return new TroupeError("TROUPE_JOURNAL_UNCERTAIN", details, { cause: error });
+  }
+
+  #drop(finished: FinishedTurn, error: unknown): void {
+    finished.status = "dropped";
+    if (finished.call !== undefined) this.#owner.failed(finished.call, error);
+  }
+
+  #advance(): void {
+    const waiting = this.#waiting;
+    if (waiting.first?.status === "waiting") return;
+    for (let head = waiting.first; head && head.status !== "waiting"; head = waiting.first) {
+      waiting.shift();
+      if (head.status === "confirmed") this.#deliver(head);
+    }
+    this.#owner.advanced();
+  }
+
+  #deliver(finished: FinishedTurn): void {
+    if (finished.state !== undefined) this.confirmed = finished.state;
+    if (finished.turn.deleting) {
+      this.deleting = false;
+      this.gauge.reset(undefined);
+    }
+    this.#owner.delivered(finished);
+  }
+}

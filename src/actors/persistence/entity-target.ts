@@ -1,0 +1,75 @@
+import {
+  type ActorRef,
+  Ask,
+  type CallOptions,
+  type CommandTarget,
+  escapeName,
+  type StopOptions,
+  TroupeError,
+  timeoutOf,
+} from "../kernel/index.ts";
+import type { PersistentActorModel } from "./define-persistent-actor.ts";
+import type { EntityHost } from "./entity-host.ts";
+import { Call } from "./entity-work.ts";
+
+/** The address of one entity: whoever has the id, wherever it lives, in memory or not. */
+export class EntityTarget implements CommandTarget, ActorRef {
+  readonly incarnation = "*";
+  readonly model: PersistentActorModel;
+  readonly id: string;
+  readonly persistenceId: string;
+  readonly #host: EntityHost;
+
+  constructor(host: EntityHost, model: PersistentActorModel, id: string) {
+    this.#host = host;
+    this.model = model;
+    this.id = id;
+    this.persistenceId = `${model.name}/${id}`;
+  }
+
+  get ref(): ActorRef {
+    return this;
+  }
+
+  get path(): string {
+    return `/${escapeName(this.model.name)}/${escapeName(this.id)}`;
+  }
+
+  toString(): string {
+    return `${this.path}#${this.incarnation}`;
+  }
+
+  /** Lets the entity leave memory. It is still there for the next command. */
+  stop(options?: StopOptions): Promise<void> {
+    return this.#host.passivate(this.persistenceId, options);
+  }
+
+  ask(command: string, input: readonly unknown[], options?: CallOptions): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const timeoutMs = timeoutOf(options, this.#host.limits.askTimeoutMs);
+      const { idempotencyKey, signal } = options ?? {};
+      if (idempotencyKey !== undefined) checkKey(idempotencyKey, this.#host);
+      const ask = new Ask(this.persistenceId, command, { resolve, reject });
+      if (signal !== undefined) ask.obey(signal);
+      if (ask.settled) return;
+      this.#host.asks.add(ask, timeoutMs);
+      this.#host.deliver(this, new Call(command, input, options, ask));
+    });
+  }
+
+  tell(command: string, input: readonly unknown[], options?: CallOptions): void {
+    const key = options?.idempotencyKey;
+    if (key !== undefined) checkKey(key, this.#host);
+    this.#host.deliver(this, new Call(command, input, options, undefined));
+  }
+}
+
+function checkKey(key: string, { limits }: EntityHost): void {
+  const max = limits.idempotencyKeyCharactersMax;
+  if (typeof key === "string" && key !== "" && key.length <= max) return;
+  throw new TroupeError("TROUPE_OPTION_INVALID", {
+    option: "idempotencyKey",
+    expected: `a text of 1 to ${max} characters`,
+    got: typeof key === "string" ? `one of ${key.length} characters` : typeof key,
+  });
+}

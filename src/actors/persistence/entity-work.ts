@@ -1,0 +1,102 @@
+/** What waits in an entity's queue, and what waits for the log after its turn. */
+import { type Ask, type CallOptions, Rejection } from "../kernel/index.ts";
+import type { EntityState } from "./entity-state.ts";
+import type { Confirmable } from "./hosted-shard.ts";
+import type { Turn } from "./turn.ts";
+
+/** A command from outside. */
+export class Call {
+  readonly command: string;
+  readonly input: readonly unknown[];
+  readonly options: CallOptions | undefined;
+  /** undefined = told, nobody waits. */
+  readonly ask: Ask | undefined;
+
+  constructor(
+    command: string,
+    input: readonly unknown[],
+    options: CallOptions | undefined,
+    ask: Ask | undefined,
+  ) {
+    this.command = command;
+    this.input = input;
+    this.options = options;
+    this.ask = ask;
+  }
+}
+
+/** A durable timer may be due. */
+export const wakeWork = Symbol("wake");
+
+/** The entity was recovered and its definition wants a turn for that. */
+export const recoveredWork = Symbol("recovered");
+
+export type Work = Call | typeof wakeWork | typeof recoveredWork;
+
+/** What a handler ended with. */
+export type Answer =
+  | { readonly kind: "reply"; readonly value: unknown }
+  | { readonly kind: "rejection"; readonly rejection: Rejection }
+  | { readonly kind: "fault"; readonly error: unknown }
+  /** Not the handler's doing: its input, or the log, refused. `error` goes to the caller as it is. */
+  | { readonly kind: "refused"; readonly error: unknown };
+
+export function answerOf(result: unknown): Answer {
+  if (result instanceof Rejection) return { kind: "rejection", rejection: result };
+  return result instanceof Refusal
+    ? { kind: "refused", error: result.error }
+    : { kind: "reply", value: result };
+}
+
+/** Returned in a handler's place when its turn must not run. */
+export class Refusal {
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    this.error = error;
+  }
+}
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    (typeof value === "object" || typeof value === "function") &&
+    value !== null &&
+    typeof (value as { then?: unknown }).then === "function"
+  );
+}
+
+/** Told of each turn's fate, in the order of the log. */
+export interface TurnOwner {
+  turnConfirmed(turn: FinishedTurn): void;
+  turnLost(turn: FinishedTurn, error: unknown): void;
+}
+
+/** A turn whose handler has ended: its answer and effects wait for the log. */
+export class FinishedTurn implements Confirmable {
+  readonly owner: TurnOwner;
+  readonly turn: Turn;
+  readonly call: Call | undefined;
+  readonly answer: Answer;
+  /** The entity's state with this turn; undefined when the turn wrote nothing. */
+  readonly state: EntityState | undefined;
+  status: "waiting" | "confirmed" | "dropped" = "waiting";
+
+  constructor(
+    owner: TurnOwner,
+    of: { turn: Turn; call: Call | undefined; answer: Answer; state: EntityState | undefined },
+  ) {
+    this.owner = owner;
+    this.turn = of.turn;
+    this.call = of.call;
+    this.answer = of.answer;
+    this.state = of.state;
+  }
+
+  confirmed(): void {
+    this.owner.turnConfirmed(this);
+  }
+
+  lost(error: unknown): void {
+    this.owner.turnLost(this, error);
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * One shard as its entities see it: opens its log on first use, and turns the log's promises into
+ * one callback per frame.
+ *
+ * Invariants:
+ *  H1. Turns of one shard are told of their confirmation in the order of the log.
+ *  H2. A read is answered only after a frame that was sent after it ran: the barrier is asked for
+ *      once all reads of this round of the event loop have run.
+ */
+import { TroupeError } from "../kernel/index.ts";
+import type { ShardLog, ShardLogs, StagedEvent } from "./shard-log.ts";
+
+/** Someone who waits for the log. */
+export interface Confirmable {
+  confirmed(): void;
+  lost(error: unknown): void;
+}
+
+export class HostedShard {
+  readonly number: number;
+  readonly #logs: ShardLogs;
+  readonly #opened: (log: ShardLog) => void;
+  #log: ShardLog | undefined;
+  #opening: Promise<ShardLog> | undefined;
+  #frame: Promise<void> | undefined;
+  #inFrame: Confirmable[] = [];
+  #reads: Confirmable[] = [];
+
+  constructor(number: number, logs: ShardLogs, opened: (log: ShardLog) => void) {
+    this.number = number;
+    this.#logs = logs;
+    this.#opened = opened;
+  }
+
+  /** The serving log, if there is one now. */
+  get log(): ShardLog | undefined {
+    return this.#log;
+  }
+
+  /** Claims and recovers the shard where need be. */
+  open(): Promise<ShardLog> {
+    return this.#log === undefined ? this.reopen() : Promise.resolve(this.#log);
+  }
+
+  /** Asks the logs again: after a lost commit the log known here may not be the serving one. */
+  reopen(): Promise<ShardLog> {
+    this.#opening ??= this.#logs.open(this.number).then(
+      (log) => {
+        this.#opening = undefined;
+        if (log !== this.#log) {
+          this.#log = log;
+          this.#opened(log);
+        }
+        return log;
+      },
+      (error: unknown) => {
+        this.#opening = undefined;
+        throw error;
+      },
+    );
+    return this.#opening;
+  }
+
+  /** The claim is lost, or in doubt: the next use opens the shard again. */
+  close(): void {
+    this.#log = undefined;
+  }
+
+  /** @throws what `ShardLog.commit` throws; nothing was taken then. */
+  commit(waiting: Confirmable, persistenceId: string, events: readonly StagedEvent[]): void {
+    const log = this.#log;
+    if (log === undefined) throw this.notServing("its log is being opened");
+    const { confirmed } = log.commit(persistenceId, events);
+    if (confirmed === this.#frame) {
+      this.#inFrame.push(waiting);
+      return;
+    }
+    this.#frame = confirmed;
+    this.#inFrame = [waiting];
+    settle(confirmed, this.#inFrame);
+  }
+
+  /** Answers when everything that the reader can have seen is in the log, and this is still the owner. */
+  read(waiting: Confirmable): void {
+    this.#reads.push(waiting);
+    if (this.#reads.length === 1) queueMicrotask(() => this.#sendBarrier());
+  }
+
+  #sendBarrier(): void {
+    const reads = this.#reads;
+    this.#reads = [];
+    const log = this.#log;
+    if (log === undefined) {
+      const error = this.notServing("its log was closed");
+      for (const waiting of reads) waiting.lost(error);
+      return;
+    }
+    settle(log.barrier(), reads);
+  }
+
+  notServing(reason: string): TroupeError {
+    return new TroupeError("TROUPE_SHARD_NOT_SERVING", { shard: this.number, reason });
+  }
+}
+
+/** `waiting` may still grow until `frame` settles. */
+function settle(frame: Promise<void>, waiting: readonly Confirmable[]): void {
+  frame.then(
+    () => {
+      for (const each of waiting) each.confirmed();
+    },
+    (error: unknown) => {
+      for (const each of waiting) each.lost(error);
+    },
+  );
+}

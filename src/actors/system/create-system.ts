@@ -1,0 +1,170 @@
+import { join } from "node:path";
+import {
+  consoleLogger,
+  createKernel,
+  type Handle,
+  type Kernel,
+  type SpawnArgs,
+  type Spawnable,
+  type StopOptions,
+  systemClock,
+  systemRandom,
+  TroupeError,
+} from "../kernel/index.ts";
+import {
+  type ActorContract,
+  type AnyPersistentActorDefinition,
+  EntityHost,
+  type EntitySnapshot,
+  type Journal,
+  memoryJournal,
+  openEmbeddedJournal,
+  openShardLogs,
+  type PersistentActorDefinition,
+  type ShardLogs,
+} from "../persistence/index.ts";
+import type { Addressable, System } from "./system.ts";
+import type { SystemOptions } from "./system-options.ts";
+
+/** Where the journal lies in a data folder. */
+export const journalFolder = "journal";
+
+interface Parts {
+  readonly kernel: Kernel;
+  readonly journal: Journal;
+  readonly logs: ShardLogs;
+  readonly host: EntityHost;
+}
+
+class LocalSystem implements System {
+  readonly #parts: Parts;
+  #stopping: Promise<void> | undefined;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  get name(): string {
+    return this.kernel.name;
+  }
+
+  get kernel(): Kernel {
+    return this.#parts.kernel;
+  }
+
+  actor<C>(definition: Addressable<C>, id: string): Handle<C> {
+    if (this.#stopping !== undefined) {
+      throw new TroupeError("TROUPE_SYSTEM_STOPPED", { system: this.name, use: "actor" });
+    }
+    // Which of the three it is shows at run time only; the commands' types are the same.
+    const given = definition as
+      | PersistentActorDefinition<unknown, unknown, C>
+      | ActorContract<C>
+      | (Spawnable<Handle<C>, unknown> & { readonly kind?: undefined });
+    if (given.kind === undefined) return this.kernel.actor(given, id);
+    const { host } = this.#parts;
+    const { Handle: HandleOf } = given;
+    return new HandleOf(
+      given.kind === "actor-contract" ? host.targetNamed(given.name, id) : host.target(given, id),
+    );
+  }
+
+  spawn<H, P>(definition: Spawnable<H, P>, name: string, ...options: SpawnArgs<P>): H {
+    return this.kernel.spawn(definition, name, ...options);
+  }
+
+  ids(definition: AnyPersistentActorDefinition): Promise<string[]> {
+    return this.#parts.host.ids(definition);
+  }
+
+  entities(): EntitySnapshot[] {
+    return this.#parts.host.entities();
+  }
+
+  unclaimed(): ReadonlyMap<string, number> {
+    return this.#parts.host.unclaimed();
+  }
+
+  stop(options?: StopOptions): Promise<void> {
+    this.#stopping ??= stopParts(this.#parts, options);
+    return this.#stopping;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
+
+/** From the outside in, so that each part can still use what it stands on; every part is closed, whatever fails. */
+async function stopParts(parts: Parts, options?: StopOptions): Promise<void> {
+  const { host, kernel, logs, journal } = parts;
+  const failures: unknown[] = [];
+  const steps = [
+    () => host.stop(options),
+    () => kernel.stop(options),
+    () => logs.close(),
+    () => journal.close(),
+  ];
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length === 1) throw failures[0];
+  if (failures.length > 1) throw new AggregateError(failures, "The system did not stop cleanly.");
+}
+
+/**
+ * Starts an actor system in this process: embedded, with a journal in `dataDir`, or in memory only. Resolves
+ * when every shard of the journal is served here; then what has to be awake is being woken.
+ *
+ * @throws what opening the journal throws (TROUPE_JOURNAL_…), TROUPE_NAME_TAKEN for two definitions of one name.
+ */
+export async function createSystem(options: SystemOptions): Promise<System> {
+  const { name, observer, clock = systemClock, random = systemRandom } = options;
+  const logger = options.logger ?? consoleLogger("warn");
+  const journal = options.journal ?? (await openJournal(options));
+  const kernel = createKernel({
+    name,
+    clock,
+    random,
+    logger,
+    ...(observer && { observer }),
+    ...(options.limits && { limits: options.limits }),
+    ...(options.turns && { turns: options.turns }),
+  });
+  const logs = openShardLogs({
+    journal,
+    node: `${name}/${random.uuid().slice(0, 8)}`,
+    clock,
+    random,
+    logger,
+    ...(options.journalObserver && { observer: options.journalObserver }),
+  });
+  const host = new EntityHost({ kernel, logs, ...(observer && { observer }) });
+  const system = new LocalSystem({ kernel, journal, logs, host });
+  try {
+    const { definitions = [] } = options;
+    const known = typeof definitions === "function" ? await definitions(system) : definitions;
+    for (const definition of known) host.register(definition);
+    await host.serve();
+    return system;
+  } catch (error) {
+    await system.stop({ deadlineMs: 0 });
+    throw error;
+  }
+}
+
+function openJournal({
+  dataDir,
+  shards,
+  random,
+  logger,
+}: SystemOptions): Promise<Journal> | Journal {
+  const given = { ...(shards !== undefined && { shards }), ...(random && { random }) };
+  if (dataDir === undefined) return memoryJournal(given);
+  const directory = join(dataDir, journalFolder);
+  return openEmbeddedJournal({ ...given, directory, ...(logger && { logger }) });
+}
