@@ -8,7 +8,8 @@
  *     where the file's size shows that nobody wrote in between, else by reading what came.
  * W3. Any error of a write or a sync ends the use of its descriptor. A repeated sync proves
  *     nothing: the kernel forgets the pages it failed to bring to the device. So before anything
- *     is built upon them, the batches from `durable` on are written over themselves and synced.
+ *     is built upon them, the batches that are not proven to be there are written over themselves
+ *     and synced; if one has vanished from the file, the log is read afresh.
  * W4. `refused` is said only of a batch that certainly does not count and never will: nothing of
  *     it was written, or less than all of it. Everything else that went wrong is `uncertain`.
  * W5. The next segment's file is made only after all of this one is synced.
@@ -46,9 +47,10 @@ export interface LogWriterOptions {
 
 /** Room that must be free beside the batch before a full disk is tried again. */
 const reserveBytes = 1024 * 1024;
+/** Openings of the file that find something vanished before it is given up. */
+const opensMax = 3;
 /** Rolls of other processes that one batch goes after. */
 const voidsMax = 8;
-const copyBytes = 4 * 1024 * 1024;
 
 interface ActiveFile {
   readonly file: LogFile;
@@ -113,8 +115,9 @@ export class LogWriter {
     if (this.#active === undefined) await this.#openActive();
     await this.#enterActive();
     if (this.#log.end < this.#options.segmentBytes) return;
-    const { lows, active } = this.#log;
-    const rolled = await this.#writeOnce(plainBatch("roll", encodeRoll(lows, active.summary)));
+    const { lows, active, size } = this.#log;
+    const body = encodeRoll(lows, active.summary, size);
+    const rolled = await this.#writeOnce(plainBatch("roll", body));
     if (rolled.outcome === "refused" || rolled.outcome === "uncertain") throw rolled.cause;
     await this.#enterActive();
   }
@@ -130,29 +133,43 @@ export class LogWriter {
   }
 
   async #openActive(): Promise<void> {
-    await this.#log.refresh();
-    const segment = this.#log.active;
-    const file = await this.#options.fileSystem.open(segment.path, "append");
-    try {
-      await this.#secure(segment);
-    } catch (error) {
+    const { fileSystem, directory, logger } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      await this.#log.refresh();
+      const segment = this.#log.active;
+      const file = await fileSystem.open(segment.path, "append");
+      try {
+        // Whoever made the file may have died, or failed, before its name was stored.
+        await fileSystem.syncDirectory(directory);
+        if (await this.#secure(segment)) {
+          await this.#abandonFile();
+          this.#active = { file, segment };
+          return;
+        }
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
       await file.close();
-      throw error;
+      logger.warn("journal: an unconfirmed write has vanished from the file", {
+        path: segment.path,
+      });
+      if (attempt === opensMax) throw new Error("batches vanish from the file again and again");
+      await this.#log.reload();
     }
-    await this.#abandonFile();
-    this.#active = { file, segment };
   }
 
-  /** W3: from here on, all batches that count are on the device. */
-  async #secure(segment: Segment): Promise<void> {
-    const { base } = segment;
-    const end = this.#log.endPosition;
-    if (this.#log.durable >= end) return;
+  /** W3: from here on all batches that count are on the device; false if one has vanished. */
+  async #secure(segment: Segment): Promise<boolean> {
+    const log = this.#log;
+    if (log.unproven.length === 0) return true;
+    const end = log.endPosition;
     const file = await this.#options.fileSystem.open(segment.path, "rewrite");
     try {
-      for (let at = this.#log.durable; at < end; at += copyBytes) {
-        const bytes = await segment.read(at - base, Math.min(copyBytes, end - at));
-        const taken = await file.rewrite(bytes, at - base);
+      for (const { offset, bytes } of log.unproven) {
+        const present = await segment.read(offset, bytes.length);
+        if (!present.equals(bytes)) return false;
+        const taken = await file.rewrite(bytes, offset);
         if (taken < bytes.length)
           throw new Error(`only ${taken} of ${bytes.length} bytes were taken`);
       }
@@ -160,7 +177,8 @@ export class LogWriter {
     } finally {
       await file.close();
     }
-    this.#log.durable = Math.max(this.#log.durable, end);
+    log.proven(end);
+    return true;
   }
 
   /** Goes to the segment that grows, which is made here if a roll leads to one that is missing. */
@@ -171,14 +189,13 @@ export class LogWriter {
       if (!this.#log.rolled) return;
       const end = this.#log.endPosition;
       await this.#active?.file.syncData();
-      this.#log.durable = Math.max(this.#log.durable, end);
+      this.#log.proven(end);
       const next = await fileSystem.open(join(directory, segmentName(end)), "append");
       try {
         await next.sync();
       } finally {
         await next.close();
       }
-      await fileSystem.syncDirectory(directory);
       await this.#log.refresh();
     }
   }
@@ -240,7 +257,6 @@ export class LogWriter {
     if (alone && log.end === log.size && batch.kind === "data") {
       const position = log.endPosition;
       const endsBefore = log.took(header, batch.records);
-      log.durable = position + bytes;
       return { outcome: "landed", position, endsBefore };
     }
     let own: FoundBatch | undefined;
@@ -254,7 +270,7 @@ export class LogWriter {
       return this.#uncertain("read back", error);
     }
     if (own !== undefined) {
-      log.durable = Math.max(log.durable, own.position + bytes);
+      log.proven(own.position + bytes);
       return { outcome: "landed", position: own.position, endsBefore: own.endsBefore };
     }
     if (read === "read" && (log.rolled || log.active !== segment)) return { outcome: "void" };

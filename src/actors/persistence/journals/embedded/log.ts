@@ -7,22 +7,34 @@
  *     is in summaries and ends. `size` is how far the last segment has been looked at: between
  *     the two lies only what does not count yet, or never will.
  * L2. A segment's file exists only if everything before its base is durable (see `log-writer.ts`).
- * L3. Low marks and ends never fall.
+ * L3. Of the batches that are seen, but not known to be on the device, the bytes are kept: they
+ *     may vanish from the file again when a sync has failed.
  */
 import { type Logger, TroupeError } from "../../../kernel/index.ts";
 import type { AppendRequest, Position } from "../../journal.ts";
-import { type BatchHeader, batchHeaderBytes, recordHeaderBytes } from "./batch.ts";
+import {
+  type BatchHeader,
+  batchHeaderBytes,
+  encodeBatchHeader,
+  recordHeaderBytes,
+} from "./batch.ts";
 import { errorCode } from "./file-system.ts";
 import type { ScannedBatch } from "./scan.ts";
 import { Segment, type SegmentPlace, segmentBase } from "./segment.ts";
 import type { SegmentPool } from "./segment-pool.ts";
-import { mergeMarks } from "./segment-summary.ts";
+import { decodeRollSummary, mergeMarks } from "./segment-summary.ts";
 
 /** A batch met while reading on, and where its records' shards ended before each of them. */
 export interface FoundBatch {
   readonly header: BatchHeader;
   readonly position: Position;
   readonly endsBefore: readonly Position[];
+}
+
+/** Bytes of a batch that may not be on the device yet, and where they stand in the last segment. */
+export interface UnprovenBatch {
+  readonly offset: number;
+  readonly bytes: Buffer;
 }
 
 /** Times that a listing is repeated because a writer removed a segment meanwhile. */
@@ -34,16 +46,16 @@ export class Log {
   readonly #logger: Logger;
   #segments: Segment[] = [];
   /** Where each shard's last record ends; 0 = it has none. */
-  readonly ends: Float64Array;
+  ends: Float64Array;
   /** Below these, records may be gone. */
-  readonly lows: Float64Array;
+  lows: Float64Array;
   end = 0;
   size = 0;
   /** The last batch is a roll, and the segment that it leads to is not there yet. */
   rolled = false;
   numberMax = 0;
-  /** All valid batches before this position are known to be on the device. */
-  durable: Position = 0;
+  #durable: Position = 0;
+  #unproven: UnprovenBatch[] = [];
 
   constructor(place: SegmentPlace, pool: SegmentPool, logger: Logger) {
     this.#place = place;
@@ -67,6 +79,45 @@ export class Log {
   /** The position after the last batch that counts. */
   get endPosition(): Position {
     return this.active.base + this.end;
+  }
+
+  /** All valid batches before this position are known to be on the device. */
+  get durable(): Position {
+    return this.#durable;
+  }
+
+  /** The batches from `durable` on. */
+  get unproven(): readonly UnprovenBatch[] {
+    return this.#unproven;
+  }
+
+  /** All valid batches before `position` are on the device. */
+  proven(position: Position): void {
+    this.#durable = Math.max(this.#durable, position);
+    const offset = this.#durable - this.active.base;
+    if (this.#unproven.length === 0) return;
+    this.#unproven = this.#unproven.filter((batch) => batch.offset + batch.bytes.length > offset);
+  }
+
+  /** Forgets everything, and reads the folder afresh. */
+  async reload(): Promise<void> {
+    const fresh = new Log(this.#place, this.#pool, this.#logger);
+    await fresh.open();
+    const old = this.#segments;
+    // At once: those who read beside see the one or the other.
+    this.#segments = fresh.#segments;
+    this.ends = fresh.ends;
+    this.lows = fresh.lows;
+    this.end = fresh.end;
+    this.size = fresh.size;
+    this.rolled = fresh.rolled;
+    this.numberMax = fresh.numberMax;
+    this.#durable = fresh.#durable;
+    this.#unproven = fresh.#unproven;
+    for (const segment of old) {
+      this.#pool.forget(segment);
+      await segment.retire();
+    }
   }
 
   /** Reads the folder; fails with `TROUPE_JOURNAL_CORRUPT` when a part is missing or damaged. */
@@ -94,9 +145,7 @@ export class Log {
       const next = segments[number + 1];
       if (next !== undefined) await this.#loadFull(segment, next.base - segment.base);
     }
-    const old = this.#segments;
     this.#segments = segments;
-    await Promise.all(old.map((segment) => segment.retire()));
     this.#startActive(active);
     await this.refresh();
   }
@@ -108,14 +157,15 @@ export class Log {
   }
 
   async #loadFull(segment: Segment, end: number): Promise<void> {
-    const roll = await segment.loadSummary(end);
+    segment.numberMaxBefore = this.numberMax;
+    const roll = await segment.rollBefore(end);
     if (roll === undefined) {
-      // A scan finds the damage and names its place; without any, a file is missing.
-      await segment.scan({ from: 0, to: await segment.size(), numberMax: 0 }, () => {});
-      throw segment.damage(end, "no batch there leads to the next file of the folder");
+      await this.#scanFull(segment, end);
+    } else {
+      segment.summary = decodeRollSummary(roll.body, this.#place.shards);
+      mergeMarks(roll.body, this.lows);
+      this.numberMax = Math.max(this.numberMax, roll.number);
     }
-    mergeMarks(roll.body, this.lows);
-    this.numberMax = Math.max(this.numberMax, roll.number);
     for (const shard of this.ends.keys()) {
       if ((segment.summary.count[shard] ?? 0) === 0) continue;
       this.#raiseEnd(shard, segment.base + (segment.summary.end[shard] ?? 0));
@@ -123,12 +173,28 @@ export class Log {
     await segment.closeFile();
   }
 
+  /** Its roll does not tell all: other processes wrote at the same time, or it is damaged. */
+  async #scanFull(segment: Segment, end: number): Promise<void> {
+    const range = { from: 0, to: await segment.size(), numberMax: this.numberMax };
+    const scanned = await segment.scan(range, (batch) => {
+      const { header, body } = batch;
+      segment.eachRecordOf(batch, (shard, offset, length) => segment.add(shard, offset, length));
+      if (header.kind === "cut" || header.kind === "roll") mergeMarks(body, this.lows);
+      this.numberMax = Math.max(this.numberMax, header.number);
+    });
+    if (!scanned.rolled || scanned.end !== end) {
+      throw segment.damage(scanned.end, "no batch there leads to the next file of the folder");
+    }
+  }
+
   #startActive(segment: Segment): void {
     segment.startIndex();
+    segment.numberMaxBefore = this.numberMax;
     this.end = 0;
     this.size = 0;
     this.rolled = false;
-    this.durable = Math.max(this.durable, segment.base);
+    this.#unproven = [];
+    this.proven(segment.base);
   }
 
   #raiseEnd(shard: number, end: Position): void {
@@ -177,7 +243,9 @@ export class Log {
     if (header.kind === "cut" || header.kind === "roll") mergeMarks(batch.body, this.lows);
     this.rolled = header.kind === "roll";
     this.numberMax = Math.max(this.numberMax, header.number);
-    this.durable = Math.max(this.durable, header.durable);
+    this.proven(header.durable);
+    const head = encodeBatchHeader(this.#place.journalId, header);
+    this.#unproven.push({ offset: batch.offset, bytes: Buffer.concat([head, batch.body]) });
     this.end = batch.offset + batchHeaderBytes + header.bodyBytes;
     return endsBefore;
   }
@@ -192,8 +260,8 @@ export class Log {
   }
 
   /**
-   * The writer's own `data` batch, which it found to begin exactly at `size`. Returns where the
-   * records' shards ended before each of them.
+   * The writer's own `data` batch, which is on the device and begins exactly at `size`. Returns
+   * where the records' shards ended before each of them.
    */
   took(header: BatchHeader, records: readonly AppendRequest[]): readonly Position[] {
     const { active } = this;
@@ -206,6 +274,7 @@ export class Log {
     this.end = offset;
     this.size = offset;
     this.numberMax = header.number;
+    this.proven(this.endPosition);
     return endsBefore;
   }
 
@@ -224,7 +293,7 @@ export class Log {
     }
     // Others have written so much, and cut so much of it, that the next file is gone already.
     if (!bases.some((base) => base > next)) return "none";
-    await this.open();
+    await this.reload();
     return "reloaded";
   }
 

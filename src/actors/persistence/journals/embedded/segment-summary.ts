@@ -3,6 +3,13 @@
  * of the first and the last, and where the last ends. A `roll` batch stores it, together with the
  * low marks of the journal, so that opening a journal reads a few kilobytes of each full segment
  * instead of all of it. A `cut` batch stores the low marks alone.
+ *
+ *   cut  = low mark 8 for each shard
+ *   roll = low mark 8 for each shard · four columns of 4 for each shard (count, first, last, end) ·
+ *          8: the place in the file up to which all of that is complete
+ *
+ * A roll whose place is not its own comes after a batch of another process that it does not
+ * count; such a segment is read whole.
  */
 export class SegmentSummary {
   readonly shards: number;
@@ -30,6 +37,7 @@ export class SegmentSummary {
 
 const markBytes = 8;
 const shardSummaryBytes = 16;
+const completeToBytes = 8;
 
 /** Size of a `cut` body. */
 export function marksBytes(shards: number): number {
@@ -38,7 +46,7 @@ export function marksBytes(shards: number): number {
 
 /** Size of a `roll` body. */
 export function rollBytes(shards: number): number {
-  return shards * (markBytes + shardSummaryBytes);
+  return shards * (markBytes + shardSummaryBytes) + completeToBytes;
 }
 
 export function encodeMarks(lows: Float64Array): Buffer {
@@ -54,14 +62,25 @@ export function mergeMarks(body: Buffer, into: Float64Array): void {
   }
 }
 
-export function encodeRoll(lows: Float64Array, summary: SegmentSummary): Buffer {
+/** The body of a roll that is expected to begin at `completeTo` in its file. */
+export function encodeRoll(
+  lows: Float64Array,
+  summary: SegmentSummary,
+  completeTo: number,
+): Buffer {
   const parts = [encodeMarks(lows)];
   for (const column of [summary.count, summary.first, summary.last, summary.end]) {
     const bytes = Buffer.alloc(column.length * 4);
     for (const [shard, value] of column.entries()) bytes.writeUInt32LE(value, shard * 4);
     parts.push(bytes);
   }
-  return Buffer.concat(parts);
+  const place = Buffer.alloc(completeToBytes);
+  place.writeBigUInt64LE(BigInt(completeTo));
+  return Buffer.concat([...parts, place]);
+}
+
+export function rollCompleteTo(body: Buffer): number {
+  return Number(body.readBigUInt64LE(body.length - completeToBytes));
 }
 
 export function decodeRollSummary(body: Buffer, shards: number): SegmentSummary {

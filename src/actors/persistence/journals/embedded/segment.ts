@@ -10,7 +10,7 @@ import { batchHeaderBytes, decodeBatchHeader, eachRecord, recordHeaderBytes } fr
 import type { FileSystem, LogFile } from "./file-system.ts";
 import { type ScannedBatch, scanSegment } from "./scan.ts";
 import { SegmentIndex } from "./segment-index.ts";
-import { decodeRollSummary, rollBytes, SegmentSummary } from "./segment-summary.ts";
+import { rollBytes, rollCompleteTo, SegmentSummary } from "./segment-summary.ts";
 
 const extension = ".log";
 const digits = 16;
@@ -39,6 +39,8 @@ export class Segment {
   readonly path: string;
   readonly #place: SegmentPlace;
   summary: SegmentSummary;
+  /** The greatest batch number in the segments before this one; a scan of it starts from there. */
+  numberMaxBefore = 0;
   #index: SegmentIndex | undefined;
   #indexLoading: Promise<SegmentIndex> | undefined;
   #file: Promise<LogFile> | undefined;
@@ -142,7 +144,8 @@ export class Segment {
   async #loadIndex(): Promise<SegmentIndex> {
     const index = new SegmentIndex();
     const size = await this.size();
-    const { rolled } = await this.scan({ from: 0, to: size, numberMax: 0 }, (batch) =>
+    const range = { from: 0, to: size, numberMax: this.numberMaxBefore };
+    const { rolled } = await this.scan(range, (batch) =>
       this.eachRecordOf(batch, (shard, offset, length) => index.add(shard, offset, length)),
     );
     if (!rolled) throw this.damage(size, "the batch that leads to the next segment is missing");
@@ -175,8 +178,8 @@ export class Segment {
     if (!whole) throw this.damage(offset, "the batch is not made of whole records");
   }
 
-  /** Takes summary and low marks from the roll batch that ends at `end`; false if none is there. */
-  async loadSummary(end: number): Promise<{ body: Buffer; number: number } | undefined> {
+  /** The body and number of a roll batch that ends at `end` and is complete; else undefined. */
+  async rollBefore(end: number): Promise<{ body: Buffer; number: number } | undefined> {
     const bodyBytes = rollBytes(this.#place.shards);
     const from = end - bodyBytes - batchHeaderBytes;
     if (from < 0 || (await this.size()) < end) return undefined;
@@ -184,8 +187,7 @@ export class Segment {
     const header = decodeBatchHeader(bytes, 0, this.#place.journalId);
     const body = bytes.subarray(batchHeaderBytes);
     if (header?.kind !== "roll" || header.bodyBytes !== bodyBytes) return undefined;
-    if (crc32(body) !== header.bodyCrc) return undefined;
-    this.summary = decodeRollSummary(body, this.#place.shards);
+    if (crc32(body) !== header.bodyCrc || rollCompleteTo(body) !== from) return undefined;
     return { body, number: header.number };
   }
 
