@@ -118,7 +118,7 @@ export class ActorContextImplementation<S>
     reason: Reason,
     details: Details,
   ): Rejection<Reason, Details>;
-  reject(reason: string, details?: unknown): Rejection<string, unknown> {
+  reject(reason: string, details?: unknown): Rejection {
     return new Rejection(reason, details);
   }
 

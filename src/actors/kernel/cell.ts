@@ -1,4 +1,3 @@
-import type { ActorRef, StopOptions } from "./actor-ref.ts";
 import { Ask } from "./ask.ts";
 import {
   type Blueprint,
@@ -10,17 +9,16 @@ import {
   Refusal,
   turn,
 } from "./blueprint.ts";
-import { type CallOptions, timeoutOf } from "./call-options.ts";
+import type { CallOptions } from "./call-options.ts";
 import { Ending } from "./ending.ts";
 import type { Engine } from "./engine.ts";
 import { Failures } from "./failures.ts";
 import type { Hold } from "./hold.ts";
 import { Inbox } from "./inbox.ts";
 import { Incarnation } from "./incarnation.ts";
-import { LocalRef } from "./local-ref.ts";
 import { ReplyRef } from "./message-ref.ts";
-import { escapeName } from "./names.ts";
-import type { Observed } from "./observer.ts";
+import { isThenable } from "./thenable.ts";
+import { TreeNode } from "./tree-node.ts";
 import { reasonOf, TroupeError } from "./troupe-error.ts";
 
 /**
@@ -55,20 +53,7 @@ type Order =
 /** No message is being handled. */
 const none = Symbol("none");
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    typeof (value as { then?: unknown }).then === "function"
-  );
-}
-
-export class Cell implements FaceTarget {
-  readonly engine: Engine;
-  readonly parent: Cell | undefined;
-  readonly name: string;
-  readonly uid: number;
-  readonly blueprint: Blueprint;
+export class Cell extends TreeNode<Cell> implements FaceTarget {
   readonly inbox: Inbox;
   /** In the dispatcher's queue. Set by the dispatcher only. */
   queued = false;
@@ -83,15 +68,10 @@ export class Cell implements FaceTarget {
   #how: How | typeof none = none;
   #hold: Hold | undefined = undefined;
   #life: Incarnation | undefined = undefined;
-  #children: Map<string, Cell> | undefined = undefined;
   #orders: Order[] | undefined = undefined;
   #urgent: (() => unknown)[] | undefined = undefined;
-  #watchers: Set<Incarnation> | undefined = undefined;
-  #waiters: (() => void)[] | undefined = undefined;
   #ending: Ending | undefined = undefined;
   #backoff: { cancel(): void } | undefined = undefined;
-  #ref: LocalRef | undefined = undefined;
-  #path: string | undefined = undefined;
 
   constructor(
     engine: Engine,
@@ -99,29 +79,19 @@ export class Cell implements FaceTarget {
     blueprint: Blueprint,
     given: GivenOptions,
   ) {
-    this.engine = engine;
-    this.parent = place.parent;
-    this.name = place.name;
-    this.uid = engine.nextUid();
-    this.blueprint = blueprint;
+    super(engine, place, blueprint);
     this.#given = given;
     this.inbox = new Inbox(this, given.mailbox ?? blueprint.mailbox);
   }
 
   // ── what others see ────────────────────────────────────────────────────────────────────
 
-  get path(): string {
-    this.#path ??= this.parent === undefined ? "" : `${this.parent.path}/${escapeName(this.name)}`;
-    return this.#path;
+  protected get self(): Cell {
+    return this;
   }
 
-  get ref(): ActorRef {
-    this.#ref ??= new LocalRef(this);
-    return this.#ref;
-  }
-
-  get observed(): Observed {
-    return { kind: this.blueprint.kind, path: this.path };
+  get isStopped(): boolean {
+    return this.phase === "stopped";
   }
 
   get isEnding(): boolean {
@@ -132,12 +102,8 @@ export class Cell implements FaceTarget {
     return this.#busy;
   }
 
-  get children(): Iterable<Cell> {
-    return this.#children?.values() ?? [];
-  }
-
-  get childCount(): number {
-    return this.#children?.size ?? 0;
+  protected get fatal(): unknown {
+    return this.failures?.fatal;
   }
 
   get program(): Program | undefined {
@@ -197,7 +163,7 @@ export class Cell implements FaceTarget {
   ask(command: string, input: readonly unknown[], options?: CallOptions): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const ask = new Ask(this.path, command, { resolve, reject });
-      if (this.#await(ask, options)) this.post(input, ask);
+      if (this.engine.await(ask, options)) this.post(input, ask);
     });
   }
 
@@ -207,22 +173,8 @@ export class Cell implements FaceTarget {
       const command = typeof type === "string" ? type : "message";
       const ask = new Ask(this.path, command, { resolve, reject });
       const what = { ...message, replyTo: new ReplyRef(this, ask) };
-      if (this.#await(ask, options)) this.post(what, ask);
+      if (this.engine.await(ask, options)) this.post(what, ask);
     });
-  }
-
-  /** Arms what ends the wait for a reply. False when it has ended already. */
-  #await(ask: Ask, options: CallOptions | undefined): boolean {
-    const { limits, asks } = this.engine;
-    if (options === undefined) {
-      asks.add(ask, limits.askTimeoutMs);
-      return true;
-    }
-    const timeoutMs = timeoutOf(options, limits.askTimeoutMs);
-    if (options.signal !== undefined) ask.obey(options.signal);
-    if (ask.settled) return false;
-    asks.add(ask, timeoutMs);
-    return true;
   }
 
   // ── turns ──────────────────────────────────────────────────────────────────────────────
@@ -272,15 +224,25 @@ export class Cell implements FaceTarget {
       this.#turnFailed(error);
       return;
     }
-    if (result !== undefined && isThenable(result)) this.#holdFor(life, result);
-    else this.#turnDone(result);
+    if (result === undefined || !isThenable(result)) this.#turnDone(result);
+    else {
+      this.#holdFor(life, result, {
+        done: (value) => this.#turnDone(value),
+        failed: (error) => this.#turnFailed(error),
+      });
+    }
   }
 
-  #holdFor(life: Incarnation, result: PromiseLike<unknown>): void {
+  /** Handles nothing else until `promise` has settled, then does one of the two. */
+  #holdFor<T>(
+    life: Incarnation,
+    promise: PromiseLike<T>,
+    then: { readonly done: (value: T) => void; readonly failed: (error: unknown) => void },
+  ): void {
     this.#busy = true;
     const hold = this.engine.holds.add(this, life);
     this.#hold = hold;
-    const settled = (error: unknown, value: unknown, failed: boolean): void => {
+    const settled = (goOn: () => void): void => {
       this.engine.holds.remove(hold);
       if (life.revoked) {
         this.engine.revokedUse(this);
@@ -288,14 +250,13 @@ export class Cell implements FaceTarget {
       }
       this.#busy = false;
       this.#hold = undefined;
-      if (failed) this.#turnFailed(error);
-      else this.#turnDone(value);
+      goOn();
       if (this.phase === "ending") this.#ending?.advance();
       this.#wake();
     };
-    Promise.resolve(result).then(
-      (value) => settled(undefined, value, false),
-      (error: unknown) => settled(error, undefined, true),
+    Promise.resolve(promise).then(
+      (value) => settled(() => then.done(value)),
+      (error: unknown) => settled(() => then.failed(error)),
     );
   }
 
@@ -363,30 +324,16 @@ export class Cell implements FaceTarget {
     this.phase = "starting";
     try {
       const program = this.blueprint.start(life, this.#given.props);
-      if (isThenable(program)) this.#beginLater(life, program);
-      else this.#started(life, program);
+      if (!isThenable(program)) this.#started(life, program);
+      else {
+        this.#holdFor(life, program, {
+          done: (made) => this.#started(life, made),
+          failed: (error) => this.#failed(error, true),
+        });
+      }
     } catch (error) {
       this.#failed(error, true);
     }
-  }
-
-  #beginLater(life: Incarnation, program: PromiseLike<Program>): void {
-    this.#busy = true;
-    const hold = this.engine.holds.add(this, life);
-    this.#hold = hold;
-    const settled = (then: () => void): void => {
-      this.engine.holds.remove(hold);
-      if (life.revoked) return;
-      this.#busy = false;
-      this.#hold = undefined;
-      then();
-      if (this.phase === "ending") this.#ending?.advance();
-      this.#wake();
-    };
-    program.then(
-      (made) => settled(() => this.#started(life, made)),
-      (error: unknown) => settled(() => this.#failed(error, true)),
-    );
   }
 
   #started(life: Incarnation, program: Program): void {
@@ -484,55 +431,20 @@ export class Cell implements FaceTarget {
 
   // ── tree ───────────────────────────────────────────────────────────────────────────────
 
-  addChild(blueprint: Blueprint, name: string, given: GivenOptions): Cell {
-    this.#children ??= new Map();
-    if (this.#children.has(name)) {
-      throw new TroupeError("TROUPE_NAME_TAKEN", { parent: this.path || "/", name });
-    }
+  protected make(blueprint: Blueprint, name: string, given: GivenOptions): Cell {
     const child = new Cell(this.engine, { parent: this, name }, blueprint, given);
-    this.#children.set(name, child);
     this.engine.dispatcher.add(child);
     return child;
   }
 
-  child(name: string): Cell | undefined {
-    return this.#children?.get(name);
-  }
-
-  removeChild(child: Cell): void {
-    this.#children?.delete(child.name);
-    if (this.phase === "ending" && this.childCount === 0) this.order({ kind: "child-ended" });
-  }
-
-  addWatcher(watcher: Incarnation): void {
-    if (this.phase === "stopped") {
-      watcher.terminated(this, { ref: this.ref, failure: this.failures?.fatal });
-      return;
-    }
-    this.#watchers ??= new Set();
-    this.#watchers.add(watcher);
-  }
-
-  removeWatcher(watcher: Incarnation): void {
-    this.#watchers?.delete(watcher);
+  protected childless(): void {
+    if (this.phase === "ending") this.order({ kind: "child-ended" });
   }
 
   // ── end ────────────────────────────────────────────────────────────────────────────────
 
-  stop(options?: StopOptions): Promise<void> {
-    const deadlineMs = options?.deadlineMs ?? this.engine.limits.stopDeadlineMs;
-    return new Promise((resolve, reject) => {
-      if (!(deadlineMs >= 0 && deadlineMs < Infinity)) {
-        const expected = "a finite number of milliseconds, 0 or more";
-        const got = String(deadlineMs);
-        reject(new TroupeError("TROUPE_OPTION_INVALID", { option: "deadlineMs", expected, got }));
-      } else if (this.phase === "stopped") resolve();
-      else {
-        this.#waiters ??= [];
-        this.#waiters.push(resolve);
-        this.order({ kind: "stop", deadlineMs });
-      }
-    });
+  protected beginStop(deadlineMs: number): void {
+    this.order({ kind: "stop", deadlineMs });
   }
 
   #end(after: "stop" | "restart", deadlineMs: number | undefined, delayMs = 0): void {
@@ -587,16 +499,8 @@ export class Cell implements FaceTarget {
     this.#orders = undefined;
     this.#urgent = undefined;
     this.inbox.close("stopped");
-    const failure = this.failures?.fatal;
-    this.engine.observer?.actorStopped?.(this.observed, failure);
-    if (this.#watchers !== undefined) {
-      const terminated = { ref: this.ref, failure };
-      for (const watcher of this.#watchers) watcher.terminated(this, terminated);
-      this.#watchers = undefined;
-    }
-    this.parent?.removeChild(this);
-    for (const resolve of this.#waiters ?? []) resolve();
-    this.#waiters = undefined;
+    this.engine.observer?.actorStopped?.(this.observed, this.fatal);
+    this.leave();
   }
 
   /** Ends now, without what still runs. Its children have ended before it. */

@@ -109,15 +109,15 @@ export class Dispatcher {
 
   #slice(): void {
     this.#running = true;
-    const pick = this.#turns.pick;
+    const picks = this.#turns.pick !== undefined;
     for (;;) {
-      if (pick !== undefined && this.#queue.length > 1) {
-        this.#queue.swapToFront(pick(this.#queue.length));
+      if (picks && this.#queue.length > 1) {
+        this.#queue.swapToFront(this.#turns.pick?.(this.#queue.length) ?? 0);
       }
       const cell = this.#queue.shift();
       if (cell === undefined) break;
       cell.queued = false;
-      const isOver = this.#run(cell, pick === undefined ? this.#engine.limits.turnMessagesMax : 1);
+      const isOver = this.#run(cell, picks ? 1 : this.#engine.limits.turnMessagesMax);
       if (cell.isReady && !cell.queued) {
         cell.queued = true;
         this.#queue.push(cell);

@@ -1,4 +1,5 @@
-import { Asks } from "./ask.ts";
+import { type Ask, Asks } from "./ask.ts";
+import { type CallOptions, timeoutOf } from "./call-options.ts";
 import type { Cell } from "./cell.ts";
 import type { Clock } from "./clock.ts";
 import { type DeadLetterReason, DeadLetters } from "./dead-letters.ts";
@@ -56,6 +57,19 @@ export class Engine {
     this.asks.idle();
     this.holds.stop();
     this.dispatcher.stop();
+  }
+
+  /** Arms what ends the wait for a reply. False when it has ended already. */
+  await(ask: Ask, options: CallOptions | undefined): boolean {
+    if (options === undefined) {
+      this.asks.add(ask, this.limits.askTimeoutMs);
+      return true;
+    }
+    const timeoutMs = timeoutOf(options, this.limits.askTimeoutMs);
+    if (options.signal !== undefined) ask.obey(options.signal);
+    if (ask.settled) return false;
+    this.asks.add(ask, timeoutMs);
+    return true;
   }
 
   nextUid(): number {

@@ -1,4 +1,5 @@
 import type { Cell, Phase } from "./cell.ts";
+import { reasonOf } from "./troupe-error.ts";
 
 /** One actor, as `actors()` shows it. */
 export interface ActorSnapshot {
@@ -28,12 +29,7 @@ function snapshotOf(cell: Cell): ActorSnapshot {
     busy: cell.isBusy,
     mailboxMessages: cell.inbox.depth,
     restarts: failures?.restarts ?? 0,
-    lastFailure:
-      lastFailure === undefined
-        ? undefined
-        : lastFailure instanceof Error
-          ? lastFailure.message
-          : String(lastFailure),
+    lastFailure: lastFailure === undefined ? undefined : reasonOf(lastFailure),
     state: program === undefined ? undefined : cell.blueprint.inspect?.(program),
   };
 }

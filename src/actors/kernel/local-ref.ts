@@ -3,24 +3,31 @@ import type { Addressed } from "./actor-services.ts";
 import type { Cell } from "./cell.ts";
 import { TroupeError } from "./troupe-error.ts";
 
+/** What a reference needs of the actor that it stands for. */
+interface Referred {
+  readonly path: string;
+  readonly uid: number;
+  stop(options?: StopOptions): Promise<void>;
+}
+
 /** The address of an actor of this process. */
 export class LocalRef implements ActorRef {
-  readonly #cell: Cell;
+  readonly #of: Referred;
 
-  constructor(cell: Cell) {
-    this.#cell = cell;
+  constructor(of: Referred) {
+    this.#of = of;
   }
 
   get path(): string {
-    return this.#cell.path;
+    return this.#of.path;
   }
 
   get incarnation(): string {
-    return String(this.#cell.uid);
+    return String(this.#of.uid);
   }
 
   stop(options?: StopOptions): Promise<void> {
-    return this.#cell.stop(options);
+    return this.#of.stop(options);
   }
 
   toString(): string {
@@ -32,7 +39,8 @@ export class LocalRef implements ActorRef {
   }
 
   static cellOf(ref: ActorRef): Cell | undefined {
-    return ref instanceof LocalRef ? ref.#cell : undefined;
+    // Only cells make local references.
+    return ref instanceof LocalRef ? (ref.#of as Cell) : undefined;
   }
 }
 

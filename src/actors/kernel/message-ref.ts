@@ -43,7 +43,7 @@ export class LocalMessageRef<M> implements MessageRef<M> {
 
   ask<const A extends Question<M>>(message: A, options?: CallOptions): Promise<Answer<M, A>> {
     // What is sent back is what the message's replyTo is typed with.
-    return this.#target.request(message as object, options) as Promise<Answer<M, A>>;
+    return this.#target.request(message, options) as Promise<Answer<M, A>>;
   }
 
   toString(): string {

@@ -14,7 +14,7 @@ export function escapeName(name: string): string {
   }).join("");
 }
 
-export function checkName(name: string, charactersMax: number): void {
+export function checkName(name: unknown, charactersMax: number): void {
   const problem =
     typeof name !== "string"
       ? "a name must be a string"

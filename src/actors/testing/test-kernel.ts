@@ -92,13 +92,13 @@ class DeterministicKernel implements TestKernel {
   }
 
   async run<T>(promise: Promise<T>): Promise<T> {
-    let isSettled = false;
+    const fate = { isSettled: false };
     const settled = (): void => {
-      isSettled = true;
+      fate.isSettled = true;
     };
     promise.then(settled, settled);
     await this.settle();
-    while (!isSettled) {
+    while (!fate.isSettled) {
       if (!this.clock.advanceToNext()) {
         throw new Error(
           `Nothing is left to happen, and the promise has not settled (seed ${this.seed}).`,
