@@ -141,7 +141,7 @@ export class AgentStreamSession implements AgentSession {
   assign(prepared: PreparedAttempt): void {
     const id = attemptId(prepared.attempt);
     this.#answered.delete(id);
-    this.#hold(prepared.attempt);
+    this.#hold(prepared.attempt, false);
     this.#writer.write({ $case: "assignment", value: assignmentOf(prepared) });
   }
 
@@ -243,7 +243,7 @@ export class AgentStreamSession implements AgentSession {
       },
     });
     for (const attempt of hello.holding) {
-      if (!disowned.has(attemptId(attempt))) await this.#hold(attempt).tellEnd();
+      if (!disowned.has(attemptId(attempt))) await this.#hold(attempt, true).tellEnd();
       if (this.#end !== undefined) return;
     }
     link.open();
@@ -286,12 +286,12 @@ export class AgentStreamSession implements AgentSession {
     return undefined;
   }
 
-  #hold(attempt: AttemptKey): AttemptIntake {
+  #hold(attempt: AttemptKey, resumed: boolean): AttemptIntake {
     const id = attemptId(attempt);
     const known = this.#intakes.get(id);
     if (known !== undefined) return known;
     const { logs, clock } = this.#services;
-    const intake = new AttemptIntake(attempt, {
+    const intake = new AttemptIntake(attempt, resumed, {
       logs,
       clock,
       link: this.#linkNow(),

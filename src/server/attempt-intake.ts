@@ -6,14 +6,28 @@
  *  I2. An acknowledged byte is stored; an acknowledged result is recorded by its run.
  *  I3. A result goes on only when its log is stored up to `log_bytes`. If bytes are missing, the
  *      stored end is acknowledged (again), which asks the agent to go on from there.
- *  I4. A gap is answered once per stored end: what was under way behind it must not make the agent
- *      repeat itself once for every chunk.
- *  I5. After `close` nothing is sent and nothing is reported; an append under way still ends.
+ *  I4. A gap is answered with the stored end, once: what was under way behind it must not make the
+ *      agent repeat itself for every chunk. If it is not closed in time, the session ends, since an
+ *      agent sends again from its last acknowledgement on every new one.
+ *  I5. Bytes that were acknowledged in an earlier session and are not there any more (a disk that lost
+ *      them) will never come: the hole is filled with a mark, so that the attempt can end.
+ *  I6. After `close` nothing is sent and nothing is reported; an append under way still ends.
  */
 import type { JobResult } from "../../proto/troupe/agent/v1/agent.ts";
-import { type Clock, isTroupeError, type Logger, limits } from "../actors/kernel/index.ts";
+import {
+  type Clock,
+  isTroupeError,
+  type Logger,
+  limits,
+  type Timer,
+} from "../actors/kernel/index.ts";
 import type { LogStore } from "../actors/logs/index.ts";
-import type { AgentLink, AttemptKey, FinishAnswer } from "../actors/workers/index.ts";
+import {
+  type AgentLink,
+  type AttemptKey,
+  attemptId,
+  type FinishAnswer,
+} from "../actors/workers/index.ts";
 import { resultOf } from "./agent-messages.ts";
 import type { SessionWriter } from "./session-writer.ts";
 
@@ -46,6 +60,9 @@ export class AttemptIntake {
   #waitingBytes = 0;
   #result: JobResult | undefined;
   #gapToldAt = -1;
+  #impatience: Timer | undefined;
+  /** The agent came back with this attempt, and has not yet said where it goes on. */
+  #resuming: boolean;
   /** Its log was closed without it: the attempt is over, what it still says counts for nothing. */
   #sealed = false;
   #working = false;
@@ -53,8 +70,10 @@ export class AttemptIntake {
   #room: { readonly wait: Promise<void>; readonly free: () => void } | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(attempt: AttemptKey, services: IntakeServices) {
+  /** `resumed`: the agent held it before this session. */
+  constructor(attempt: AttemptKey, resumed: boolean, services: IntakeServices) {
     this.#attempt = attempt;
+    this.#resuming = resumed;
     this.#services = services;
   }
 
@@ -93,6 +112,7 @@ export class AttemptIntake {
     this.#chunks = [];
     this.#waitingBytes = 0;
     this.#freeRoom();
+    this.#impatience?.cancel();
     this.#wake?.();
   }
 
@@ -133,10 +153,10 @@ export class AttemptIntake {
   }
 
   async #store({ offset, data }: Chunk): Promise<void> {
-    const { logs, writer } = this.#services;
+    const { logs } = this.#services;
     try {
-      const end = await logs.append(this.#attempt, offset, data);
-      if (!this.#closed) writer.acknowledgeLog(this.#attempt, end);
+      if (this.#resuming) await this.#fill(offset);
+      this.#advanced(await logs.append(this.#attempt, offset, data));
     } catch (error) {
       if (isTroupeError(error, "TROUPE_LOG_SEALED")) this.#sealed = true;
       else if (isTroupeError(error, "TROUPE_LOG_GAP")) await this.#tellGap();
@@ -150,15 +170,56 @@ export class AttemptIntake {
     }
   }
 
+  #advanced(end: number): void {
+    this.#impatience?.cancel();
+    this.#impatience = undefined;
+    if (!this.#closed) this.#services.writer.acknowledgeLog(this.#attempt, end);
+  }
+
   async #tellGap(): Promise<void> {
-    const end = await this.#services.logs.end(this.#attempt);
+    const { logs, writer, clock, failed } = this.#services;
+    const end = await logs.end(this.#attempt);
     if (this.#closed || this.#gapToldAt === end) return;
     this.#gapToldAt = end;
-    this.#services.writer.acknowledgeLog(this.#attempt, end);
+    writer.acknowledgeLog(this.#attempt, end);
+    this.#impatience ??= clock.setTimer(limits.logGapTimeoutMs, () =>
+      failed(new Error(`the log of ${attemptId(this.#attempt)} did not go on at byte ${end}`)),
+    );
+  }
+
+  /** Up to where the agent goes on; nothing to do unless bytes were lost that it was told are stored. */
+  async #fill(offset: number): Promise<void> {
+    const { logs } = this.#services;
+    const hole = await this.#holeBefore(offset);
+    if (hole === 0) return;
+    if (hole > limits.logHoleBytesMax) throw new Error(`${hole} bytes of the log were lost`);
+    const mark = markOfLost(hole);
+    for (let at = offset - hole; at < offset; at += limits.logChunkBytesMax) {
+      const piece = Buffer.alloc(Math.min(limits.logChunkBytesMax, offset - at), " ");
+      if (at === offset - hole) piece.write(mark);
+      await logs.append(this.#attempt, at, piece);
+    }
+  }
+
+  /** Asked once per session: where an agent begins says what it has, and later it must be in order. */
+  async #holeBefore(offset: number): Promise<number> {
+    const { logs, logger } = this.#services;
+    this.#resuming = false;
+    const hole = Math.max(0, offset - (await logs.end(this.#attempt)));
+    if (hole > 0)
+      logger.error("stored log bytes are gone", { attempt: this.#attempt, bytes: hole });
+    return hole;
   }
 
   async #logIsComplete(result: JobResult): Promise<boolean> {
-    const end = await this.#services.logs.end(this.#attempt);
+    const { logs } = this.#services;
+    const hole = this.#resuming ? await this.#holeBefore(result.logBytes) : 0;
+    const end = await logs.end(this.#attempt);
+    if (hole > 0) {
+      // The result follows the last chunk: an agent that resumes with it has none to send.
+      await logs.append(this.#attempt, end, Buffer.from(markOfLost(hole)));
+      return true;
+    }
     if (end >= result.logBytes || this.#sealed) return true;
     if (this.#chunks.length === 0) await this.#tellGap();
     return false;
@@ -200,4 +261,8 @@ export class AttemptIntake {
     this.#room?.free();
     this.#room = undefined;
   }
+}
+
+function markOfLost(bytes: number): string {
+  return `\n[troupe: ${bytes} bytes of this log were lost]\n`;
 }

@@ -178,6 +178,27 @@ describe("an attempt", () => {
     expect(agent.all("logAck").map(({ offset }) => offset)).toEqual([2, 2, 10]);
   });
 
+  it("that came back without bytes which were lost here is filled up with a mark, and ends", async () => {
+    const { address, workers, logs } = await agentServiceBench();
+    await logs.append(attempt, 0, Buffer.from("kept"));
+    const agent = await ScriptedAgent.welcomed(address, identity, { holding: [attempt] });
+    agent.log(attempt, 104, "goes on");
+    agent.result(attempt, { logBytes: 111 });
+    expect((await agent.next("resultAck")).recorded).toBe(true);
+    const log = Buffer.from(await logs.read(attempt, 0, 1_000)).toString();
+    expect(log).toMatch(/^kept\n\[troupe: 100 bytes of this log were lost\]\n +goes on$/);
+    expect(workers.latest.results).toHaveLength(1);
+  });
+
+  it("that came back with its result, its log lost here, ends all the same", async () => {
+    const { address, logs } = await agentServiceBench();
+    const agent = await ScriptedAgent.welcomed(address, identity, { holding: [attempt] });
+    agent.result(attempt, { logBytes: 50 });
+    expect((await agent.next("resultAck")).recorded).toBe(true);
+    const log = Buffer.from(await logs.read(attempt, 0, 1_000)).toString();
+    expect(log).toBe("\n[troupe: 50 bytes of this log were lost]\n");
+  });
+
   it("takes bytes twice without storing them twice", async () => {
     const { address, workers, logs } = await agentServiceBench();
     const agent = await ScriptedAgent.welcomed(address, identity);

@@ -127,13 +127,14 @@ export class ScriptedAgent {
   async next<Case extends AnswerCase>($case: Case): Promise<AnswerOf<Case>> {
     const index = this.#taken.get($case) ?? 0;
     this.#taken.set($case, index + 1);
-    return waitUntil<AnswerOf<Case>>(`the server says "${$case}" (number ${index + 1})`, () => {
-      const found: AnswerOf<Case> | undefined = this.all($case)[index];
-      if (found === undefined && this.ended !== undefined) {
-        throw new Error(`the stream ended: ${this.ended.code} ${this.ended.details}`);
-      }
-      return found;
+    await waitUntil(`the server says "${$case}" (number ${index + 1})`, () => {
+      if (this.all($case).length > index) return true;
+      if (this.ended === undefined) return false;
+      throw new Error(`the stream ended: ${this.ended.code} ${this.ended.details}`);
     });
+    const found = this.all($case)[index];
+    if (found === undefined) throw new Error("an answer was taken away");
+    return found;
   }
 
   all<Case extends AnswerCase>($case: Case): AnswerOf<Case>[] {
