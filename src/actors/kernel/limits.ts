@@ -1,3 +1,4 @@
+/* oxlint-disable max-lines -- one table on purpose: all bounds can be read in one place */
 /**
  * The one list of bounds. Each has a unit, a default, the reason for it, and what happens
  * when it is reached. A system may be given other values (`limits: { … }`).
