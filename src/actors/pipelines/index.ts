@@ -12,6 +12,13 @@ export {
   levelsOf,
   topologicalOrder,
 } from "./graph.ts";
+// ── runs: the actor, and all that runs jobs ──────────────────────────────────────────────
+export {
+  createJobEngine,
+  type EngineSystem,
+  type JobEngine,
+  type JobEngineOptions,
+} from "./job-engine.ts";
 export { type ParametersResult, resolveParameters } from "./parameters.ts";
 export type {
   Job,
@@ -36,6 +43,13 @@ export type {
   Shell,
   Template,
 } from "./pipeline-definition.ts";
+export {
+  type CreateRun,
+  definePipelineRun,
+  type PipelineRunDefinition,
+  type PipelineRunHandle,
+  type RunOutlet,
+} from "./pipeline-run.ts";
 export type { PipelineProblem, ProblemCode, ProblemPath, SourcePosition } from "./problem.ts";
 export {
   invalidPipeline,
@@ -59,15 +73,17 @@ export { wakeAtMs } from "./run-follow-ups.ts";
 export { conclusionOf, type JobState, type Run, type RunState } from "./run-state.ts";
 export { instructionsOf, type JobInstructions } from "./run-values.ts";
 // ── runs: the face ───────────────────────────────────────────────────────────────────────
-export type {
-  JobStatus,
-  JobView,
-  RunChange,
-  RunStatus,
-  RunSummary,
-  RunView,
+export {
+  isFinalStatus,
+  type JobStatus,
+  type JobView,
+  type RunChange,
+  type RunStatus,
+  type RunSummary,
+  type RunView,
 } from "./run-view.ts";
 export type { Runs, SubmitRun } from "./runs.ts";
+export type { SecretContext, SecretSource } from "./secret-source.ts";
 export {
   type ExpressionOf,
   type Secret,

@@ -2,6 +2,11 @@
 
 export type RunStatus = "running" | "cancelling" | "succeeded" | "failed" | "cancelled";
 
+/** Has a run of this status ended? */
+export function isFinalStatus(status: RunStatus): boolean {
+  return status === "succeeded" || status === "failed" || status === "cancelled";
+}
+
 export type JobStatus =
   /** Its needs are not met yet. */
   | "waiting"

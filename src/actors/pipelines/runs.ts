@@ -19,11 +19,11 @@ export interface Runs {
   view(runId: string): Promise<RunView | undefined>;
   /** Newest first. `limit` default 50. */
   list(options?: { readonly limit?: number }): Promise<readonly RunSummary[]>;
-  /** `cancelling: false` = it had already ended. Throws `TROUPE_RUN_UNKNOWN`. */
+  /** `cancelling: false` = it had already ended. Throws `TROUPE_RUN_NOT_FOUND`. */
   cancel(runId: string, reason: string): Promise<{ readonly cancelling: boolean }>;
   /**
    * The run as it is, then each change; ends after the summary that says how it ended. A watcher
-   * that falls behind gets the newest state of each job instead of every step. Throws `TROUPE_RUN_UNKNOWN`.
+   * that falls behind gets the newest state of each job instead of every step. Throws `TROUPE_RUN_NOT_FOUND`.
    */
   watch(runId: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<RunChange>;
   /** Why each queued attempt of the run still waits, one plain sentence per job. */

@@ -1,1 +1,2 @@
-export type { AttemptRequest, Demand, Scheduler, WorkerCapacity } from "./scheduler.ts";
+export type { AttemptRequest, Demand, Scheduler } from "./scheduler.ts";
+export { type Assign, type SchedulerOptions, startScheduler } from "./scheduler-actor.ts";

@@ -7,11 +7,11 @@
  *  S2. What is under way and was not taken goes back to its old place, unless it was withdrawn.
  *  S3. Queued and under way together never exceed the bound.
  */
-import { type AttemptKey, attemptId } from "../workers/index.ts";
+import { type AttemptKey, attemptId, type WorkerCapacity } from "../workers/index.ts";
 import { JobQueue, type QueuedAttempt } from "./job-queue.ts";
 import { labelsText } from "./labels.ts";
 import { type Decision, Placement } from "./placement.ts";
-import type { AttemptRequest, Demand, WorkerCapacity } from "./scheduler.ts";
+import type { AttemptRequest, Demand } from "./scheduler.ts";
 
 export interface SchedulerAttempt extends QueuedAttempt {
   readonly key: AttemptKey;

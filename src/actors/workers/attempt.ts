@@ -34,7 +34,9 @@ export type AttemptOutcome =
   | "timed-out"
   | "cancelled"
   /** The job could not be started at all (no such shell, a missing secret …). */
-  | "error";
+  | "error"
+  /** The agent did not start it and never will (it drains, or is full): says nothing about the job. */
+  | "declined";
 
 /**
  * All that an agent needs to run an attempt: templates filled, secrets resolved. Made anew for each

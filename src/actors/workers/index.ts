@@ -12,5 +12,10 @@ export type {
   PrepareAnswer,
   ResumeAnswer,
 } from "./attempt-reports.ts";
-export type { WorkerStatus } from "./worker-lifecycle.ts";
+export { Repeater } from "./repeater.ts";
+export type { WorkerDefinition, WorkerHandle } from "./worker.ts";
+export type { CapacityListener, WorkerCapacity } from "./worker-capacity.ts";
+export { nextStatus, type WorkerInput, type WorkerStatus } from "./worker-lifecycle.ts";
+export { WorkerPool, type WorkerPoolOptions, type WorkerPoolPeers } from "./worker-pool.ts";
+export type { WorkerState } from "./worker-state.ts";
 export type { EnrolledAgent, Workers, WorkerView } from "./workers.ts";

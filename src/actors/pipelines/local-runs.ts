@@ -1,0 +1,83 @@
+/** The runs of this system, asked through their actors. */
+import { isRejectedBy, TroupeError } from "../kernel/index.ts";
+import type { Scheduler } from "../scheduler/index.ts";
+import { resolveParameters } from "./parameters.ts";
+import type { PipelineRunDefinition, PipelineRunHandle } from "./pipeline-run.ts";
+import { invalidRun } from "./problem-report.ts";
+import type { RunFeed } from "./run-feed.ts";
+import type { RunIndexHandle } from "./run-index.ts";
+import { isFinalStatus, type RunChange, type RunSummary, type RunView } from "./run-view.ts";
+import type { Runs, SubmitRun } from "./runs.ts";
+
+export interface LocalRunsOptions {
+  readonly definition: PipelineRunDefinition;
+  readonly run: (runId: string) => PipelineRunHandle;
+  readonly index: RunIndexHandle;
+  readonly feed: RunFeed;
+  readonly scheduler: Scheduler;
+}
+
+const listDefault = 50;
+
+export class LocalRuns implements Runs {
+  readonly #options: LocalRunsOptions;
+
+  constructor(options: LocalRunsOptions) {
+    this.#options = options;
+  }
+
+  async submit({ runId, definition, parameters, priority = 0 }: SubmitRun) {
+    const resolved = resolveParameters(definition.parameters, parameters);
+    if (!resolved.ok) throw invalidRun(definition.name, resolved.problems);
+    const run = this.#options.run(runId);
+    const { created } = await run.create({ definition, parameters: resolved.values, priority });
+    return { runId, created };
+  }
+
+  view(runId: string): Promise<RunView | undefined> {
+    return this.#options.run(runId).view();
+  }
+
+  /** What the list believes ongoing is asked: the end of a run may have been missed by a crash. */
+  async list({ limit = listDefault }: { readonly limit?: number } = {}) {
+    const { index, run } = this.#options;
+    const known = await index.newest(limit);
+    return Promise.all(
+      known.map(async (summary): Promise<RunSummary> => {
+        if (isFinalStatus(summary.status)) return summary;
+        const now = (await run(summary.runId).summary()) ?? summary;
+        if (isFinalStatus(now.status)) await index.note(now);
+        return now;
+      }),
+    );
+  }
+
+  async cancel(runId: string, reason: string): Promise<{ readonly cancelling: boolean }> {
+    const { definition, run } = this.#options;
+    try {
+      return await run(runId).cancel(reason);
+    } catch (error) {
+      if (isRejectedBy(error, definition, "cancel")) throw notFound(runId);
+      throw error;
+    }
+  }
+
+  watch(
+    runId: string,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): AsyncIterable<RunChange> {
+    const { feed, run } = this.#options;
+    const ask = async (watcher: number): Promise<void> => {
+      if (!(await run(runId).watch(watcher))) throw notFound(runId);
+    };
+    return feed.watch(runId, ask, signal);
+  }
+
+  waiting(runId: string): Promise<ReadonlyMap<string, string>> {
+    return this.#options.scheduler.waiting(runId);
+  }
+}
+
+function notFound(run: string): TroupeError<"TROUPE_RUN_NOT_FOUND"> {
+  return new TroupeError("TROUPE_RUN_NOT_FOUND", { run });
+}
