@@ -18,6 +18,9 @@ export interface JobEnvironmentOptions {
   readonly agentEnvironment: NodeJS.ProcessEnv;
 }
 
+/** The holes of a script arrive as these (`${{ … }}` is never pasted into its text). */
+const holePrefix = "TROUPE_IN_";
+
 /** Later layers win: the base, the job's own, TROUPE_*. A variable with a secret's name is left out, or it would be exported. */
 export function jobEnvironment(options: JobEnvironmentOptions): Environment {
   const { assignment, attempt, folder, mark, agentEnvironment } = options;
@@ -33,7 +36,8 @@ export function jobEnvironment(options: JobEnvironmentOptions): Environment {
   };
   if (assignment.traceparent !== "") environment["TRACEPARENT"] = assignment.traceparent;
   for (const name of Object.keys(environment)) {
-    if (name.startsWith("TROUPE_") || Object.hasOwn(assignment.secrets, name)) {
+    const reserved = name.startsWith("TROUPE_") && !name.startsWith(holePrefix);
+    if (reserved || Object.hasOwn(assignment.secrets, name)) {
       delete environment[name];
     }
   }
