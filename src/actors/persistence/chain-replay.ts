@@ -7,12 +7,26 @@
  *  P2. Memory is bounded: that buffer, one position per frame, one frame in hand.
  *  P3. Numbers come without a hole; a chain that breaks is an error, never a shorter history.
  */
-import { EntityFilter } from "./event-codec.ts";
-import { FrameReader } from "./frame.ts";
+import {
+  EntityFilter,
+  EVENT,
+  type EventMark,
+  readEvent,
+  readMark,
+  STARTS_ANEW,
+  TOMBSTONE,
+} from "./event-codec.ts";
+import { type Frame, FrameReader } from "./frame.ts";
 import type { Position } from "./journal.ts";
 import { corrupt, isCutAway } from "./log-prefix.ts";
 import type { ShardContext } from "./shard-context.ts";
 import type { DirectoryEntry, ReplayBounds, ReplayOutcome, StoredEvent } from "./shard-log.ts";
+
+/** A frame of the chain, and where the entity's events start in it. */
+interface Found {
+  readonly frame: Frame;
+  readonly starts: readonly number[];
+}
 
 /** Where the walk back ended: deliver events from this index of the oldest frame on. */
 interface Start {
@@ -48,6 +62,9 @@ class Chain {
   /** The oldest frames of the chain, which the way forward needs first. */
   readonly #kept = new Map<Position, Uint8Array>();
   #keptBytes = 0;
+  #shown = 0;
+  /** Number of the last event shown. */
+  #last: number | undefined;
 
   constructor(context: ShardContext, persistenceId: string, bounds: ReplayBounds) {
     this.#context = context;
@@ -61,24 +78,26 @@ class Chain {
   /** undefined = the part that was asked for lies below a cut. */
   async walkBack(newest: Position): Promise<Start | undefined> {
     for (let position = newest; ; ) {
-      const events = await this.#readBack(position);
-      if (events === undefined) return undefined;
-      const start = this.#startIn(events);
+      const found = await this.#readBack(position);
+      if (found === undefined) return undefined;
+      const marks = found.starts.map((start) => readMark(found.frame, start));
+      const start = this.#startIn(marks);
       if (start !== undefined) return start;
-      const previous = (events[0] as StoredEvent).prev;
-      if (previous >= position)
-        throw this.#broken(position, "the chain of an entity leads forward");
+      const { previous } = marks[0] as EventMark;
+      if (previous < 0 || previous >= position) {
+        throw this.#broken(position, "the chain of an entity does not lead back");
+      }
       position = previous;
     }
   }
 
-  async #readBack(position: Position): Promise<readonly StoredEvent[] | undefined> {
+  async #readBack(position: Position): Promise<Found | undefined> {
     const { journal, shard } = this.#context;
     try {
       const { bytes } = await journal.readAt(shard, position);
       this.#positions.push(position);
       this.#keep(position, bytes);
-      return this.#eventsOf(bytes, position);
+      return this.#find(bytes, position);
     } catch (error) {
       // What a base has made needless may be gone; only a reader of the past looks for it.
       if (isCutAway(error) && this.#to !== Number.POSITIVE_INFINITY) return undefined;
@@ -86,54 +105,60 @@ class Chain {
     }
   }
 
-  #startIn(events: readonly StoredEvent[]): Start | undefined {
-    for (let index = events.length - 1; index >= 0; index--) {
-      const { kind, sequenceNumber, prev } = events[index] as StoredEvent;
-      if (kind === "tombstone" && sequenceNumber <= this.#to)
-        return { index: index + 1, origin: "first" };
-      if (kind === "base" && sequenceNumber <= this.#to) {
+  #startIn(marks: readonly EventMark[]): Start | undefined {
+    for (let index = marks.length - 1; index >= 0; index--) {
+      const { kind, sequenceNumber, previous } = marks[index] as EventMark;
+      if (kind !== EVENT && sequenceNumber <= this.#to) {
+        if (kind === TOMBSTONE) return { index: index + 1, origin: "first" };
         return { index: sequenceNumber >= this.#from ? index : index + 1, origin: "base" };
       }
       if (sequenceNumber < this.#from) return { index: index + 1, origin: "bound" };
-      if (prev === -1) return { index, origin: "first" };
-      if (sequenceNumber === this.#from) return { index, origin: "bound" };
+      if (previous === STARTS_ANEW) return { index, origin: "first" };
+      if (sequenceNumber === this.#from && kind === EVENT) return { index, origin: "bound" };
     }
     return undefined;
   }
 
   async walkForward(start: Start, onEvent: (event: StoredEvent) => void): Promise<void> {
     const { journal, shard } = this.#context;
-    let delivered = 0;
-    let last: number | undefined;
     let skip = start.index;
     for (let index = this.#positions.length - 1; index >= 0; index--) {
       const position = this.#positions[index] as Position;
       const bytes = this.#kept.get(position) ?? (await journal.readAt(shard, position)).bytes;
       this.#kept.delete(position);
-      for (const event of this.#eventsOf(bytes, position).slice(skip)) {
-        const { kind, sequenceNumber } = event;
-        if (sequenceNumber > this.#to || (kind !== "base" && delivered >= this.#eventsMax)) return;
-        if (kind === "tombstone") return;
-        if (last !== undefined && kind === "event" && sequenceNumber !== last + 1) {
-          throw this.#broken(position, `event ${sequenceNumber} of an entity follows ${last}`);
-        }
-        last = sequenceNumber;
-        if (kind === "event") delivered += 1;
+      const { frame, starts } = this.#find(bytes, position);
+      for (let next = skip; next < starts.length; next++) {
+        const event = readEvent(frame, starts[next] as number, position);
+        if (!this.#isWanted(event, position)) return;
         onEvent(event);
       }
       skip = 0;
     }
   }
 
-  #eventsOf(bytes: Uint8Array, position: Position): StoredEvent[] {
+  /** False = the upper bound has been reached. */
+  #isWanted({ kind, sequenceNumber }: StoredEvent, position: Position): boolean {
+    if (sequenceNumber > this.#to || kind === "tombstone") return false;
+    if (kind === "base") {
+      this.#last = sequenceNumber;
+      return true;
+    }
+    if (this.#shown >= this.#eventsMax) return false;
+    if (this.#last !== undefined && sequenceNumber !== this.#last + 1) {
+      throw this.#broken(position, `event ${sequenceNumber} of an entity follows ${this.#last}`);
+    }
+    this.#last = sequenceNumber;
+    this.#shown += 1;
+    return true;
+  }
+
+  #find(bytes: Uint8Array, position: Position): Found {
     const frame = this.#reader.read(bytes);
-    const events =
-      typeof frame === "string" || frame.kind !== "data"
-        ? []
-        : this.#filter.eventsIn(frame, position);
-    if (events.length === 0)
-      throw this.#broken(position, "the chain of an entity leads to no event of it");
-    return events;
+    if (typeof frame !== "string" && frame.kind === "data") {
+      const starts = this.#filter.find(frame);
+      if (starts.length > 0) return { frame, starts };
+    }
+    throw this.#broken(position, "the chain of an entity leads here, but to no event of it");
   }
 
   #keep(position: Position, bytes: Uint8Array): void {

@@ -4,8 +4,9 @@
  * Boundary: decides when one is due and makes its parts; the owner sends them and says what was confirmed.
  *
  *  K1. At most one checkpoint is under way; its parts go out one by one, between data frames.
- *  K2. A part holds entries as they are confirmed when it is sealed. A sweep from the first part on leads to
- *      the same directory, because applying an event twice changes nothing.
+ *  K2. What a checkpoint holds is settled when its first part is sealed: an earlier moment would lose what is
+ *      confirmed in between. Each part holds its entries as they are when it is sealed itself; a sweep from
+ *      the first part on leads to the same directory, because applying an event twice changes nothing.
  *  K3. A checkpoint counts only when its last part has been confirmed; from then on every frame points to it.
  *  K4. An incremental one adds only to a checkpoint whose entries this directory was built upon. After a
  *      pointer was taken over from another owner's frame the next one is full.

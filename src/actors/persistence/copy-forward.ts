@@ -30,14 +30,13 @@ export interface CutOutcome {
   readonly entitiesHeldBack: number;
 }
 
-/** Makes everything below the present end needless, as far as possible, and cuts it. */
+/** Makes everything below `target`, a place in the confirmed log, needless as far as possible, and cuts it. */
 export async function copyForward(
   context: ShardContext,
-  owner: ShardOwner,
+  { owner, target }: { readonly owner: ShardOwner; readonly target: Position },
   baseOf: BaseSource,
 ): Promise<CutOutcome> {
   const { journal, shard, rules, observer } = context;
-  const target = owner.confirmedEnd;
   const { copied, heldBack } = await new BaseWriter(context, owner, baseOf).writeAll(target);
   await owner.checkpoint({ full: true, dropBelow: target });
   if (rules.pointsBeforeCut) await owner.barrier();

@@ -217,30 +217,49 @@ export function glanceAtEvents(frame: Frame, show: (glance: EventGlance) => void
 
 /** Finds the events of one entity without decoding the others. */
 export class EntityFilter {
-  readonly #persistenceId: string;
   readonly #id: Buffer;
 
   constructor(persistenceId: string) {
-    this.#persistenceId = persistenceId;
     this.#id = Buffer.from(persistenceId);
   }
 
-  /** The entity's events in a data frame at `position`, in order. Payloads refer to the frame's bytes. */
-  eventsIn(frame: Frame, position: Position): StoredEvent[] {
+  /** Where the entity's events start in a data frame, in order. */
+  find(frame: Frame): number[] {
     const { view, bodyEnd } = frame;
-    const found: StoredEvent[] = [];
+    const found: number[] = [];
     for (let at = frame.bodyStart; at < bodyEnd; at += view.getUint32(at, true)) {
-      if (this.#matches(frame, at)) found.push(readEvent(frame, at, position, this.#persistenceId));
+      if (this.#matches(frame, at)) found.push(at);
     }
     return found;
   }
 
   #matches({ bytes, view }: Frame, at: number): boolean {
-    const length = this.#id.length;
+    const id = this.#id;
+    const { length } = id;
     if (view.getUint16(at + 32, true) !== length) return false;
     const start = at + FIXED_BYTES + ((view.getUint8(at + 5) & WAKE) === 0 ? 0 : 8);
-    return bytes.compare(this.#id, 0, length, start, start + length) === 0;
+    // From the end: ids of one kind differ there.
+    for (let index = length - 1; index >= 0; index--) {
+      if (id[index] !== bytes[start + index]) return false;
+    }
+    return true;
   }
+}
+
+/** What a walk along an entity's chain needs of the event that starts at `start`. */
+export interface EventMark {
+  readonly kind: number;
+  readonly sequenceNumber: number;
+  /** As it is stored: a position, `STARTS_ANEW` or `IN_SAME_FRAME`. */
+  readonly previous: Position;
+}
+
+export function readMark({ view }: Frame, start: number): EventMark {
+  return {
+    kind: view.getUint8(start + 4),
+    sequenceNumber: readInt64(view, start + 8),
+    previous: readInt64(view, start + PREVIOUS_OFFSET),
+  };
 }
 
 /** All events of a data frame at `position`. Payloads refer to the frame's bytes. */
@@ -253,7 +272,10 @@ export function readEvents(frame: Frame, position: Position): StoredEvent[] {
   return events;
 }
 
-function readEvent(frame: Frame, start: number, position: Position, known?: string): StoredEvent {
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** The event that starts at `start` of a data frame at `position`. Its payload refers to the frame's bytes. */
+export function readEvent(frame: Frame, start: number, position: Position): StoredEvent {
   const { bytes, view } = frame;
   const flags = view.getUint8(start + 5);
   const previous = readInt64(view, start + PREVIOUS_OFFSET);
@@ -261,8 +283,8 @@ function readEvent(frame: Frame, start: number, position: Position, known?: stri
   const typeStart = idStart + view.getUint16(start + 32, true);
   const payloadStart = typeStart + view.getUint16(start + 34, true);
   const payloadEnd = payloadStart + view.getUint32(start + 36, true);
-  const event = {
-    persistenceId: known ?? bytes.toString("utf8", idStart, typeStart),
+  const event: Mutable<StoredEvent> = {
+    persistenceId: bytes.toString("utf8", idStart, typeStart),
     sequenceNumber: readInt64(view, start + 8),
     prev: previous === IN_SAME_FRAME ? position : previous,
     kind: kindNames[view.getUint8(start + 4)] ?? "event",
@@ -271,24 +293,38 @@ function readEvent(frame: Frame, start: number, position: Position, known?: stri
     timeMs: view.getFloat64(start + 24, true),
     payload: bytes.subarray(payloadStart, payloadEnd),
   };
-  return flags === 0 ? event : { ...event, ...readOptional(frame, start, payloadEnd) };
+  if ((flags & OPEN_GIVEN) !== 0) event.open = (flags & OPEN) !== 0;
+  if ((flags & WAKE) !== 0) event.wakeAtMs = view.getFloat64(start + FIXED_BYTES, true);
+  if ((flags & (KEY | TRACE | TAGS)) !== 0) readTexts(frame, flags, payloadEnd, event);
+  return event;
 }
 
-function readOptional({ bytes, view }: Frame, start: number, end: number): Partial<StoredEvent> {
-  const flags = view.getUint8(start + 5);
+function readTexts(
+  { bytes, view }: Frame,
+  flags: number,
+  end: number,
+  event: Mutable<StoredEvent>,
+): void {
   let at = end;
-  const text = (): string => {
-    const from = at + 2;
-    at = from + view.getUint16(at, true);
-    return bytes.toString("utf8", from, at);
-  };
-  return {
-    ...((flags & OPEN_GIVEN) !== 0 && { open: (flags & OPEN) !== 0 }),
-    ...((flags & WAKE) !== 0 && { wakeAtMs: view.getFloat64(start + FIXED_BYTES, true) }),
-    ...((flags & KEY) !== 0 && { idempotencyKey: text() }),
-    ...((flags & TRACE) !== 0 && { traceparent: text() }),
-    ...((flags & TAGS) !== 0 && { tags: Array.from({ length: bytes[at++] ?? 0 }, text) }),
-  };
+  if ((flags & KEY) !== 0) {
+    const next = at + 2 + view.getUint16(at, true);
+    event.idempotencyKey = bytes.toString("utf8", at + 2, next);
+    at = next;
+  }
+  if ((flags & TRACE) !== 0) {
+    const next = at + 2 + view.getUint16(at, true);
+    event.traceparent = bytes.toString("utf8", at + 2, next);
+    at = next;
+  }
+  if ((flags & TAGS) === 0) return;
+  const tags: string[] = [];
+  const count = view.getUint8(at);
+  for (at += 1; tags.length < count; ) {
+    const next = at + 2 + view.getUint16(at, true);
+    tags.push(bytes.toString("utf8", at + 2, next));
+    at = next;
+  }
+  event.tags = tags;
 }
 
 /** Whether a body is exactly `count` whole events. After this no reader can run out of bounds. */

@@ -98,9 +98,9 @@ export class NodeShardLogs implements ShardLogs {
     this.#truncation.provideBases(source);
   }
 
-  /** Copies forward and cuts all shards that are served here. */
-  cut(): Promise<void> {
-    return this.#truncation.cut();
+  /** Copies forward and cuts all shards that are served here; see `Truncation`. */
+  cut(everything = false): Promise<void> {
+    return this.#truncation.cut(everything);
   }
 
   /** Flushes one shard and gives it up, for a planned hand-off. */

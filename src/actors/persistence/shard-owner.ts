@@ -51,6 +51,8 @@ export class ShardOwner implements ShardLog, Appender {
   readonly shard: number;
   /** Resolves once, when the claim has ended for whatever reason. */
   readonly ended: Promise<TenureEnd>;
+  /** Where the log ended in the last round of cuts, or when the claim began. */
+  roundMark: Position;
   readonly #context: ShardContext;
   readonly #prefix: LogPrefix;
   readonly #claim: Claim;
@@ -74,6 +76,7 @@ export class ShardOwner implements ShardLog, Appender {
     this.#context = context;
     this.#prefix = prefix;
     this.#claim = claim;
+    this.roundMark = prefix.at;
     const room = journal.recordBytesMax - frameOverheadBytes(identity);
     this.#groups = new GroupCommit(identity, prefix.directory, {
       frameBytesMax: journal.recordBytesMax,
@@ -212,11 +215,11 @@ export class ShardOwner implements ShardLog, Appender {
   /** Called by the lane when a call goes out. */
   seal(): AppendRequest | undefined {
     if (this.#end !== undefined) return undefined;
-    if (this.#parts === undefined && this.#checkpointIsWanted()) this.#beginCheckpoint();
+    const wantsPart = this.#parts !== undefined || this.#checkpointIsWanted();
     // Parts take turns with data, so that a long checkpoint stops nobody.
-    const part = this.#parts !== undefined && !(this.#partWasLast && this.#groups.hasWaiting);
+    const part = wantsPart && !(this.#partWasLast && this.#groups.hasWaiting);
     this.#partWasLast = part;
-    this.#inFlight = part ? this.#sealPart(this.#parts as CheckpointParts) : this.#sealData();
+    this.#inFlight = part ? this.#sealPart() : this.#sealData();
     return { shard: this.shard, expected: this.#prefix.at, bytes: this.#inFlight.bytes };
   }
 
@@ -241,16 +244,19 @@ export class ShardOwner implements ShardLog, Appender {
     return { numbers, bytes: data.bytes, events: data.events, sentMs: this.#nowMs(), data };
   }
 
-  #sealPart(parts: CheckpointParts): InFlight {
+  #sealPart(): InFlight {
+    // Begun here and not before: a frame between the beginning and the first part would be in neither.
+    this.#parts ??= this.#beginCheckpoint();
+    const parts = this.#parts;
     const numbers = this.#numbers("checkpoint");
     return { numbers, bytes: parts.seal(numbers), events: 0, sentMs: this.#nowMs() };
   }
 
-  #beginCheckpoint(): void {
+  #beginCheckpoint(): CheckpointParts {
     const { identity, journal, options } = this.#context;
     const known = this.#prefix.checkpoint;
     const dropBelow = Math.max(0, ...this.#wanted.map((wanted) => wanted.dropBelow));
-    this.#parts = new CheckpointParts(this.#prefix.directory, known, {
+    const parts = new CheckpointParts(this.#prefix.directory, known, {
       identity,
       partBytes: Math.min(options.checkpointPartBytes, journal.recordBytesMax / 2),
       full:
@@ -261,6 +267,7 @@ export class ShardOwner implements ShardLog, Appender {
     this.#served = this.#wanted.splice(0);
     this.#prefix.swept.events = 0;
     this.#prefix.swept.bytes = 0;
+    return parts;
   }
 
   /** Called by the lane with the result of the call. */

@@ -1,7 +1,10 @@
 /**
- * Decides when the logs of a node's shards are cut: after so many bytes written by all of them together, or four
- * times what the last round had to copy, whichever is more. So copying costs at most a quarter of
- * the writing, and the log stays within a few times of what lives in it.
+ * Decides when and where the logs of a node's shards are cut.
+ *
+ * When: after so many bytes written by all of them together, or four times what the last round had to copy,
+ * whichever is more. So copying costs at most a quarter of the writing.
+ * Where: at the place where the log ended in the round before. What has been busy since then has mostly got
+ * bases of its own there and need not be copied; what rests is copied once a round.
  */
 import { reasonOf } from "../kernel/index.ts";
 import { copyForward } from "./copy-forward.ts";
@@ -44,9 +47,12 @@ export class Truncation {
     if (this.#round === undefined && this.#source !== undefined && !this.#isClosed) void this.cut();
   }
 
-  /** Cuts all shards that are served here, one after the other. Resolves when the round has ended. */
-  cut(): Promise<void> {
-    this.#round ??= this.#cutAll().finally(() => {
+  /**
+   * Cuts all shards that are served here, one after the other. Resolves when the round has ended.
+   * `everything`: down to what lives, instead of what was written before the last round.
+   */
+  cut(everything = false): Promise<void> {
+    this.#round ??= this.#cutAll(everything).finally(() => {
       this.#round = undefined;
     });
     return this.#round;
@@ -58,13 +64,13 @@ export class Truncation {
     await this.#round;
   }
 
-  async #cutAll(): Promise<void> {
+  async #cutAll(everything: boolean): Promise<void> {
     const source = this.#source;
     if (source === undefined) return;
     const before = this.#written;
-    for (const { context, owner } of this.#served()) {
+    for (const shard of this.#served()) {
       if (this.#isClosed) return;
-      if (owner.isServing) await cutShard(context, owner, source);
+      if (shard.owner.isServing) await cutShard(shard, source, everything);
     }
     const copied = this.#written - before;
     this.#dueBytes = Math.max(this.#afterBytes, GROWTH * copied);
@@ -73,20 +79,21 @@ export class Truncation {
 }
 
 async function cutShard(
-  context: ShardContext,
-  owner: ShardOwner,
+  { context, owner }: ServedShard,
   source: BaseSource,
+  everything: boolean,
 ): Promise<void> {
   const { shard, logger } = context;
+  const end = owner.confirmedEnd;
+  const target = everything ? end : owner.roundMark;
+  owner.roundMark = end;
   try {
-    const { entitiesHeldBack } = await copyForward(context, owner, source);
+    const { entitiesHeldBack } = await copyForward(context, { owner, target }, source);
     if (entitiesHeldBack === 0) return;
+    const fields = { shard, entitiesHeldBack };
     logger.warn(
-      "a log could not be cut as far as it should: the state of some entities is not known",
-      {
-        shard,
-        entitiesHeldBack,
-      },
+      "a log was cut less far than it should: the state of some entities is unknown",
+      fields,
     );
   } catch (error) {
     // The shard was lost on the way, or a base could not be made; the next round tries again.

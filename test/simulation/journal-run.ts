@@ -1,0 +1,80 @@
+/** One random history of the journal protocol, from one seed, checked from beginning to end. */
+import { type Mutation, SimulatedNode } from "./journal-node.ts";
+import { Oracle, Violation } from "./journal-oracle.ts";
+import { World } from "./journal-world.ts";
+
+const NODES = 3;
+const STEPS_WITH_FAULTS = 900;
+const STEPS_AFTER_FAULTS = 4_000;
+
+export interface RunStats {
+  readonly frames: number;
+  readonly claims: number;
+  readonly cuts: number;
+  readonly deposed: number;
+  readonly acked: number;
+}
+
+/** @throws Violation, or whatever else went wrong. */
+export async function runHistory(seed: number, mutation: Mutation = {}): Promise<RunStats> {
+  const world = new World(seed, NODES);
+  const oracle = new Oracle(world);
+  let failure: unknown;
+  const fail = (error: unknown): void => {
+    failure ??= error;
+  };
+  const nodes = Array.from(
+    { length: NODES },
+    (_, index) => new SimulatedNode({ world, oracle, mutation }, index, fail),
+  );
+  for (let step = 0; step < STEPS_WITH_FAULTS && failure === undefined; step++) {
+    if (world.draw() < 0.004) nodes[world.pick(NODES)]?.crash();
+    if (world.step()) await settled();
+    else world.skipIdle();
+  }
+  world.faults = false;
+  await serveAgain(world, nodes, () => failure);
+  if (failure !== undefined) throw failure;
+  for (const node of nodes) node.stop();
+  await drive(world, nodes[world.view.owner]?.checkRecovery());
+  oracle.checkPromises();
+  return oracle.stats;
+}
+
+/** Lets the world go on until `work` is done. */
+async function drive(world: World, work: Promise<void> | undefined): Promise<void> {
+  let isDone = false;
+  const done = work?.finally(() => {
+    isDone = true;
+  });
+  done?.catch(() => {});
+  for (let step = 0; !isDone && step < STEPS_AFTER_FAULTS; step++) {
+    if (world.step()) await settled();
+    else world.skipIdle();
+  }
+  if (!isDone) throw new Violation("the recovery does not end");
+  await done;
+}
+
+/** With the faults gone, the node that the view names must confirm commits before long. */
+async function serveAgain(
+  world: World,
+  nodes: readonly SimulatedNode[],
+  failure: () => unknown,
+): Promise<void> {
+  const owner = nodes[world.view.owner] as SimulatedNode;
+  const before = owner.confirmed;
+  for (let step = 0; step < STEPS_AFTER_FAULTS; step++) {
+    if (failure() !== undefined || owner.confirmed >= before + 3) return;
+    if (world.step()) await settled();
+    else world.skipIdle();
+  }
+  throw new Violation("nobody serves the shard after the faults have ended");
+}
+
+/** Everything that one operation set off has come to rest: no real I/O and no real timer is involved. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
