@@ -27,7 +27,7 @@ import type {
   WatchRunResponse,
 } from "../../proto/troupe/control/v1/control.ts";
 import {
-  type ActorSnapshot,
+  type Kernel,
   type Logger,
   limits,
   type Random,
@@ -35,12 +35,14 @@ import {
 } from "../actors/kernel/index.ts";
 import type { LogStore } from "../actors/logs/index.ts";
 import { invalidPipeline, parseDefinition, type Runs } from "../actors/pipelines/index.ts";
+import type { System } from "../actors/system/index.ts";
 import type { Workers } from "../actors/workers/index.ts";
 import type { Enrolment } from "./enrolment.ts";
 import { serviceErrorOf } from "./grpc-errors.ts";
 import { readLog } from "./log-reading.ts";
 import {
   actorMessage,
+  entityMessage,
   runMessage,
   summaryMessage,
   type WaitingReasons,
@@ -54,10 +56,10 @@ export interface ControlServices {
   readonly workers: Workers;
   readonly logs: LogStore;
   readonly enrolment: Enrolment;
-  readonly actors: () => readonly ActorSnapshot[];
+  readonly system: { readonly kernel: Pick<Kernel, "actors"> } & Pick<System, "entities">;
   readonly random: Random;
   readonly logger: Logger;
-  readonly server: () => GetServerResponse;
+  readonly server: GetServerResponse;
   /** Why no agent could be started, if that is so: what queued jobs wait for. */
   readonly supplyProblem: () => string | undefined;
 }
@@ -76,7 +78,7 @@ const runsListed = 50;
 /** The handlers, for `server.addService(ControlServiceService, …)`. */
 export function controlHandlers(options: ControlServiceOptions): ControlServiceServer {
   return {
-    getServer: unary(options, async ({ server }) => server()),
+    getServer: unary(options, async ({ server }) => server),
     submitRun: unary(options, submitRun),
     getRun: unary(options, getRun),
     listRuns: unary(options, listRuns),
@@ -89,7 +91,12 @@ export function controlHandlers(options: ControlServiceOptions): ControlServiceS
     listWorkers: unary(options, async ({ workers }) => ({
       workers: workers.list().map(workerMessage),
     })),
-    listActors: unary(options, async ({ actors }) => ({ actors: actors().map(actorMessage) })),
+    listActors: unary(options, async ({ system }) => ({
+      actors: [
+        ...system.kernel.actors().map(actorMessage),
+        ...system.entities().map(entityMessage),
+      ],
+    })),
   };
 }
 
@@ -145,7 +152,7 @@ async function createToken(
   { ttlMs, labels }: CreateTokenRequest,
 ): Promise<CreateTokenResponse> {
   const { token, expiresAtMs } = await enrolment.createToken({ ttlMs, labels });
-  return { token, expiresAtMs, agentAddress: server().agentAddress };
+  return { token, expiresAtMs, agentAddress: server.agentAddress };
 }
 
 /** The scheduler knows why a job waits; only the supply knows why nobody comes to its help. */

@@ -9,6 +9,7 @@ import {
   type WorkerView as WorkerMessage,
 } from "../../proto/troupe/control/v1/control.ts";
 import type { ActorSnapshot } from "../actors/kernel/index.ts";
+import type { EntitySnapshot } from "../actors/persistence/index.ts";
 import type {
   JobStatus,
   JobView,
@@ -95,5 +96,15 @@ export function actorMessage(actor: ActorSnapshot): ActorMessage {
     mailboxDepth: actor.mailboxMessages,
     restarts: actor.restarts,
     lastFailure: actor.lastFailure ?? "",
+  };
+}
+
+export function entityMessage(entity: EntitySnapshot): ActorMessage {
+  return {
+    path: `/entities/${entity.persistenceId}`,
+    status: entity.busy ? `${entity.phase}, busy` : entity.phase,
+    mailboxDepth: entity.waiting,
+    restarts: 0,
+    lastFailure: "",
   };
 }

@@ -1,0 +1,58 @@
+import type { Clock, Logger, Random } from "../actors/kernel/index.ts";
+import type { SecretSource } from "../actors/pipelines/index.ts";
+import type { Provider } from "../providers/provider.ts";
+
+export interface ServerOptions {
+  /** Journal, logs and the server's own files; made when it does not exist. One server per folder. */
+  readonly dataDir: string;
+  /**
+   * Where agents dial: `host:port`, on loopback. Default `127.0.0.1:0`: the port of the last server on
+   * this folder if it is free, so that agents find back, else any that is.
+   */
+  readonly listen?: string;
+  /** Where secrets' values come from. Default: none, so that a job that asks for one fails with its name. */
+  readonly secretSource?: SecretSource;
+  /** Starts agents on demand. Default: none; agents come by themselves, with a token. */
+  readonly provider?: Provider;
+  /** Agents of the provider at once, 1 or more. Default 1. */
+  readonly agentsMax?: number;
+  /** Agents of the provider that are kept up when nothing waits. Default 0. */
+  readonly agentsMin?: number;
+  /** Jobs at once on each of the provider's agents. Default: the machine's processors, at most 4. */
+  readonly slotsPerAgent?: number;
+  /** How long an agent of the provider may be idle, in ms. Default `limits.agentIdleTimeoutMs`. */
+  readonly idleTimeoutMs?: number;
+  /** How long an agent of the provider may take to connect, in ms. Default `limits.agentStartTimeoutMs`. */
+  readonly startTimeoutMs?: number;
+  /**
+   * How long an agent may be silent before it is given up and its jobs are queued again, in ms. An
+   * agent that cannot renew kills its jobs by then. Default `limits.leaseMs`.
+   */
+  readonly leaseMs?: number;
+  /** For people. Default `troupe`. */
+  readonly name?: string;
+  /** Default: silent. */
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+export interface StopServerOptions {
+  /**
+   * What becomes of the provider's agents. `destroy` (default): they end, and what they run is queued
+   * again by the next server. `keep`: they go on, and come back to the next server on the same port.
+   */
+  readonly agents?: "destroy" | "keep";
+}
+
+/** A server that runs. */
+export interface TroupeServer extends AsyncDisposable {
+  /** The real path of the data folder. */
+  readonly dataDir: string;
+  /** `host:port` that agents dial. */
+  readonly agentAddress: string;
+  /** The gRPC target of the control service. */
+  readonly controlAddress: string;
+  /** Ends streams, lets what is under way be written, closes the journal. May be called again. */
+  stop(options?: StopServerOptions): Promise<void>;
+}

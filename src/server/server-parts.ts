@@ -1,0 +1,249 @@
+/** The parts of a server, in the order in which they are opened; each adds what closes it to the teardown. */
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { ControlServiceService } from "../../proto/troupe/control/v1/control.ts";
+import {
+  type Clock,
+  isTroupeError,
+  type Logger,
+  limits,
+  type Random,
+} from "../actors/kernel/index.ts";
+import { FolderLogStore, type LogStore } from "../actors/logs/index.ts";
+import { createJobEngine, type JobEngine } from "../actors/pipelines/index.ts";
+import { createSystem, type System } from "../actors/system/index.ts";
+import { AgentIdentity } from "./agent-identity.ts";
+import { AgentService, agentServiceDefinition } from "./agent-service.ts";
+import { AgentSupply } from "./agent-supply.ts";
+import { type ControlServices, controlHandlers } from "./control-service.ts";
+import { claimControlSocket, inUse, probe } from "./control-socket.ts";
+import {
+  readSystemFile,
+  removeServerFile,
+  type SystemFile,
+  writeServerFile,
+  writeSystemFile,
+} from "./data-folder.ts";
+import { createEnrolment, type Enrolment } from "./enrolment.ts";
+import { type GrpcListener, listenGrpc } from "./grpc-listener.ts";
+import { formatAddress, type ListenAddress } from "./listen-address.ts";
+import { chainSecretSources } from "./secret-sources.ts";
+import type { ServerOptions, StopServerOptions } from "./server-options.ts";
+import type { Teardown } from "./teardown.ts";
+
+/** What every part of a server stands on. */
+export interface ServerGround {
+  readonly options: ServerOptions;
+  readonly listen: ListenAddress;
+  readonly dataDir: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly version: string;
+  readonly startedAtMs: number;
+  readonly teardown: Teardown;
+  /** Fires first when the server stops. */
+  readonly stopping: AbortController;
+  agentsOnStop: NonNullable<StopServerOptions["agents"]>;
+  supply: AgentSupply | undefined;
+}
+
+export interface Jobs {
+  readonly system: System;
+  readonly engine: JobEngine;
+  readonly logs: LogStore;
+  readonly enrolment: Enrolment;
+}
+
+export interface AgentPort {
+  readonly address: string;
+  readonly systemId: string;
+  /** It is where agents of an earlier server dial. */
+  readonly sameAsBefore: boolean;
+}
+
+/** A pipeline of tens of thousands of jobs is a few MiB of JSON. */
+const controlMessageBytesMax = 64 * 1024 * 1024;
+/** A result with all its outputs, at most; log chunks are far smaller. */
+const agentMessageBytesMax = 4 * 1024 * 1024;
+/** Live enough to watch, few enough messages. */
+const logFlushMs = 50;
+/** Three lost heartbeats in a row still leave half of the lease. */
+const heartbeatsPerLease = 6;
+const slotsPerAgentMax = 4;
+
+/** Binds the control socket. Returns its gRPC target. */
+export async function openControlService(
+  ground: ServerGround,
+  services: Promise<ControlServices>,
+): Promise<string> {
+  const { dataDir, clock, logger, teardown, stopping } = ground;
+  const socket = await claimControlSocket(dataDir);
+  teardown.add("control socket", () => socket.release());
+  const address = `unix:${socket.path}`;
+  const handlers = controlHandlers({ services, stopping: stopping.signal, logger });
+  let listener: GrpcListener;
+  try {
+    listener = await listenGrpc({
+      address,
+      clock,
+      messageBytesMax: controlMessageBytesMax,
+      services: (server) => server.addService(ControlServiceService, handlers),
+    });
+  } catch (error) {
+    // Two servers started at the same moment, and the other one was first.
+    if ((await probe(socket.path)) === "live") return inUse(dataDir);
+    throw error;
+  }
+  teardown.add("control service", () => listener.stop(limits.serverStopDeadlineMs));
+  await socket.publish();
+  return address;
+}
+
+/** Opens the journal and the logs: runs, workers and scheduler work from here on. */
+export async function openJobs(ground: ServerGround): Promise<Jobs> {
+  const { dataDir, options, clock, random, logger, teardown } = ground;
+  const logs = new FolderLogStore({ directory: join(dataDir, "logs") });
+  teardown.add("logs", () => logs.close());
+  const engine = createJobEngine({
+    secrets: options.secretSource ?? chainSecretSources(),
+    clock,
+    logger,
+    ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
+  });
+  const system = await createSystem({
+    name: options.name ?? "troupe",
+    dataDir,
+    definitions: [...engine.definitions, AgentIdentity],
+    clock,
+    random,
+    logger,
+  });
+  teardown.add("system", () => system.stop());
+  engine.start(system);
+  teardown.add("jobs", () => engine.stop());
+  const enrolment = createEnrolment({ system, clock, random, logger });
+  return { system, engine, logs, enrolment };
+}
+
+/** Listens for agents, and says in the data folder where. */
+export async function openAgentService(ground: ServerGround, jobs: Jobs): Promise<AgentPort> {
+  const { options, dataDir, clock, logger, version, startedAtMs, teardown } = ground;
+  const leaseMs = options.leaseMs ?? limits.leaseMs;
+  const service = new AgentService({
+    enrolment: jobs.enrolment,
+    workers: jobs.engine.workers,
+    logs: jobs.logs,
+    clock,
+    logger,
+    terms: {
+      serverVersion: version,
+      leaseMs,
+      heartbeatIntervalMs: Math.max(1, Math.floor(leaseMs / heartbeatsPerLease)),
+      logFlushMs,
+    },
+  });
+  // Agents on demand end after their sessions have: what dies with them is nobody's result.
+  teardown.add("agents on demand", () => ground.supply?.stop(ground.agentsOnStop));
+  const known = await readSystemFile(dataDir);
+  const { listener, port } = await listenForAgents(ground, service, known?.agentPort);
+  teardown.add("agent service", async () => {
+    await service.close("the server stops");
+    await listener.stop(limits.serverStopDeadlineMs);
+  });
+  const systemId = known?.systemId ?? ground.random.uuid();
+  const file: SystemFile = { systemId, agentPort: port };
+  await writeSystemFile(dataDir, file);
+  const address = formatAddress({ host: ground.listen.host, port });
+  const system = options.name ?? "troupe";
+  await writeServerFile(dataDir, {
+    pid: process.pid,
+    version,
+    system,
+    agentAddress: address,
+    startedAtMs,
+  });
+  teardown.add("server file", () => removeServerFile(dataDir));
+  return { address, systemId, sameAsBefore: port === known?.agentPort };
+}
+
+/** A free port is taken only if none is asked for and the one that agents know is taken. */
+async function listenForAgents(
+  { listen, clock }: ServerGround,
+  service: AgentService,
+  knownPort: number | undefined,
+): Promise<{ readonly listener: GrpcListener; readonly port: number }> {
+  const at = async (port: number) => {
+    const listener = await listenGrpc({
+      address: formatAddress({ host: listen.host, port }),
+      clock,
+      messageBytesMax: agentMessageBytesMax,
+      services: (server) => server.addService(agentServiceDefinition, service.handlers()),
+    });
+    return { listener, port: listener.port };
+  };
+  if (listen.port !== 0 || knownPort === undefined) return at(listen.port);
+  try {
+    return await at(knownPort);
+  } catch (error) {
+    if (!isTroupeError(error, "TROUPE_LISTEN_REFUSED")) throw error;
+    return at(0);
+  }
+}
+
+/** Agents on demand, where a provider is given. */
+export async function openSupply(
+  ground: ServerGround,
+  { jobs, agents }: { readonly jobs: Jobs; readonly agents: AgentPort },
+): Promise<void> {
+  const { options, clock, random, logger, teardown } = ground;
+  if (options.provider === undefined) return;
+  const supply = new AgentSupply({
+    provider: options.provider,
+    scheduler: jobs.engine.scheduler,
+    workers: jobs.engine.workers,
+    enrolment: jobs.enrolment,
+    clock,
+    random,
+    logger,
+    systemId: agents.systemId,
+    serverAddress: agents.address,
+    slotsPerAgent: options.slotsPerAgent ?? Math.min(slotsPerAgentMax, availableParallelism()),
+    agentsMin: options.agentsMin ?? 0,
+    agentsMax: options.agentsMax ?? 1,
+    idleTimeoutMs: options.idleTimeoutMs ?? limits.agentIdleTimeoutMs,
+    startTimeoutMs: options.startTimeoutMs ?? limits.agentStartTimeoutMs,
+    adoptWithinMs: agents.sameAsBefore ? (options.leaseMs ?? limits.leaseMs) : 0,
+  });
+  ground.supply = supply;
+  teardown.add("agent supply", () => supply.pause());
+  await supply.start();
+}
+
+/** What the control service answers from. */
+export function controlServicesOf(
+  ground: ServerGround,
+  { jobs, agents }: { readonly jobs: Jobs; readonly agents: AgentPort },
+): ControlServices {
+  const { options, version, startedAtMs, random, logger } = ground;
+  const { system, engine, logs, enrolment } = jobs;
+  const { runs, workers } = engine;
+  const server = {
+    version,
+    system: options.name ?? "troupe",
+    agentAddress: agents.address,
+    startedAtMs,
+    pid: process.pid,
+  };
+  return {
+    server,
+    runs,
+    workers,
+    logs,
+    enrolment,
+    system,
+    random,
+    logger,
+    supplyProblem: () => ground.supply?.problem(),
+  };
+}
