@@ -109,7 +109,7 @@ export class Inbox extends Mailbox<How> {
     for (; box.length > 0; box.dropFirst()) this.refuse(box.firstWhat(), box.firstHow(), reason);
   }
 
-  /** Fails an ask, or makes a dead letter of a tell. */
+  /** Fails an ask that still waits; of all others it makes a dead letter. */
   refuse(what: unknown, how: How, reason: DeadLetterReason): void {
     if (how === turn) return;
     const { engine, path: actor } = this.#owner;
@@ -118,7 +118,9 @@ export class Inbox extends Mailbox<How> {
       return;
     }
     const { command } = how;
-    if (reason === "mailbox-full") {
+    if (how.settled) {
+      engine.deadLetter(actor, { command, message: what, reason: "expired" });
+    } else if (reason === "mailbox-full") {
       const messagesMax = this.#messagesMax;
       how.reject(new TroupeError("TROUPE_MAILBOX_FULL", { actor, command, messagesMax }));
     } else {
