@@ -43,7 +43,7 @@ const noTimers: ReadonlyMap<string, DurableTimer> = new Map();
 
 export function initialEntityState(model: PersistentActorModel, id: string): EntityState {
   const user = frozen(model.options.initialState(id));
-  return { user, timers: noTimers, replies: ReplyWindow.empty };
+  return { user, timers: noTimers, replies: ReplyWindow.empty() };
 }
 
 /** The state after a user's event whose payload is of the newest version. */
@@ -140,7 +140,7 @@ function stateFromBase(model: PersistentActorModel, event: StoredEvent): EntityS
   const steps = model.snapshotUpcasts.slice(event.schemaVersion - 1);
   const user = frozen(steps.reduce((old, upcast) => upcast(old), base.state));
   const timers = new Map(base.timers.map(([name, atMs, data]) => [name, frozen({ atMs, data })]));
-  let replies = ReplyWindow.empty;
+  let replies = ReplyWindow.empty();
   for (const [key, bytes] of base.replies) replies = replies.with({ key, bytes });
   return { user, timers, replies };
 }

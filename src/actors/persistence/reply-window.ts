@@ -23,8 +23,6 @@ interface Shared {
 }
 
 export class ReplyWindow {
-  static readonly empty = new ReplyWindow({ slots: [], slotOf: new Map() }, 0, 0, 0);
-
   readonly #shared: Shared;
   readonly #from: number;
   readonly #to: number;
@@ -35,6 +33,10 @@ export class ReplyWindow {
     this.#from = from;
     this.#to = to;
     this.#bytes = bytes;
+  }
+
+  static empty(): ReplyWindow {
+    return new ReplyWindow({ slots: [], slotOf: new Map() }, 0, 0, 0);
   }
 
   get size(): number {
@@ -74,7 +76,7 @@ export class ReplyWindow {
   /** This window's list if it may grow (W2) and is not mostly forgotten slots; else a fresh copy. */
   #appendable(): Shared {
     const { slots } = this.#shared;
-    const isNewest = slots.length === this.#to && this !== ReplyWindow.empty;
+    const isNewest = slots.length === this.#to;
     if (isNewest && this.#from <= limits.idempotencyKeysMax) return this.#shared;
     const own = this.entries().slice();
     return { slots: own, slotOf: new Map(own.map((reply, slot) => [reply.key, slot])) };
