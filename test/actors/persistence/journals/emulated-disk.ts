@@ -143,10 +143,10 @@ export class EmulatedDisk {
   }
 
   /** Changes a file behind everybody's back, on the device too: rot, or an operator's hand. */
-  tamper(path: string, change: (content: Buffer) => Buffer<ArrayBuffer>): void {
+  tamper(path: string, change: (content: Buffer) => Buffer): void {
     const inode = this.#entries.get(path);
     if (inode === undefined) throw failure("ENOENT");
-    inode.content = change(Buffer.from(inode.content));
+    inode.content = Buffer.from(change(Buffer.from(inode.content)));
     inode.stored = Buffer.from(inode.content);
   }
 

@@ -176,7 +176,7 @@ const life = fc.record({
   cutsAtGroup: fc.option(fc.nat(7), { nil: undefined }),
 });
 
-const runs = Number(process.env["JOURNAL_RUNS"] ?? 400);
+const runs = Number(process.env["JOURNAL_RUNS"] ?? 300);
 
 test("nothing confirmed is lost, and nothing is invented, whatever the disk does", async () => {
   const lives = fc.array(life, { minLength: 1, maxLength: 4 });
