@@ -1,0 +1,126 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { LogSpool, type LogSpoolOptions } from "../../src/agent/log-spool.ts";
+import { temporaryFolder } from "./support/folder.ts";
+
+const block = 64 * 1024;
+
+function spoolIn(folder: string, options: Partial<LogSpoolOptions> = {}): LogSpool {
+  return new LogSpool({ folder, memoryBytesMax: 2 * block, segmentBytes: 3 * block, ...options });
+}
+
+/** Bytes whose value tells their place: a pattern whose length shares no factor with a block's. */
+const pattern = Buffer.from(Array.from({ length: 251 * 4_096 }, (_, at) => (at * 31) % 251));
+
+function bytesFrom(offset: number, length: number): Buffer {
+  const from = offset % 251;
+  return pattern.subarray(from, from + length);
+}
+
+function readAll(spool: LogSpool, from: number): Buffer {
+  const pieces: Buffer[] = [];
+  let at = from;
+  while (at < spool.end) {
+    const piece = spool.read(at, 50_000);
+    pieces.push(Buffer.from(piece));
+    at += piece.length;
+  }
+  return Buffer.concat(pieces);
+}
+
+function segmentsIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
+
+describe("the log spool", () => {
+  test("gives back what was appended, from memory and from disk, as acknowledgements go on", () => {
+    const folder = join(temporaryFolder(), "spool");
+    const action = fc.oneof(
+      fc.record({ append: fc.integer({ min: 0, max: 3 * block }) }),
+      fc.record({ acknowledge: fc.double({ min: 0, max: 1, noNaN: true }) }),
+    );
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 25 }), (actions) => {
+        const spool = spoolIn(folder);
+        let acknowledged = 0;
+        for (const step of actions) {
+          if ("append" in step) spool.append(bytesFrom(spool.end, step.append));
+          else {
+            acknowledged += Math.floor((spool.end - acknowledged) * step.acknowledge);
+            spool.acknowledge(acknowledged);
+          }
+          expect(spool.acknowledged).toBe(acknowledged);
+          const kept = readAll(spool, acknowledged);
+          expect(kept.equals(bytesFrom(acknowledged, spool.end - acknowledged))).toBe(true);
+        }
+        spool.close();
+        expect(segmentsIn(folder)).toEqual([]);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("deletes a segment when all of it is acknowledged, and no sooner", () => {
+    const folder = join(temporaryFolder(), "spool");
+    const spool = spoolIn(folder);
+    spool.append(bytesFrom(0, 9 * block));
+    expect(segmentsIn(folder)).toEqual(["1.log", "2.log", "3.log"]);
+    // Two blocks are in memory, three in the first segment.
+    spool.acknowledge(5 * block - 1);
+    expect(segmentsIn(folder)).toContain("1.log");
+    spool.acknowledge(5 * block);
+    expect(segmentsIn(folder)).toEqual(["2.log", "3.log"]);
+    expect(readAll(spool, 5 * block).equals(bytesFrom(5 * block, 4 * block))).toBe(true);
+    spool.acknowledge(9 * block);
+    expect(segmentsIn(folder).length).toBeLessThanOrEqual(1);
+    spool.close();
+  });
+
+  test("a trickle that is acknowledged piece by piece never touches the disk", () => {
+    const folder = join(temporaryFolder(), "spool");
+    const spool = spoolIn(folder, { memoryBytesMax: 0 });
+    for (let count = 0; count < 5_000; count++) {
+      spool.append(bytesFrom(spool.end, 10));
+      spool.acknowledge(spool.end);
+    }
+    expect(segmentsIn(folder)).toEqual([]);
+    expect(spool.end).toBe(50_000);
+  });
+
+  test("has no room above its bound, and room again after acknowledgements", () => {
+    const spool = spoolIn(temporaryFolder(), { spoolBytesMax: 4 * block });
+    spool.append(bytesFrom(0, 4 * block - 1));
+    expect(spool.hasRoom).toBe(true);
+    spool.append(bytesFrom(spool.end, 1));
+    expect(spool.hasRoom).toBe(false);
+    spool.acknowledge(1);
+    expect(spool.hasRoom).toBe(true);
+    spool.close();
+  });
+
+  test("a disk that refuses costs room, never bytes", () => {
+    const errors: Error[] = [];
+    // A folder below a file cannot be made, whoever asks.
+    const spool = spoolIn("/dev/null/spool", { onDiskError: (error) => errors.push(error) });
+    spool.append(bytesFrom(0, 5 * block));
+    expect(errors).toHaveLength(1);
+    expect(spool.hasRoom).toBe(false);
+    expect(readAll(spool, 0).equals(bytesFrom(0, 5 * block))).toBe(true);
+    spool.acknowledge(block);
+    expect(spool.hasRoom).toBe(true);
+    spool.close();
+  });
+
+  test("ignores acknowledgements of what is already forgotten or does not exist", () => {
+    const spool = spoolIn(temporaryFolder());
+    spool.append(bytesFrom(0, 100));
+    spool.acknowledge(60);
+    spool.acknowledge(20);
+    spool.acknowledge(101);
+    expect(spool.acknowledged).toBe(60);
+    expect(readAll(spool, 60).equals(bytesFrom(60, 40))).toBe(true);
+    spool.close();
+  });
+});

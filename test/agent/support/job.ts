@@ -1,0 +1,111 @@
+/** Jobs on a real executor, as verbs. */
+import { onTestFinished } from "vitest";
+import type { Assignment, AttemptRef } from "../../../proto/troupe/agent/v1/agent.ts";
+import { type CgroupParent, openCgroupParent } from "../../../src/agent/cgroup.ts";
+import { systemClock } from "../../../src/agent/clock.ts";
+import {
+  type Executor,
+  type JobEnd,
+  processExecutor,
+  type RunningJob,
+} from "../../../src/agent/executor.ts";
+import { systemProcessTable } from "../../../src/agent/process-table.ts";
+import { assignment } from "./fake-server.ts";
+import { temporaryFolder } from "./folder.ts";
+import { until } from "./until.ts";
+
+export interface TestJob {
+  readonly assignment: Assignment & { attempt: AttemptRef };
+  readonly running: RunningJob;
+  readonly end: Promise<JobEnd>;
+  readonly warnings: string[];
+  startedAtMs: number | undefined;
+  /** All of the log so far. */
+  log(): string;
+  bytes(): Buffer;
+  /** Waits until the log holds this. */
+  prints(text: string): Promise<void>;
+}
+
+export interface JobSetting {
+  readonly workFolder?: string;
+  readonly environment?: NodeJS.ProcessEnv;
+  /** true: groups of this test's own, in the best hierarchy of this machine. */
+  readonly cgroups?: boolean | CgroupParent;
+  readonly mark?: string;
+}
+
+const environment = { PATH: process.env["PATH"], HOME: process.env["HOME"], AGENT_SECRET: "no" };
+
+let parents = 0;
+
+/** Starts a job; its processes, folders and groups go with the test. */
+export function startJob(changes: Partial<Assignment>, setting: JobSetting = {}): TestJob {
+  const warnings: string[] = [];
+  const cgroups = setting.cgroups === true ? groupsOfThisTest() : setting.cgroups || undefined;
+  const executor: Executor = processExecutor({
+    workFolder: setting.workFolder ?? temporaryFolder(),
+    mark: setting.mark ?? `test-${process.pid}`,
+    clock: systemClock,
+    environment: setting.environment ?? environment,
+    onWarning: (message) => warnings.push(message),
+    cgroups,
+  });
+  const pieces: Buffer[] = [];
+  const given = assignment(changes);
+  let tellEnd: (end: JobEnd) => void;
+  const end = new Promise<JobEnd>((resolve) => {
+    tellEnd = resolve;
+  });
+  const running = executor.start(given, {
+    started: (startedAtMs) => {
+      job.startedAtMs = startedAtMs;
+    },
+    output: (bytes) => pieces.push(Buffer.from(bytes)),
+    ended: (how) => tellEnd(how),
+  });
+  const job: TestJob = {
+    assignment: given,
+    running,
+    end,
+    warnings,
+    startedAtMs: undefined,
+    log: () => Buffer.concat(pieces).toString("utf8"),
+    bytes: () => Buffer.concat(pieces),
+    prints: (text) => until(() => job.log().includes(text), `${JSON.stringify(text)} in the log`),
+  };
+  onTestFinished(async () => {
+    running.cancel("the test is over", 0);
+    await end;
+    await executor.close();
+  });
+  return job;
+}
+
+/** Runs a job to its end. */
+export async function runJob(
+  changes: Partial<Assignment>,
+  setting: JobSetting = {},
+): Promise<JobEnd & { log: string }> {
+  const job = startJob(changes, setting);
+  return { ...(await job.end), log: job.log() };
+}
+
+function groupsOfThisTest(): CgroupParent {
+  const parent = openCgroupParent(`test-${process.pid}-${++parents}`);
+  if (parent === undefined) throw new Error("this machine allows no control groups");
+  onTestFinished(() => parent.remove());
+  return parent;
+}
+
+/** Can control groups be made here? Only root on a machine that delegates them can. */
+export function hasCgroups(): boolean {
+  const parent = openCgroupParent(`probe-${process.pid}`);
+  parent?.remove();
+  return parent !== undefined;
+}
+
+/** Runs it still? One that is dead but not yet collected by its parent does not. */
+export function isAlive(pid: number): boolean {
+  return systemProcessTable().get(pid)?.zombie === false;
+}
