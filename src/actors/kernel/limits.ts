@@ -123,9 +123,9 @@ export const limitTable = {
     effect: "the oldest key is forgotten: a repeat of it runs again",
   }),
   idempotencyBytesMax: limit({
-    default: 1_048_576,
+    default: 131_072,
     unit: "bytes",
-    reason: "remembered replies are part of the state and of every snapshot",
+    reason: "remembered replies are part of every snapshot, which must fit into one event",
     effect: "the oldest keys are forgotten first",
   }),
   idempotencyKeyCharactersMax: limit({
@@ -587,6 +587,12 @@ export const limitTable = {
     unit: "milliseconds",
     reason: "an agent that cannot renew kills its jobs at leaseMs; this is the time for that",
     effect: "part of the time until a silent worker is lost and its jobs are queued again",
+  }),
+  declinePauseMs: limit({
+    default: 5_000,
+    unit: "milliseconds",
+    reason: "an agent declines when it drains or is full; both are over, or known here, soon after",
+    effect: "a worker whose agent declined an attempt is offered no other for so long",
   }),
   repeatMsMax: limit({
     default: 10_000,

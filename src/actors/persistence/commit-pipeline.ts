@@ -76,18 +76,18 @@ export class CommitPipeline implements TurnOwner {
 
   /** Hands a turn's events to the log. Returns why it was refused; nothing was taken then. */
   #commit(turn: Turn, call: Call | undefined, answer: Answer): unknown {
-    const { model, id, persistenceId } = this.#subject;
+    const { model, id } = this.#subject;
     const state = turn.deleting ? initialEntityState(model, id) : turn.state;
     const finished = new FinishedTurn(this, { turn, call, answer, state });
     for (const event of turn.staged) this.gauge.count(turn.nowMs, event.payload.length);
     const base = this.gauge.isDue(turn.nowMs) && !turn.deleting ? this.#base(turn) : undefined;
-    try {
-      this.#shard.commit(finished, persistenceId, turn.group(base));
-    } catch (error) {
-      if (base !== undefined && isTroupeError(error, "TROUPE_EVENT_TOO_LARGE")) {
-        this.#snapshotFailed(error, turn.nowMs);
-        return this.#commit(turn, call, answer);
-      }
+    let error = this.#hand(finished, base);
+    if (base !== undefined && isTroupeError(error, "TROUPE_EVENT_TOO_LARGE")) {
+      // It may be the state that is too large, or an event: without the state it shows.
+      this.#snapshotFailed(error, turn.nowMs);
+      error = this.#hand(finished, undefined);
+    }
+    if (error !== undefined) {
       // Somebody else may have written meanwhile.
       if (isTroupeError(error, "TROUPE_SHARD_NOT_SERVING")) this.#owner.lost(error);
       return error;
@@ -96,6 +96,16 @@ export class CommitPipeline implements TurnOwner {
     this.deleting = turn.deleting;
     this.#waiting.push(finished);
     return undefined;
+  }
+
+  #hand(finished: FinishedTurn, base: Uint8Array | undefined): unknown {
+    try {
+      const { persistenceId } = this.#subject;
+      this.#shard.commit(finished, persistenceId, finished.turn.group(base));
+      return undefined;
+    } catch (error) {
+      return error;
+    }
   }
 
   #base(turn: Turn): Uint8Array | undefined {

@@ -10,6 +10,7 @@ export {
   type PersistentActorWithoutTimers,
   type SnapshotOptions,
 } from "./define-persistent-actor.ts";
+export { DryEntity, type DryEvent, type DryTurn } from "./dry-entity.ts";
 export type { EntityPhase, EntitySnapshot } from "./entity.ts";
 export { EntityHost, type EntityHostOptions } from "./entity-host.ts";
 export type {
