@@ -66,6 +66,9 @@ export const mutants: Readonly<Record<string, Mutation>> = {
     rules: { needsCopy: (entry, cut) => entry.position < cut },
   },
   "a cut before the pointer is confirmed": { rules: { pointsBeforeCut: false } },
+  "a pointer that is met on the way is not taken over": {
+    rules: { adoptPointer: (known) => known },
+  },
   "a deposed owner never claims again": {
     rules: { reclaimsMax: 0 },
     options: { stalledRetryMs: 1e9 },

@@ -87,11 +87,11 @@ class BaseWriter {
     for (let attempt = 1; attempt <= BASE_TRIES_MAX; attempt++) {
       const entry = this.#owner.entry(persistenceId);
       if (entry === undefined) return true;
+      const before = this.#owner.lastSequenceNumberOf(persistenceId);
       const state = await this.#stateOf(persistenceId, entry);
-      if (state === undefined) return false;
-      if (this.#owner.lastSequenceNumberOf(persistenceId) === state.sequenceNumber) {
-        return this.#commit(persistenceId, state);
-      }
+      const now = this.#owner.lastSequenceNumberOf(persistenceId);
+      if (state?.sequenceNumber === now) return this.#commit(persistenceId, state);
+      if (state === undefined && now === before) return false;
       // The entity has gone on; what it staged is confirmed first, then its state is asked for again.
       await this.#owner.barrier();
     }

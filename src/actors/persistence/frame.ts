@@ -199,6 +199,7 @@ export class FrameReader {
     const kind = kindNames[view.getUint8(5)];
     const bodyStart = view.getUint16(6, true);
     if (kind === undefined || bodyStart < HEADER_BYTES || bodyStart > bodyEnd) return "damaged";
+    if (view.getUint32(36, true) !== 0) return "damaged";
     const count = view.getUint32(32, true);
     if (!bodyIsSound[kind]({ view, start: bodyStart, end: bodyEnd, count })) return "damaged";
     const frame: Frame = {

@@ -7,7 +7,7 @@
  *  L2. A skip that proves loss is an error: going on would serve a shard without what was acknowledged.
  */
 import { isTroupeError, TroupeError } from "../kernel/index.ts";
-import { adoptPointer, type ConfirmedCheckpoint, NO_CHECKPOINT, type Swept } from "./checkpoint.ts";
+import { type ConfirmedCheckpoint, NO_CHECKPOINT, type Swept } from "./checkpoint.ts";
 import { Directory } from "./directory.ts";
 import { glanceAtEvents } from "./event-codec.ts";
 import { type Frame, type FrameNumbers, FrameReader } from "./frame.ts";
@@ -94,8 +94,9 @@ export class LogPrefix {
   #takeFrame(frame: Frame, record: JournalRecord, onFrame: FrameListener | undefined): void {
     const { position } = record;
     // True in a skipped frame too: its writer saw that checkpoint confirmed.
-    this.checkpoint = adoptPointer(this.checkpoint, frame.confirmedCheckpoint);
-    const verdict = this.#context.rules.judge(this.state, frame);
+    const { rules } = this.#context;
+    this.checkpoint = rules.adoptPointer(this.checkpoint, frame.confirmedCheckpoint);
+    const verdict = rules.judge(this.state, frame);
     if (verdict !== "accept") {
       this.#skip(position, verdict);
       return;

@@ -1,6 +1,7 @@
 /** What everything about one shard shares: its ports, its name in frames, its bounds, and the rules it follows. */
 import type { Clock, Logger, Random } from "../kernel/index.ts";
 import type { AppendLane } from "./append-lane.ts";
+import { adoptPointer } from "./checkpoint.ts";
 import type { FrameIdentity } from "./frame.ts";
 import type { Journal, Position } from "./journal.ts";
 import type { JournalObserver } from "./journal-observer.ts";
@@ -38,6 +39,8 @@ export interface ProtocolRules {
   needsCopy(entry: DirectoryEntry, cut: Position): boolean;
   /** Whether the pointer to a new checkpoint goes out at once, and is confirmed before a cut. */
   readonly pointsBeforeCut: boolean;
+  /** What becomes of the known checkpoint when a frame points to another one. */
+  readonly adoptPointer: typeof adoptPointer;
   /** Whether a recovery may start at a checkpoint that no frame points to. */
   readonly trustUnconfirmedCheckpoints: boolean;
   /** How often a deposed owner claims again under one view; then the shard is reported as stalled. */
@@ -49,6 +52,7 @@ export function protocolRules(reclaimsMax: number): ProtocolRules {
     judge,
     needsCopy: (entry, cut) => entry.from < cut,
     pointsBeforeCut: true,
+    adoptPointer,
     trustUnconfirmedCheckpoints: false,
     reclaimsMax,
   };
