@@ -31,13 +31,14 @@ jobs:
     outputs: [n]
   slow:
     needs: first
+    kill-grace: 1s
     run: |
       ${note}
       while [ ! -e ${go} ]; do sleep 0.05; done
       echo "from=$TROUPE_ATTEMPT" >> "$TROUPE_OUTPUT"
     outputs: [from]
   last:
-    needs: slow
+    needs: [first, slow]
     run: |
       ${note}
       echo "\${{ needs.first.outputs.n }} \${{ needs.slow.outputs.from }}"
@@ -194,7 +195,7 @@ it("a run of 2,000 jobs ends well", async () => {
   writeFileSync(file, `name: wide\njobs:\n${jobs.join("")}`);
   await startServer({ data, agents: 1, args: ["--slots", "8"] });
   await submit(data, file, "wide-1");
-  const events = await runEnded(data, "wide-1", 110_000);
+  const events = await runEnded(data, "wide-1", { deadlineMs: 110_000 });
   expect(events[0]).toMatchObject({ type: "run", status: "succeeded" });
   expect(events.filter((event) => event.status === "succeeded")).toHaveLength(2_001);
   expect((await runState(data, "wide-1"))[0]).toMatchObject({ status: "succeeded" });

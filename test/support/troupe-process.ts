@@ -86,8 +86,11 @@ export function start(args: readonly string[], options: StartOptions = {}): Runn
   child.stdin.end(options.input ?? "");
   const ended = once(child, "exit").then(([code]) => code as number | null);
   onTestFinished(async () => {
-    killGroup(child);
+    // A server told to stop takes its agents with it; an agent told to stop would wait for its jobs.
+    child.kill(args[0] === "agent" ? "SIGKILL" : "SIGTERM");
+    const deadline = setTimeout(() => killGroup(child), 10_000);
     await ended;
+    clearTimeout(deadline);
   });
   return {
     child,
@@ -195,14 +198,20 @@ export function runState(data: string, runId: string): Promise<RunEvent[]> {
 }
 
 /** Waits until the run has ended; gives its last state. */
-export function runEnded(data: string, runId: string, deadlineMs = 60_000): Promise<RunEvent[]> {
-  return waitUntil(
-    `run ${runId} ends`,
-    async () => {
-      const events = await runState(data, runId);
-      const status = events.find((event) => event.type === "run")?.status;
-      return status === "running" || status === "cancelling" ? undefined : events;
-    },
-    { deadlineMs },
-  );
+export async function runEnded(
+  data: string,
+  runId: string,
+  options: { readonly deadlineMs?: number; readonly wrap?: readonly string[] } = {},
+): Promise<RunEvent[]> {
+  const deadlineMs = options.deadlineMs ?? 60_000;
+  const wrap = options.wrap === undefined ? {} : { wrap: options.wrap };
+  const watching = start(["watch", runId, "--data", data, "--quiet"], wrap);
+  const deadline = setTimeout(() => watching.signal("SIGKILL"), deadlineMs);
+  const code = await watching.ended();
+  clearTimeout(deadline);
+  if (code === null) {
+    throw new Error(`run ${runId} did not end in ${deadlineMs} ms: ${watching.stdout()}`);
+  }
+  if (watching.stderr() !== "") throw new Error(`watching ${runId}: ${watching.stderr()}`);
+  return runState(data, runId);
 }
