@@ -417,9 +417,9 @@ export const limitTable = {
   }),
   // ── journal ────────────────────────────────────────────────────────────────────────────
   eventBytesMax: limit({
-    default: 524_288,
+    default: 4 * 1024 * 1024,
     unit: "bytes",
-    reason: "an event is a fact, not a file; one frame and one commit hold several",
+    reason: "holds a run's definition with thousands of jobs, and its snapshot; a frame holds two of them",
     effect: "the commit fails with TROUPE_EVENT_TOO_LARGE, and no number was taken",
   }),
   persistenceIdBytesMax: limit({
