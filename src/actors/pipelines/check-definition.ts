@@ -8,8 +8,8 @@ import type { PipelineDefinition } from "./pipeline-definition.ts";
 import { type PipelineProblem, ProblemList } from "./problem.ts";
 import { checkGraph } from "./rules/graph-rules.ts";
 import { checkJob } from "./rules/job-rules.ts";
-import { checkName } from "./rules/names.ts";
-import { checkNumber } from "./rules/numbers.ts";
+import { badName, isName } from "./rules/names.ts";
+import { isWithin, type NumberRule, outOfBounds } from "./rules/numbers.ts";
 import { checkParameters } from "./rules/parameter-rules.ts";
 import { checkTemplate, type ReferenceContext } from "./rules/reference-rules.ts";
 
@@ -23,7 +23,9 @@ export function checkDefinition(definition: PipelineDefinition): readonly Pipeli
 /** Adds to what a reader has found already. */
 export function collectProblems(definition: PipelineDefinition, problems: ProblemList): void {
   const { jobs, parameters } = definition;
-  checkName("pipeline", definition.name, ["name"], problems);
+  if (!isName("pipeline", definition.name)) {
+    problems.add(badName("pipeline", definition.name, ["name"]));
+  }
   checkParameters(parameters, problems);
   checkRunBounds(definition, problems);
   if (!checkJobCount(definition, problems)) return;
@@ -33,34 +35,36 @@ export function collectProblems(definition: PipelineDefinition, problems: Proble
   const context: ReferenceContext = { definition, graph, parameters: names, problems };
   jobs.forEach((job, index) => {
     for (const [variable, template] of Object.entries(job.env)) {
-      checkTemplate(template, ["jobs", index, "env", variable], job, context);
+      checkTemplate(template, { path: ["jobs", index, "env", variable], reader: job }, context);
     }
   });
   for (const [name, template] of Object.entries(definition.outputs)) {
-    checkName("output", name, ["outputs", name], problems);
-    checkTemplate(template, ["outputs", name], undefined, context);
+    const path = ["outputs", name];
+    if (!isName("output", name)) problems.add(badName("output", name, path));
+    checkTemplate(template, { path, reader: undefined }, context);
   }
 }
 
-function checkRunBounds(
-  { timeoutMs, parallelMax }: PipelineDefinition,
-  problems: ProblemList,
-): void {
-  if (timeoutMs !== undefined) {
-    const max = limits.pipelineTimeoutMsMax;
-    checkNumber(
-      timeoutMs,
-      { path: ["timeoutMs"], what: "the timeout", min: 1, max, whole: true, show: durationText },
-      problems,
-    );
-  }
-  if (parallelMax !== undefined) {
-    const max = limits.pipelineJobsMax;
-    checkNumber(
-      parallelMax,
-      { path: ["parallelMax"], what: "the number of parallel jobs", min: 1, max, whole: true },
-      problems,
-    );
+const timeout: NumberRule = {
+  what: "the timeout",
+  min: 1,
+  max: limits.pipelineTimeoutMsMax,
+  whole: true,
+  show: durationText,
+};
+
+const parallel: NumberRule = {
+  what: "the number of parallel jobs",
+  min: 1,
+  max: limits.pipelineJobsMax,
+  whole: true,
+};
+
+function checkRunBounds(definition: PipelineDefinition, problems: ProblemList): void {
+  const { timeoutMs, parallelMax } = definition;
+  if (!isWithin(timeoutMs, timeout)) problems.add(outOfBounds(timeoutMs, timeout, ["timeoutMs"]));
+  if (!isWithin(parallelMax, parallel)) {
+    problems.add(outOfBounds(parallelMax, parallel, ["parallelMax"]));
   }
 }
 

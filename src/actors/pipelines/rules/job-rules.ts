@@ -1,38 +1,34 @@
-/** One job by itself: names, sizes, times. Its place among the others is checked by the graph's rules. */
-import { type Limits, limits } from "../../kernel/index.ts";
+/**
+ * One job by itself: names, sizes, times. Its place among the others is checked by the graph's rules.
+ * A sound job costs no allocation here: paths and sentences are made only for what is wrong.
+ */
+import { limits } from "../../kernel/index.ts";
 import { durationText } from "../duration.ts";
 import type { JobDefinition } from "../pipeline-definition.ts";
-import { type ProblemList, type ProblemPath, quoted } from "../problem.ts";
-import { checkName } from "./names.ts";
-import { checkNumber } from "./numbers.ts";
+import { type PipelineProblem, type ProblemList, quoted } from "../problem.ts";
+import { badName, isName } from "./names.ts";
+import { isWithin, type NumberRule, outOfBounds } from "./numbers.ts";
 
 /** Variables that the executor sets; `TROUPE_IN_…` carry the holes of a script. */
 const reservedVariable = /^TROUPE_(?!IN_)/;
 
 export function checkJob(job: JobDefinition, index: number, problems: ProblemList): void {
-  const path = ["jobs", index];
-  checkName("job", job.name, [...path, "name"], problems);
-  checkScript(job, path, problems);
-  checkVariables(job, path, problems);
-  checkOutputs(job, path, problems);
-  checkLabels(job, path, problems);
-  checkTimes(job, path, problems);
-  checkNumber(
-    job.priority,
-    { path: [...path, "priority"], what: "the priority", min: -1_000, max: 1_000, whole: true },
-    problems,
-  );
+  if (!isName("job", job.name)) {
+    problems.add(badName("job", job.name, ["jobs", index, "name"]));
+  }
+  checkScript(job, index, problems);
+  checkVariables(job, index, problems);
+  checkOutputs(job, index, problems);
+  checkLabels(job, index, problems);
+  checkNumbers(job, index, problems);
 }
 
-function checkScript(
-  { name, script }: JobDefinition,
-  path: ProblemPath,
-  problems: ProblemList,
-): void {
+function checkScript({ name, script }: JobDefinition, index: number, problems: ProblemList): void {
+  const path = () => ["jobs", index, "script"];
   if (script.trim() === "") {
     problems.add({
       code: "bad-value",
-      path: [...path, "script"],
+      path: path(),
       message: `job ${quoted(name)} has nothing to run`,
       expected: "a script of at least one command",
       received: "an empty text",
@@ -42,53 +38,65 @@ function checkScript(
   if (script.includes("\0")) {
     problems.add({
       code: "bad-value",
-      path: [...path, "script"],
+      path: path(),
       message: `the script of ${quoted(name)} contains a NUL character`,
       expected: "text",
       received: "U+0000",
       advice: "remove it",
     });
   }
-  checkSize("characters", script.length, "jobScriptCharactersMax", {
-    path: [...path, "script"],
-    what: `the script of ${quoted(name)}`,
-    advice: "move it into a file of the project and run that file",
-    problems,
-  });
+  if (script.length > limits.jobScriptCharactersMax) {
+    problems.add({
+      code: "too-large",
+      path: path(),
+      message: `the script of ${quoted(name)} is too long`,
+      expected: `at most ${limits.jobScriptCharactersMax} characters`,
+      received: `${script.length} characters`,
+      advice: "move it into a file of the project and run that file",
+    });
+  }
 }
 
-function checkVariables(job: JobDefinition, path: ProblemPath, problems: ProblemList): void {
-  const names = Object.keys(job.env);
-  const secrets = Object.entries(job.secrets);
-  for (const name of names) checkVariable(name, [...path, "env", name], problems);
-  for (const [variable, secret] of secrets) {
-    const at = [...path, "secrets", variable];
-    checkVariable(variable, at, problems);
-    checkName("secret", secret, at, problems);
+function checkVariables(job: JobDefinition, index: number, problems: ProblemList): void {
+  let count = 0;
+  for (const name in job.env) {
+    count++;
+    checkVariable(name, { index, kind: "env" }, problems);
+  }
+  for (const [variable, secret] of Object.entries(job.secrets)) {
+    count++;
+    const path = ["jobs", index, "secrets", variable];
+    checkVariable(variable, { index, kind: "secrets" }, problems);
+    if (!isName("secret", secret)) problems.add(badName("secret", secret, path));
     if (!Object.hasOwn(job.env, variable)) continue;
     problems.add({
       code: "duplicate",
-      path: at,
+      path,
       message: `${quoted(variable)} is both a variable and a secret of job ${quoted(job.name)}`,
       expected: "each variable once, in env or in secrets",
       received: `${quoted(variable)} in both`,
       advice: "remove one of them",
     });
   }
-  checkSize("variables", names.length + secrets.length, "jobVariablesMax", {
-    path: [...path, "env"],
-    what: `the environment of ${quoted(job.name)}`,
-    advice: "pass a file instead",
-    problems,
-  });
+  if (count > limits.jobVariablesMax) {
+    const path = ["jobs", index, "env"];
+    const advice = "pass a file instead";
+    const most = limits.jobVariablesMax;
+    problems.add(tooMany(job, { what: "variables", count, most, path, advice }));
+  }
 }
 
-function checkVariable(name: string, path: ProblemPath, problems: ProblemList): void {
-  checkName("variable", name, path, problems);
+function checkVariable(
+  name: string,
+  at: { readonly index: number; readonly kind: "env" | "secrets" },
+  problems: ProblemList,
+): void {
+  const path = () => ["jobs", at.index, at.kind, name];
+  if (!isName("variable", name)) problems.add(badName("variable", name, path()));
   if (!reservedVariable.test(name)) return;
   problems.add({
     code: "bad-name",
-    path,
+    path: path(),
     message: `${quoted(name)} is a name that troupe sets itself`,
     expected: "a name that does not begin with TROUPE_",
     received: quoted(name),
@@ -96,15 +104,16 @@ function checkVariable(name: string, path: ProblemPath, problems: ProblemList): 
   });
 }
 
-function checkOutputs(job: JobDefinition, path: ProblemPath, problems: ProblemList): void {
+function checkOutputs(job: JobDefinition, index: number, problems: ProblemList): void {
+  const { outputs } = job;
   const seen = new Set<string>();
-  job.outputs.forEach((output, position) => {
-    const at = [...path, "outputs", position];
-    checkName("output", output, at, problems);
+  for (const [position, output] of outputs.entries()) {
+    const path = () => ["jobs", index, "outputs", position];
+    if (!isName("output", output)) problems.add(badName("output", output, path()));
     if (seen.has(output)) {
       problems.add({
         code: "duplicate",
-        path: at,
+        path: path(),
         message: `job ${quoted(job.name)} has the output ${quoted(output)} twice`,
         expected: "each output once",
         received: `${quoted(output)} again`,
@@ -112,105 +121,117 @@ function checkOutputs(job: JobDefinition, path: ProblemPath, problems: ProblemLi
       });
     }
     seen.add(output);
-  });
-  checkSize("outputs", job.outputs.length, "jobOutputsMax", {
-    path: [...path, "outputs"],
-    what: `job ${quoted(job.name)}`,
-    advice: "put them into one output as JSON",
-    problems,
-  });
+  }
+  if (outputs.length > limits.jobOutputsMax) {
+    const path = ["jobs", index, "outputs"];
+    const advice = "put them into one output as JSON";
+    const most = limits.jobOutputsMax;
+    problems.add(tooMany(job, { what: "outputs", count: outputs.length, most, path, advice }));
+  }
 }
 
-function checkLabels(job: JobDefinition, path: ProblemPath, problems: ProblemList): void {
-  const labels = Object.entries(job.labels);
-  for (const [name, value] of labels) {
-    const at = [...path, "labels", name];
-    checkName("label", name, at, problems);
+function checkLabels(job: JobDefinition, index: number, problems: ProblemList): void {
+  let count = 0;
+  for (const [name, value] of Object.entries(job.labels)) {
+    count++;
+    const path = ["jobs", index, "labels", name];
+    if (!isName("label", name)) problems.add(badName("label", name, path));
     if (value.length <= limits.agentTextCharactersMax) continue;
     problems.add({
       code: "too-large",
-      path: at,
+      path,
       message: `the label ${quoted(name)} is too long`,
       expected: `at most ${limits.agentTextCharactersMax} characters`,
-      received: `${value.length}`,
+      received: `${value.length} characters`,
       advice: "shorten it; no agent can have such a label",
     });
   }
-  checkSize("labels", labels.length, "jobLabelsMax", {
-    path: [...path, "labels"],
-    what: `job ${quoted(job.name)}`,
-    advice: "name one label that stands for all of them",
-    problems,
-  });
-}
-
-function checkTimes(job: JobDefinition, path: ProblemPath, problems: ProblemList): void {
-  const max = limits.pipelineTimeoutMsMax;
-  const times = [
-    { key: ["timeoutMs"], value: job.timeoutMs, what: "the timeout", min: 1, max },
-    {
-      key: ["killGraceMs"],
-      value: job.killGraceMs,
-      what: "the kill grace",
-      min: 0,
-      max: limits.jobKillGraceMsMax,
-    },
-    {
-      key: ["retry", "initialDelayMs"],
-      value: job.retry.initialDelayMs,
-      what: "the delay",
-      min: 0,
-      max,
-    },
-    {
-      key: ["retry", "delayMaxMs"],
-      value: job.retry.delayMaxMs,
-      what: "the longest delay",
-      min: 0,
-      max,
-    },
-  ];
-  for (const { key, value, ...bounds } of times) {
-    if (value === undefined) continue;
-    const rule = { ...bounds, path: [...path, ...key], whole: true, show: durationText };
-    checkNumber(value, rule, problems);
+  if (count > limits.jobLabelsMax) {
+    const path = ["jobs", index, "labels"];
+    const advice = "name one label that stands for all of them";
+    problems.add(tooMany(job, { what: "labels", count, most: limits.jobLabelsMax, path, advice }));
   }
-  checkNumber(
-    job.retry.attemptsMax,
-    {
-      path: [...path, "retry", "attemptsMax"],
-      what: "the number of attempts",
-      min: 1,
-      max: limits.jobAttemptsMax,
-      whole: true,
-    },
-    problems,
-  );
-  checkNumber(
-    job.retry.factor,
-    { path: [...path, "retry", "factor"], what: "the factor", min: 1, max: 100, whole: false },
-    problems,
-  );
 }
 
-function checkSize(
-  unit: string,
-  size: number,
-  limit: keyof Limits,
-  at: {
-    readonly path: ProblemPath;
-    readonly what: string;
-    readonly advice: string;
-    readonly problems: ProblemList;
+interface JobNumber extends NumberRule {
+  readonly path: readonly string[];
+  readonly of: (job: JobDefinition) => number | undefined;
+}
+
+const time = { whole: true, show: durationText, max: limits.pipelineTimeoutMsMax };
+
+const jobNumbers: readonly JobNumber[] = [
+  { ...time, path: ["timeoutMs"], of: (job) => job.timeoutMs, what: "the timeout", min: 1 },
+  {
+    ...time,
+    path: ["killGraceMs"],
+    of: (job) => job.killGraceMs,
+    what: "the kill grace",
+    min: 0,
+    max: limits.jobKillGraceMsMax,
   },
-): void {
-  if (size <= limits[limit]) return;
-  at.problems.add({
+  {
+    path: ["retry", "attemptsMax"],
+    of: (job) => job.retry.attemptsMax,
+    what: "the number of attempts",
+    min: 1,
+    max: limits.jobAttemptsMax,
+    whole: true,
+  },
+  {
+    ...time,
+    path: ["retry", "initialDelayMs"],
+    of: (job) => job.retry.initialDelayMs,
+    what: "the delay",
+    min: 0,
+  },
+  {
+    ...time,
+    path: ["retry", "delayMaxMs"],
+    of: (job) => job.retry.delayMaxMs,
+    what: "the longest delay",
+    min: 0,
+  },
+  {
+    path: ["retry", "factor"],
+    of: (job) => job.retry.factor,
+    what: "the factor",
+    min: 1,
+    max: 100,
+    whole: false,
+  },
+  {
+    path: ["priority"],
+    of: (job) => job.priority,
+    what: "the priority",
+    min: -1_000,
+    max: 1_000,
+    whole: true,
+  },
+];
+
+function checkNumbers(job: JobDefinition, index: number, problems: ProblemList): void {
+  for (const rule of jobNumbers) {
+    const value = rule.of(job);
+    if (isWithin(value, rule)) continue;
+    problems.add(outOfBounds(value, rule, ["jobs", index, ...rule.path]));
+  }
+}
+
+function tooMany(
+  job: JobDefinition,
+  of: Pick<PipelineProblem, "path" | "advice"> & {
+    readonly what: string;
+    readonly count: number;
+    readonly most: number;
+  },
+): PipelineProblem {
+  return {
     code: "too-large",
-    path: at.path,
-    message: `${at.what} has too many ${unit}`,
-    expected: `at most ${limits[limit]}`,
-    received: `${size}`,
-    advice: at.advice,
-  });
+    path: of.path,
+    message: `job ${quoted(job.name)} has too many ${of.what}`,
+    expected: `at most ${of.most}`,
+    received: `${of.count}`,
+    advice: of.advice,
+  };
 }

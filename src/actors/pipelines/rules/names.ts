@@ -1,14 +1,14 @@
 /** What may be a name, and the words to say so. */
-import { type ProblemList, type ProblemPath, quoted } from "../problem.ts";
+import { type PipelineProblem, type ProblemPath, quoted } from "../problem.ts";
 
-export interface NameRule {
+interface NameRule {
   readonly pattern: RegExp;
   readonly allowed: string;
 }
 
 const word = "a letter or _, then letters, digits, _ and -";
 
-export const nameRules = {
+const nameRules = {
   pipeline: {
     pattern: /^[\p{L}\p{N}][\p{L}\p{N} ._/-]{0,99}$/u,
     allowed: "a letter or digit, then letters, digits, spaces, . _ / and -, at most 100",
@@ -30,26 +30,20 @@ export const nameRules = {
   },
 } satisfies Record<string, NameRule>;
 
-/** Adds a problem unless `name` is one that a `kind` may have. */
-export function checkName(
-  kind: keyof typeof nameRules,
-  name: string,
-  path: ProblemPath,
-  problems: ProblemList,
-): void {
-  const { pattern, allowed } = nameRules[kind];
+type Named = keyof typeof nameRules;
+
+export function isName(kind: Named, name: string): boolean {
   // `__proto__` fits the patterns, and means something else as a key of an object.
-  if (pattern.test(name) && name !== "__proto__") return;
-  problems.add({
-    code: "bad-name",
-    path,
-    message: `${quoted(name)} cannot be the name of ${article(kind)}`,
-    expected: allowed,
-    received: quoted(name),
-    advice: name === "" ? "give it a name" : "rename it",
-  });
+  return nameRules[kind].pattern.test(name) && name !== "__proto__";
 }
 
-function article(kind: string): string {
-  return kind === "output" ? `an ${kind}` : `a ${kind}`;
+export function badName(kind: Named, name: string, path: ProblemPath): PipelineProblem {
+  return {
+    code: "bad-name",
+    path,
+    message: `${quoted(name)} cannot be the name of ${kind === "output" ? "an" : "a"} ${kind}`,
+    expected: nameRules[kind].allowed,
+    received: quoted(name),
+    advice: name === "" ? "give it a name" : "rename it",
+  };
 }

@@ -1,8 +1,7 @@
 /** Numbers within bounds. */
-import type { ProblemList, ProblemPath } from "../problem.ts";
+import type { PipelineProblem, ProblemPath } from "../problem.ts";
 
 export interface NumberRule {
-  readonly path: ProblemPath;
   /** With its article: "the timeout". */
   readonly what: string;
   readonly min: number;
@@ -12,16 +11,25 @@ export interface NumberRule {
   readonly show?: (value: number) => string;
 }
 
-export function checkNumber(value: number, rule: NumberRule, problems: ProblemList): void {
-  const { path, what, min, max, whole, show = String } = rule;
-  if (value >= min && value <= max && (!whole || Number.isInteger(value))) return;
+/** What is not there is within any bounds. */
+export function isWithin(value: number | undefined, { min, max, whole }: NumberRule): boolean {
+  if (value === undefined) return true;
+  return value >= min && value <= max && (!whole || Number.isInteger(value));
+}
+
+export function outOfBounds(
+  value: number | undefined,
+  rule: NumberRule,
+  path: ProblemPath,
+): PipelineProblem {
+  const { what, min, max, whole, show = String } = rule;
   const kind = whole && rule.show === undefined ? "a whole number" : "a value";
-  problems.add({
+  return {
     code: "bad-value",
     path,
     message: `${what} is out of bounds`,
     expected: `${kind} from ${show(min)} to ${show(max)}`,
-    received: show(value),
+    received: value === undefined ? "nothing" : show(value),
     advice: "choose a value within the bounds",
-  });
+  };
 }

@@ -2,7 +2,7 @@
 import { limits } from "../../kernel/index.ts";
 import type { ParameterDefinition } from "../pipeline-definition.ts";
 import { type ProblemList, quoted, someOf } from "../problem.ts";
-import { checkName } from "./names.ts";
+import { badName, isName } from "./names.ts";
 
 export function checkParameters(
   parameters: readonly ParameterDefinition[],
@@ -21,7 +21,9 @@ export function checkParameters(
   const seen = new Set<string>();
   parameters.forEach((parameter, index) => {
     const path = ["parameters", index, "name"];
-    checkName("parameter", parameter.name, path, problems);
+    if (!isName("parameter", parameter.name)) {
+      problems.add(badName("parameter", parameter.name, path));
+    }
     if (seen.has(parameter.name)) {
       problems.add({
         code: "duplicate",

@@ -17,27 +17,32 @@ export interface ReferenceContext {
   readonly problems: ProblemList;
 }
 
-/** `reader` is the job whose template it is; undefined = an output of the run, read when all has ended. */
+/** Whose template it is, and where it stands. */
+export interface TemplatePlace {
+  readonly path: ProblemPath;
+  /** undefined = an output of the run, read when all has ended. */
+  readonly reader: JobDefinition | undefined;
+}
+
 export function checkTemplate(
   template: Template,
-  path: ProblemPath,
-  reader: JobDefinition | undefined,
+  place: TemplatePlace,
   context: ReferenceContext,
 ): void {
   template.forEach((part, position) => {
-    if (typeof part !== "string") checkExpression(part, [...path, position], reader, context);
+    if (typeof part === "string") return;
+    checkExpression(part, { ...place, path: [...place.path, position] }, context);
   });
 }
 
 function checkExpression(
   expression: Expression,
-  path: ProblemPath,
-  reader: JobDefinition | undefined,
+  place: TemplatePlace,
   context: ReferenceContext,
 ): void {
-  if (expression.ref === "parameter") checkParameter(expression.name, path, context);
-  else if (expression.ref === "run") checkRunField(expression, path, reader, context);
-  else checkJobReference(expression, path, reader, context);
+  if (expression.ref === "parameter") checkParameter(expression.name, place.path, context);
+  else if (expression.ref === "run") checkRunField(expression, place, context);
+  else checkJobReference(expression, place, context);
 }
 
 function checkParameter(name: string, path: ProblemPath, context: ReferenceContext): void {
@@ -58,8 +63,7 @@ function checkParameter(name: string, path: ProblemPath, context: ReferenceConte
 
 function checkRunField(
   expression: Extract<Expression, { ref: "run" }>,
-  path: ProblemPath,
-  reader: JobDefinition | undefined,
+  { path, reader }: TemplatePlace,
   context: ReferenceContext,
 ): void {
   if (expression.field !== "conclusion" || reader === undefined || reader.finally) return;
@@ -75,8 +79,7 @@ function checkRunField(
 
 function checkJobReference(
   expression: Extract<Expression, { ref: "output" | "conclusion" }>,
-  path: ProblemPath,
-  reader: JobDefinition | undefined,
+  { path, reader }: TemplatePlace,
   context: ReferenceContext,
 ): void {
   const { definition, graph, problems } = context;

@@ -34,7 +34,8 @@ export function parseSource(text: string): ParsedSource {
   const tooLarge = checkSize(text);
   if (tooLarge !== undefined) return { ...nothing, problems: [tooLarge] };
   const documents: Document.Parsed[] = [];
-  const composer = new Composer({ stringKeys: true, uniqueKeys: true, lineCounter: lines });
+  // The library compares every key with every other one; the reader finds duplicates in linear time.
+  const composer = new Composer({ stringKeys: true, uniqueKeys: false, lineCounter: lines });
   const deepAt = compose(text, { composer, lines, documents });
   if (deepAt !== undefined) {
     return { ...nothing, problems: [nestedTooDeeply(deepAt, source)] };
@@ -48,9 +49,8 @@ export function parseSource(text: string): ParsedSource {
     );
   }
   const problems = syntaxProblems(errors, source);
-  // A key that is there twice leaves the rest readable; after other errors one would guess.
-  const readable = problems.every(({ code }) => code === "duplicate");
-  const root = readable ? (document.contents ?? undefined) : undefined;
+  // After a syntax error one would only guess what was meant.
+  const root = problems.length === 0 ? (document.contents ?? undefined) : undefined;
   return { source, root, anchors: resolveAliases(document), problems };
 }
 

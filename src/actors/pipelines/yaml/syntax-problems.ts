@@ -17,11 +17,6 @@ const explanations: Partial<Record<ErrorCode, Explain>> = {
     expected: "spaces",
     advice: "replace the tab by two spaces",
   }),
-  DUPLICATE_KEY: (_error, piece) => ({
-    message: `the key ${quoted(piece)} is there twice`,
-    expected: "each key once",
-    advice: "rename or remove one of them",
-  }),
   BAD_INDENT: ({ message }) =>
     message.startsWith("Flow")
       ? {
@@ -124,7 +119,7 @@ export function syntaxProblems(
     lines.add(position.line);
     const explain = explanations[error.code] ?? unexplained;
     problems.push({
-      code: error.code === "DUPLICATE_KEY" ? "duplicate" : "syntax",
+      code: "syntax",
       path: [],
       ...explain(error, piece),
       received: piece === "" ? "the end of the line" : quoted(piece),

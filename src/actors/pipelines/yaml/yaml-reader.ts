@@ -89,7 +89,7 @@ export class YamlReader {
   entries(spot: Spot, what: string): readonly Entry[] | undefined {
     const { node } = spot;
     if (!isMap(node)) return this.wrongType(spot, what);
-    const own: Entry[] = [];
+    const own = new Map<string, Entry>();
     const merged = new Map<string, Entry>();
     for (const pair of node.items) {
       const key = pair.key as ParsedNode | null;
@@ -98,11 +98,24 @@ export class YamlReader {
       const keyRange = key === null ? spot.range : { start: key.range[0], end: key.range[1] };
       const value = this.spot(pair.value as ParsedNode | null, path, keyRange);
       if (name === "<<") this.#merge(value, merged, spot);
-      else own.push({ name, key: { node: key, range: keyRange, path }, value });
+      else {
+        const entry = { name, key: { node: key, range: keyRange, path }, value };
+        if (own.has(name)) this.#twice(entry);
+        else own.set(name, entry);
+      }
     }
-    if (merged.size === 0) return own;
-    const ownNames = new Set(own.map(({ name }) => name));
-    return [...own, ...[...merged.values()].filter(({ name }) => !ownNames.has(name))];
+    if (merged.size === 0) return [...own.values()];
+    return [...own.values(), ...[...merged.values()].filter(({ name }) => !own.has(name))];
+  }
+
+  #twice({ name, key }: Entry): void {
+    this.fault(key, {
+      code: "duplicate",
+      message: `the key ${quoted(name)} is there twice`,
+      expected: "each key once",
+      received: `${quoted(name)} again`,
+      advice: "rename or remove one of them",
+    });
   }
 
   #merge(value: Spot, merged: Map<string, Entry>, into: Spot): void {
