@@ -33,7 +33,7 @@ export interface ControlSocket {
   readonly path: string;
   /** To be called once the socket is bound: makes it the user's own, and findable. */
   publish(): Promise<void>;
-  /** Removes what is left of it after the server closed it. */
+  /** Removes what is left of it after the server closed it; never a socket that another server has bound. */
   release(): Promise<void>;
 }
 
@@ -52,13 +52,24 @@ export async function claimControlSocket(dataDir: string): Promise<ControlSocket
   const left = await currentSocket(dataDir);
   if (left !== undefined) await removeIfDead(dataDir, left);
   const direct = directPath(dataDir);
-  if (fits(direct)) {
-    return {
-      path: direct,
-      publish: () => chmod(direct, 0o600),
-      release: () => rm(direct, { force: true }),
-    };
-  }
+  return fits(direct) ? directSocket(direct) : pointedSocket(dataDir);
+}
+
+function directSocket(path: string): ControlSocket {
+  let bound = false;
+  return {
+    path,
+    publish: () => {
+      bound = true;
+      return chmod(path, 0o600);
+    },
+    release: async () => {
+      if (bound) await rm(path, { force: true });
+    },
+  };
+}
+
+async function pointedSocket(dataDir: string): Promise<ControlSocket> {
   const pointer = pointerPath(dataDir);
   const folder = await mkdtemp(join(tmpdir(), "troupe-"));
   const path = join(folder, "sock");
@@ -66,8 +77,9 @@ export async function claimControlSocket(dataDir: string): Promise<ControlSocket
     path,
     publish: async () => {
       await chmod(path, 0o600);
-      await writeFile(pointer, path, { flag: "wx", mode: 0o600 }).catch((error) =>
-        (error as NodeJS.ErrnoException).code === "EEXIST" ? inUse(dataDir) : Promise.reject(error),
+      await writeFile(pointer, path, { flag: "wx", mode: 0o600 }).catch(
+        (error: NodeJS.ErrnoException) =>
+          error.code === "EEXIST" ? inUse(dataDir) : Promise.reject(error),
       );
     },
     release: async () => {

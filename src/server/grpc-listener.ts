@@ -1,4 +1,5 @@
 /** A gRPC server on one address, with the settings that all of ours share. */
+import { createServer } from "node:net";
 import { Server, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
 import { type Clock, reasonOf, TroupeError } from "../actors/kernel/index.ts";
 
@@ -41,6 +42,15 @@ export async function listenGrpc(options: ListenOptions): Promise<GrpcListener> 
     });
   });
   return { port, stop: (deadlineMs) => stopServer(server, options.clock, deadlineMs) };
+}
+
+/** Asked first where a taken port is no error: the library writes its own complaint to stderr. */
+export function portIsFree(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once("error", () => resolve(false));
+    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve(true)));
+  });
 }
 
 function listenError(listen: string, cause: Error): TroupeError {

@@ -25,10 +25,12 @@ export interface ServerOptions {
   /** How long an agent of the provider may take to connect, in ms. Default `limits.agentStartTimeoutMs`. */
   readonly startTimeoutMs?: number;
   /**
-   * How long an agent may be silent before it is given up and its jobs are queued again, in ms. An
-   * agent that cannot renew kills its jobs by then. Default `limits.leaseMs`.
+   * How long an agent may be silent, in ms: one that cannot renew kills its jobs by then, and they
+   * are queued again `leaseGraceMs` later. Default `limits.leaseMs`.
    */
   readonly leaseMs?: number;
+  /** How long after `leaseMs` a silent agent is given up, in ms. Default `limits.leaseGraceMs`. */
+  readonly leaseGraceMs?: number;
   /** For people. Default `troupe`. */
   readonly name?: string;
   /** Default: silent. */

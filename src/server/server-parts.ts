@@ -2,13 +2,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { ControlServiceService } from "../../proto/troupe/control/v1/control.ts";
-import {
-  type Clock,
-  isTroupeError,
-  type Logger,
-  limits,
-  type Random,
-} from "../actors/kernel/index.ts";
+import { type Clock, type Logger, limits, type Random } from "../actors/kernel/index.ts";
 import { FolderLogStore, type LogStore } from "../actors/logs/index.ts";
 import { createJobEngine, type JobEngine } from "../actors/pipelines/index.ts";
 import { createSystem, type System } from "../actors/system/index.ts";
@@ -25,7 +19,7 @@ import {
   writeSystemFile,
 } from "./data-folder.ts";
 import { createEnrolment, type Enrolment } from "./enrolment.ts";
-import { type GrpcListener, listenGrpc } from "./grpc-listener.ts";
+import { type GrpcListener, listenGrpc, portIsFree } from "./grpc-listener.ts";
 import { formatAddress, type ListenAddress } from "./listen-address.ts";
 import { chainSecretSources } from "./secret-sources.ts";
 import type { ServerOptions, StopServerOptions } from "./server-options.ts";
@@ -110,6 +104,7 @@ export async function openJobs(ground: ServerGround): Promise<Jobs> {
     clock,
     logger,
     ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
+    ...(options.leaseGraceMs === undefined ? {} : { leaseGraceMs: options.leaseGraceMs }),
   });
   const system = await createSystem({
     name: options.name ?? "troupe",
@@ -173,22 +168,15 @@ async function listenForAgents(
   service: AgentService,
   knownPort: number | undefined,
 ): Promise<{ readonly listener: GrpcListener; readonly port: number }> {
-  const at = async (port: number) => {
-    const listener = await listenGrpc({
-      address: formatAddress({ host: listen.host, port }),
-      clock,
-      messageBytesMax: agentMessageBytesMax,
-      services: (server) => server.addService(agentServiceDefinition, service.handlers()),
-    });
-    return { listener, port: listener.port };
-  };
-  if (listen.port !== 0 || knownPort === undefined) return at(listen.port);
-  try {
-    return await at(knownPort);
-  } catch (error) {
-    if (!isTroupeError(error, "TROUPE_LISTEN_REFUSED")) throw error;
-    return at(0);
-  }
+  const wanted = listen.port || knownPort || 0;
+  const free = await portIsFree(listen.host, wanted);
+  const listener = await listenGrpc({
+    address: formatAddress({ host: listen.host, port: free || listen.port !== 0 ? wanted : 0 }),
+    clock,
+    messageBytesMax: agentMessageBytesMax,
+    services: (server) => server.addService(agentServiceDefinition, service.handlers()),
+  });
+  return { listener, port: listener.port };
 }
 
 /** Agents on demand, where a provider is given. */

@@ -56,7 +56,8 @@ export class ScriptedAgent {
   /** How the stream ended; undefined = it is open. */
   ended: StatusObject | undefined;
   readonly #stream: ClientDuplexStream<ConnectRequest | Buffer, ConnectResponse>;
-  #taken = new Map<AnswerCase, number>();
+  readonly #taken = new Map<AnswerCase, number>();
+  readonly #listeners: ((answer: Answer) => void)[] = [];
 
   constructor(address: string, identity: Identity | undefined) {
     const metadata = new Metadata();
@@ -72,7 +73,9 @@ export class ScriptedAgent {
       metadata,
     );
     this.#stream.on("data", ({ message }: ConnectResponse) => {
-      if (message !== undefined) this.received.push(message);
+      if (message === undefined) return;
+      this.received.push(message);
+      for (const listen of this.#listeners) listen(message);
     });
     this.#stream.on("status", (status: StatusObject) => (this.ended ??= status));
     this.#stream.on("error", (_: ServiceError) => {});
@@ -91,8 +94,13 @@ export class ScriptedAgent {
     return agent;
   }
 
+  onAnswer(listener: (answer: Answer) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Nothing is said after the stream has ended. */
   send(message: Message): void {
-    this.#stream.write({ message });
+    if (this.ended === undefined && this.#stream.writable) this.#stream.write({ message });
   }
 
   hello(hello: Partial<Hello> = {}): void {
