@@ -37,7 +37,7 @@ function reusesSeq(journal: Journal): Journal {
     const first = readEvents(frame, 0).find(({ kind }) => kind === "event");
     if (!isAgain || first === undefined) return request;
     // Another event takes the place of the first one.
-    (first.payload as Buffer).writeUInt32LE((1_000_000 + Math.random() * 1e9) >>> 0, 0);
+    (first.payload as Buffer).writeUInt32LE(1_000_000 + frame.seq, 0);
     bytes.writeUInt32LE(crc32(bytes.subarray(0, -4)), bytes.length - 4);
     return { ...request, bytes };
   };

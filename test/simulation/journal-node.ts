@@ -50,6 +50,8 @@ export class SimulatedNode {
   readonly #fail: (error: unknown) => void;
   #bag: Mailbag;
   #logs!: NodeShardLogs;
+  /** Of the claim that held last. */
+  #term = 0;
   /** Commits confirmed on this node. */
   confirmed = 0;
 
@@ -103,6 +105,11 @@ export class SimulatedNode {
       clock: world.clockOf(bag),
       random: seededRandom(world.pick(2 ** 31)),
       logger: silentLogger,
+      observer: {
+        claimed: (_shard: number, { term }: { term: number }) => {
+          this.#term = term;
+        },
+      },
     };
     const logs = new NodeShardLogs(parts, { ...options, ...this.#mutation.options }, rules);
     logs.provideBases((log, persistenceId) => this.#baseOf(log, persistenceId));
@@ -115,6 +122,10 @@ export class SimulatedNode {
   #onDeposed(error: unknown): void {
     this.#oracle.stats.deposed += 1;
     if (isTroupeError(error, "TROUPE_JOURNAL_CORRUPT")) this.#fail(error);
+    if (!isTroupeError(error, "TROUPE_SHARD_DEPOSED")) return;
+    this.#oracle.catchUp();
+    if (this.#oracle.state.term > this.#term) return;
+    this.#fail(new Violation("an owner whose claim is current has deposed itself"));
   }
 
   async #live(bag: Mailbag, logs: NodeShardLogs): Promise<void> {
