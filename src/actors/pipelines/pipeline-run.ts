@@ -57,6 +57,8 @@ export function definePipelineRun(outlet: RunOutlet) {
 
   return definePersistentActor("pipeline-run", {
     initialState: (): RunState => newRun,
+    // A snapshot of a large run costs as much as thousands of its events; most runs end without one.
+    snapshot: { everyEvents: 10_000, everyBytes: 4 * 1024 * 1024 },
     open: isOngoing,
     recovered: (context) => {
       // The hook is declared before the events: its context is the same one, with less known about it.

@@ -22,6 +22,8 @@ export interface ConnectionHome {
   alive(): void;
   opened(connection: AgentConnection): void;
   ended(connection: AgentConnection, cause: string): void;
+  /** The agent did not take an attempt that it was sent. */
+  declined(): void;
   /** Resolves when the worker's actor has forgotten the attempt for good. */
   release(attempt: AttemptKey, reason: string): Promise<void>;
   drain(reason: string): Promise<void>;
@@ -137,6 +139,7 @@ export class AgentConnection implements AgentLink {
 
   async finished(attempt: AttemptKey, result: AttemptResult): Promise<FinishAnswer> {
     this.heartbeat();
+    if (result.outcome === "declined") this.#home.declined();
     const answer = await this.#home.reports.finished(attempt, this.workerId, result);
     await this.#home.release(attempt, answer.recorded ? "finished" : answer.reason);
     this.#deliveries.delete(attemptId(attempt));

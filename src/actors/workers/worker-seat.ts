@@ -3,12 +3,13 @@
  * was last seen to be. Soft state: all of it is made again after a restart.
  *
  *  T1. The capacity listener has been told of exactly what the worker can take: a worker is ready
- *      while its connection is open and its status takes work, and gone otherwise.
+ *      while its connection is open, its status takes work and it has not just declined some; and
+ *      gone otherwise.
  *  T2. A live attempt is brought to the open connection, also one whose assignment nobody saw answered.
  *  T3. A lost attempt is reported until its owner has answered, then released.
  *  T4. There is a lease as long as the worker is open, connected or not.
  */
-import type { Clock, Logger } from "../kernel/index.ts";
+import { type Clock, type Logger, limits, type Timer } from "../kernel/index.ts";
 import { AgentConnection, type ConnectionHome, type ConnectionParts } from "./agent-connection.ts";
 import { type AttemptKey, attemptId } from "./attempt.ts";
 import type { AttemptReports } from "./attempt-reports.ts";
@@ -41,6 +42,8 @@ export class WorkerSeat implements ConnectionHome {
   #connects = 0;
   #lease: Lease | undefined;
   #lastSeenAtMs: number | undefined;
+  /** It declined an attempt; until this fires it is offered no other. */
+  #pause: Timer | undefined;
   /** What the capacity listener believes; undefined = not ready. */
   #announced:
     | { readonly offer: string; readonly live: ReadonlyMap<string, AttemptKey> }
@@ -112,6 +115,7 @@ export class WorkerSeat implements ConnectionHome {
   stop(reason: string): void {
     this.#connection?.end(reason);
     this.#endLease();
+    this.#pause?.cancel();
   }
 
   // ── what its connection says ───────────────────────────────────────────────────────────
@@ -131,6 +135,16 @@ export class WorkerSeat implements ConnectionHome {
     this.#services.logger.info("the agent is away", { worker: this.workerId, cause });
     if (!isOpen(this.#state)) this.#endLease();
     this.#settle();
+  }
+
+  /** Offering it the next attempt at once would have it declined as well, and so on. */
+  declined(): void {
+    this.#pause?.cancel();
+    this.#pause = this.#services.clock.setTimer(limits.declinePauseMs, () => {
+      this.#pause = undefined;
+      this.#settle();
+    });
+    this.#withdraw();
   }
 
   async release(attempt: AttemptKey, reason: string): Promise<void> {
@@ -156,7 +170,7 @@ export class WorkerSeat implements ConnectionHome {
     const connection = this.#connection;
     if (connection === undefined || !connection.isOpen) return this.#withdraw();
     const live = liveAttempts(this.#state);
-    if (takesWork(this.#state.status)) this.#offer(live);
+    if (takesWork(this.#state.status) && this.#pause === undefined) this.#offer(live);
     else this.#withdraw();
     for (const attempt of live) connection.deliver(attempt);
     return undefined;
