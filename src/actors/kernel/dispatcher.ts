@@ -8,9 +8,9 @@ import { Ring } from "./ring.ts";
  *
  *   I1. A cell is in the queue at most once (`cell.queued`).
  *   I2. A cell handles at most `turnMessagesMax` messages, then goes to the end of the queue.
- *   I3. After `sliceMs` of work, or `slicesSoonMax` slices, the event loop has its turn before
- *       the queue goes on. Until then a slice may be followed by one in the same round, which
- *       is what makes a reply quick.
+ *   I3. A slice handles about `turnMessagesMax` messages; then code that awaits a reply goes on.
+ *   I4. After `sliceMs` of slices, or `slicesSoonMax` of them, the event loop has its turn before
+ *       the queue goes on.
  */
 
 /** Slices in one round of the event loop; bounds what a clock that stands still cannot. */
@@ -98,7 +98,7 @@ export class Dispatcher {
       }
     }
     this.#slice();
-    if (this.#queue.length > 0) this.#request();
+    if (this.#queue.length > 0) this.#wake();
   }
 
   /** Asks for a round that finds the kernel idle and disarms what waits for nothing. */
@@ -108,49 +108,56 @@ export class Dispatcher {
   }
 
   #slice(): void {
-    this.#running = true;
+    const { turnMessagesMax } = this.#engine.limits;
     const picks = this.#turns.pick !== undefined;
-    for (;;) {
+    let left = picks ? 1 : turnMessagesMax;
+    let last: Cell | undefined;
+    this.#running = true;
+    do {
       if (picks && this.#queue.length > 1) {
         this.#queue.swapToFront(this.#turns.pick?.(this.#queue.length) ?? 0);
       }
       const cell = this.#queue.shift();
       if (cell === undefined) break;
       cell.queued = false;
-      const isOver = this.#run(cell, picks ? 1 : this.#engine.limits.turnMessagesMax);
+      left -= this.#run(cell, picks ? 1 : turnMessagesMax);
       if (cell.isReady && !cell.queued) {
         cell.queued = true;
         this.#queue.push(cell);
       }
-      if (isOver) break;
-    }
+      last = cell;
+    } while (left > 0);
     this.#running = false;
+    if (this.#sinceReading > 0 && last !== undefined) this.#readClock(last);
   }
 
-  /** Runs one cell. True when the slice is over. */
-  #run(cell: Cell, messagesMax: number): boolean {
+  /** Runs one cell. Returns how many messages it handled, at least 1. */
+  #run(cell: Cell, messagesMax: number): number {
     const { observer, clock } = this.#engine;
     if (observer?.messagesHandled === undefined) return this.#drain(cell, messagesMax);
     const beforeMs = clock.monotonicMs();
     const before = cell.handled;
-    const isOver = this.#drain(cell, messagesMax);
-    const handled = cell.handled - before;
-    if (handled > 0)
-      observer.messagesHandled(cell.observed, handled, clock.monotonicMs() - beforeMs);
-    return isOver;
+    const handled = this.#drain(cell, messagesMax);
+    const messages = cell.handled - before;
+    const tookMs = clock.monotonicMs() - beforeMs;
+    if (messages > 0) observer.messagesHandled(cell.observed, messages, tookMs);
+    return handled;
   }
 
-  #drain(cell: Cell, messagesMax: number): boolean {
-    let left = messagesMax;
+  #drain(cell: Cell, messagesMax: number): number {
+    let handled = 0;
     do {
-      const handled = cell.drain(Math.min(left, this.#chunk - this.#sinceReading)) || 1;
-      left -= handled;
-      this.#sinceReading += handled;
-      if (this.#sinceReading >= this.#chunk && this.#readClock(cell)) return true;
-    } while (left > 0 && cell.isReady);
-    return false;
+      const messages =
+        cell.drain(Math.min(messagesMax - handled, this.#chunk - this.#sinceReading)) || 1;
+      handled += messages;
+      this.#sinceReading += messages;
+      // Over: the rest of this cell waits for the next round.
+      if (this.#sinceReading >= this.#chunk && this.#readClock(cell)) return messagesMax;
+    } while (handled < messagesMax && cell.isReady);
+    return handled;
   }
 
+  /** Adapts the pace and notices who blocks. True when the slices of this round are over. */
   #readClock(cell: Cell): boolean {
     const { clock, limits } = this.#engine;
     const nowMs = clock.monotonicMs();

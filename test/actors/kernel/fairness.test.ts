@@ -1,0 +1,134 @@
+/**
+ * On the machine's own clock: what one busy actor costs the others and the event loop.
+ * The bounds are wide, for busy machines; the kernel's own figures are in the benchmarks.
+ */
+import { describe, expect, test } from "vitest";
+import {
+  createKernel,
+  defineActor,
+  defineBehaviour,
+  type Observed,
+  silentLogger,
+} from "../../../src/actors/kernel/index.ts";
+
+function spin(ms: number): void {
+  const untilMs = performance.now() + ms;
+  while (performance.now() < untilMs);
+}
+
+describe("fairness", () => {
+  test("an actor that keeps itself busy starves neither others nor the event loop", async () => {
+    const kernel = createKernel({ name: "fair" });
+    let turns = 0;
+    const Busy = defineBehaviour<"go">("busy", (me) => (message) => {
+      turns++;
+      me.self.tell(message);
+    });
+    const Echo = defineActor("echo", { initialState: () => ({}) }).commands({
+      echo: (_me, n: number) => n,
+    });
+    const busy = kernel.spawn(Busy, "busy");
+    busy.tell("go");
+    const echo = kernel.spawn(Echo, "echo");
+    let immediates = 0;
+    let timers = 0;
+    const untilMs = performance.now() + 300;
+    const immediate = (): void => {
+      immediates++;
+      if (performance.now() < untilMs) setImmediate(immediate);
+    };
+    setImmediate(immediate);
+    const interval = setInterval(() => timers++, 5);
+    let asks = 0;
+    while (performance.now() < untilMs) {
+      expect(await echo.echo(asks)).toBe(asks);
+      asks++;
+    }
+    clearInterval(interval);
+    expect(turns).toBeGreaterThan(10_000);
+    expect(asks).toBeGreaterThan(50);
+    expect(immediates).toBeGreaterThan(20);
+    expect(timers).toBeGreaterThan(5);
+    await kernel.stop();
+  });
+
+  test("slow handlers let the event loop through after each of them", async () => {
+    const kernel = createKernel({ name: "slow" });
+    const Slow = defineActor("slow", { initialState: () => ({}) }).commands({
+      work: () => spin(5),
+    });
+    const slow = kernel.spawn(Slow, "slow");
+    await slow.work();
+    for (let i = 0; i < 40; i++) slow.tell.work();
+    let rounds = 0;
+    const immediate = (): void => {
+      rounds++;
+      setImmediate(immediate);
+    };
+    const handle = setImmediate(immediate);
+    await slow.work();
+    clearImmediate(handle);
+    expect(rounds).toBeGreaterThan(20);
+    await kernel.stop();
+    immediate.toString();
+  });
+
+  test("asks in a row do not keep the event loop from going on", async () => {
+    const kernel = createKernel({ name: "row" });
+    const Echo = defineActor("echo", { initialState: () => ({}) }).commands({ echo: () => 1 });
+    const echo = kernel.spawn(Echo, "echo");
+    let fired = false;
+    setTimeout(() => {
+      fired = true;
+    }, 1);
+    let asks = 0;
+    for (; !fired && asks < 5_000_000; asks++) await echo.echo();
+    expect(fired).toBe(true);
+    await kernel.stop();
+  });
+});
+
+describe("the watchdog", () => {
+  test("names a handler that blocks the event loop", async () => {
+    const blocked: [Observed, number][] = [];
+    const kernel = createKernel({
+      name: "block",
+      limits: { blockWarnMs: 50 },
+      observer: { handlerBlocked: (actor, tookMs) => void blocked.push([actor, tookMs]) },
+    });
+    const Blocking = defineActor("blocking", { initialState: () => ({}) }).commands({
+      block: () => spin(80),
+    });
+    const blocking = kernel.spawn(Blocking, "b");
+    await blocking.block();
+    expect(blocked[0]?.[0]).toEqual({ kind: "blocking", path: "/b" });
+    expect(blocked[0]?.[1]).toBeGreaterThanOrEqual(50);
+    await kernel.stop();
+  });
+
+  test("names a handler that never ends, once", async () => {
+    const lines: unknown[] = [];
+    const kernel = createKernel({
+      name: "stuck",
+      limits: { handlerWarnMs: 30 },
+      logger: {
+        ...silentLogger,
+        warn: (message, fields) => void lines.push({ message, ...fields }),
+      },
+    });
+    const Stuck = defineActor("stuck", { initialState: () => ({}) }).commands({
+      hang: () => new Promise<void>(() => {}),
+      quick: () => 1,
+    });
+    const stuck = kernel.spawn(Stuck, "s");
+    stuck.tell.hang();
+    stuck.tell.quick();
+    for (const untilMs = performance.now() + 5_000; lines.length === 0; ) {
+      if (performance.now() > untilMs) expect.unreachable("no warning within 5 s");
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(lines[0]).toMatchObject({ actor: "/s", command: "hang", waiting: 1 });
+    await kernel.stop({ deadlineMs: 0 });
+    expect(lines.filter((line) => JSON.stringify(line).includes("does not end"))).toHaveLength(1);
+  });
+});
