@@ -419,7 +419,8 @@ export const limitTable = {
   eventBytesMax: limit({
     default: 4 * 1024 * 1024,
     unit: "bytes",
-    reason: "holds a run's definition with thousands of jobs, and its snapshot; a frame holds two of them",
+    reason:
+      "holds a run's definition with thousands of jobs, and its snapshot; a frame holds two of them",
     effect: "the commit fails with TROUPE_EVENT_TOO_LARGE, and no number was taken",
   }),
   persistenceIdBytesMax: limit({
@@ -427,6 +428,13 @@ export const limitTable = {
     unit: "bytes",
     reason: "every id stands in each of its events and in memory while its shard is served",
     effect: "the commit fails with TROUPE_NAME_INVALID",
+  }),
+  frameBytes: limit({
+    default: 1_048_576,
+    unit: "bytes",
+    reason:
+      "one frame is one write; beyond this size more in it gains nothing and everybody waits longer",
+    effect: "further commits go into the next frame; a single larger commit has a frame of its own",
   }),
   stagedBytesMax: limit({
     default: 16_777_216,
@@ -543,6 +551,12 @@ export const limitTable = {
     unit: "bytes",
     reason: "eight bytes a record: the places of eight million records in full segments",
     effect: "the index used longest ago is dropped, and read from its file again when wanted",
+  }),
+  journalReadCacheBytesMax: limit({
+    default: 32 * 1024 * 1024,
+    unit: "bytes",
+    reason: "the pages of 64 shards that are recovered side by side lie in about that much log",
+    effect: "what was read longest ago is read again when it is wanted again",
   }),
   memoryJournalBytesMax: limit({
     default: 1024 * 1024 * 1024,

@@ -17,7 +17,9 @@ import { type Group, OpenFrame, type SealedFrame } from "./open-frame.ts";
 import type { Commit, StagedEvent } from "./shard-log.ts";
 
 export interface GroupCommitBounds {
-  /** Of a whole frame, in bytes. */
+  /** What a frame is filled up to. */
+  readonly frameBytes: number;
+  /** Of a frame with a single group, in bytes. */
   readonly frameBytesMax: number;
   /** Of one event in the frame: its header, texts and payload. */
   readonly eventBytesMax: number;
@@ -99,7 +101,11 @@ export class GroupCommit {
 
   #place(group: Group): OpenFrame {
     const last = this.#waiting.at(-1);
-    if (last?.add(group, this.#bounds) === undefined && last !== undefined) return last;
+    if (last !== undefined) {
+      const { frameBytes, frameBytesMax, eventBytesMax } = this.#bounds;
+      const bytesMax = last.bodyBytes === 0 ? frameBytesMax : Math.min(frameBytes, frameBytesMax);
+      if (last.add(group, { frameBytesMax: bytesMax, eventBytesMax }) === undefined) return last;
+    }
     const frame = this.#newFrame();
     const bytes = frame.add(group, this.#bounds);
     if (bytes !== undefined) {

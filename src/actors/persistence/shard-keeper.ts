@@ -213,6 +213,7 @@ export class ShardKeeper {
     await new Promise<void>((resolve) => {
       const timer = clock.setTimer(options.stalledRetryMs, resolve);
       this.#wakeUp = () => {
+        this.#refusal = undefined;
         timer.cancel();
         resolve();
       };

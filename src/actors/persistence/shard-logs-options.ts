@@ -6,6 +6,8 @@ export interface ShardLogsOptions extends CheckpointOptions {
   /** One event with its header, texts and payload, in bytes. */
   readonly eventBytesMax: number;
   readonly persistenceIdBytesMax: number;
+  /** What a frame is filled up to, in bytes; a single larger commit has a frame of its own. */
+  readonly frameBytes: number;
   /** Bytes of one shard that wait for the journal. */
   readonly stagedBytesMax: number;
   /** Calls to the journal that are under way at once. */
@@ -35,6 +37,7 @@ export const defaultShardLogsOptions: ShardLogsOptions = {
   checkpointPartBytes: limits.checkpointPartBytes,
   eventBytesMax: limits.eventBytesMax,
   persistenceIdBytesMax: limits.persistenceIdBytesMax,
+  frameBytes: limits.frameBytes,
   stagedBytesMax: limits.stagedBytesMax,
   appendsInFlightMax: limits.appendsInFlightMax,
   uncertainMaxMs: limits.uncertainMaxMs,

@@ -68,6 +68,7 @@ export class ShardOwner implements ShardLog, Appender {
   #inFlight: InFlight | undefined;
   #end: TenureEnd | undefined;
   #releasing = false;
+  #onIdle: () => void = () => {};
   #tellEnded: (end: TenureEnd) => void = () => {};
 
   constructor(context: ShardContext, prefix: LogPrefix, claim: Claim) {
@@ -79,6 +80,7 @@ export class ShardOwner implements ShardLog, Appender {
     this.roundMark = prefix.at;
     const room = journal.recordBytesMax - frameOverheadBytes(identity);
     this.#groups = new GroupCommit(identity, prefix.directory, {
+      frameBytes: options.frameBytes,
       frameBytesMax: journal.recordBytesMax,
       eventBytesMax: Math.min(options.eventBytesMax, room),
       stagedBytesMax: options.stagedBytesMax,
@@ -185,9 +187,11 @@ export class ShardOwner implements ShardLog, Appender {
   async release(): Promise<void> {
     if (!this.isServing) return;
     this.#releasing = true;
-    while (this.#end === undefined && (this.#inFlight !== undefined || this.#groups.hasWaiting)) {
-      // Whether the frame is confirmed or not its waiters are told; here it only has to be settled.
-      await Promise.race([this.#groups.next().catch(() => {}), this.ended]);
+    if (this.#busy) {
+      const isIdle = new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+      await Promise.race([isIdle, this.ended]);
     }
     this.#endWith({ cause: "released", error: notServing(this.shard, "it was released") });
   }
@@ -309,6 +313,7 @@ export class ShardOwner implements ShardLog, Appender {
     const waitMs = this.#nowMs() - sent.sentMs;
     observer.frameConfirmed?.(shard, { events: sent.events, bytes, waitMs });
     this.#wake();
+    if (!this.#busy) this.#onIdle();
   }
 
   #partLanded(position: Position): void {
