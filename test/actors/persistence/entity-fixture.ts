@@ -17,17 +17,68 @@ export interface StartOptions extends Partial<SystemOptions> {
   readonly journal?: Journal;
 }
 
-/** A system that is stopped with the test. */
+const lifelines = new WeakMap<System, Lifeline>();
+
+/** The way of one process to the journal: when it is cut, the process hears nothing any more and writes nothing. */
+class Lifeline implements Journal {
+  readonly journalId: string;
+  readonly shards: number;
+  readonly recordBytesMax: number;
+  isCut = false;
+  frozen: Promise<void> | undefined;
+  readonly #inner: Journal;
+
+  constructor(inner: Journal) {
+    this.#inner = inner;
+    this.journalId = inner.journalId;
+    this.shards = inner.shards;
+    this.recordBytesMax = inner.recordBytesMax;
+  }
+
+  async #alive<T>(call: () => Promise<T>): Promise<T> {
+    await this.frozen;
+    if (this.isCut) return new Promise(() => {});
+    const result = await call();
+    return this.isCut ? new Promise(() => {}) : result;
+  }
+
+  tail: Journal["tail"] = (shard) => this.#alive(() => this.#inner.tail(shard));
+  append: Journal["append"] = (requests) => this.#alive(() => this.#inner.append(requests));
+  read: Journal["read"] = (shard, from, bytesMax) =>
+    this.#alive(() => this.#inner.read(shard, from, bytesMax));
+  readAt: Journal["readAt"] = (shard, at) => this.#alive(() => this.#inner.readAt(shard, at));
+  cut: Journal["cut"] = (shard, before) => this.#alive(() => this.#inner.cut(shard, before));
+  close: Journal["close"] = () => this.#inner.close();
+}
+
+/** A system that is stopped with the test, unless it has crashed. */
 export async function start(options: StartOptions = {}): Promise<System> {
-  const journal = options.journal ?? disk();
+  const journal = new Lifeline(options.journal ?? disk());
   const system = await createSystem({ name: "test", logger: silentLogger, ...options, journal });
-  onTestFinished(() => system.stop({ deadlineMs: 0 }));
+  lifelines.set(system, journal);
+  onTestFinished(() => (journal.isCut ? undefined : system.stop({ deadlineMs: 0 })));
   return system;
 }
 
-/** Ends a system as a crash does: nothing is flushed, nobody is told. Its journal is fenced by the next one. */
-export async function crash(system: System): Promise<void> {
-  await system.stop({ deadlineMs: 0 });
+/** Ends a system as a crash of its process does: nothing is flushed, nobody is told. */
+export function crash(system: System): void {
+  const lifeline = lifelines.get(system);
+  if (lifeline === undefined) throw new Error("only what `start` has started can crash");
+  lifeline.isCut = true;
+}
+
+/** Stops a system's calls to its journal, as a frozen process does; they go out when it thaws. */
+export function freeze(system: System): () => void {
+  const lifeline = lifelines.get(system);
+  if (lifeline === undefined) throw new Error("only what `start` has started can be frozen");
+  let thaw = (): void => {};
+  lifeline.frozen = new Promise((resolve) => {
+    thaw = () => {
+      lifeline.frozen = undefined;
+      resolve();
+    };
+  });
+  return thaw;
 }
 
 /** Lets everything that can happen without time passing happen. */

@@ -173,8 +173,7 @@ describe("the window of replies", () => {
 
   it("forgets the oldest above its bytes", () => {
     let window = ReplyWindow.empty();
-    for (const key of ["a", "b", "c"])
-      window = window.with({ key, bytes: new Uint8Array(50_000) });
+    for (const key of ["a", "b", "c"]) window = window.with({ key, bytes: new Uint8Array(50_000) });
     expect(window.entries().map(({ key }) => key)).toEqual(["b", "c"]);
     window = window.with({ key: "huge", bytes: new Uint8Array(300_000) });
     expect(window.entries().map(({ key }) => key)).toEqual(["huge"]);
