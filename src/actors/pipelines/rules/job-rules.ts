@@ -173,7 +173,7 @@ const jobNumbers: readonly JobNumber[] = [
   {
     path: ["retry", "attemptsMax"],
     of: (job) => job.retry.attemptsMax,
-    what: "the number of attempts",
+    what: "the number of attempts (the first one included)",
     min: 1,
     max: limits.jobAttemptsMax,
     whole: true,

@@ -52,7 +52,10 @@ function checkParameter(name: string, path: ProblemPath, context: ReferenceConte
     code: "unknown-reference",
     path,
     message: `there is no parameter ${quoted(name)}`,
-    expected: `one of the parameters: ${someOf(context.parameters)}`,
+    expected:
+      context.parameters.size === 0
+        ? "no parameter: the pipeline has none"
+        : `one of the parameters: ${someOf(context.parameters)}`,
     received: `parameters.${name}`,
     advice:
       suggestion === undefined
@@ -134,7 +137,10 @@ function checkOutput(
     code: "unknown-reference",
     path: at.path,
     message: `job ${quoted(job.name)} has no output ${quoted(name)}`,
-    expected: `one of its outputs: ${someOf(job.outputs)}`,
+    expected:
+      job.outputs.length === 0
+        ? "no output: the job has none"
+        : `one of its outputs: ${someOf(job.outputs)}`,
     received: at.received,
     advice:
       suggestion === undefined

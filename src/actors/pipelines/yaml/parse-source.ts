@@ -36,7 +36,7 @@ export function parseSource(text: string): ParsedSource {
   const documents: Document.Parsed[] = [];
   // The library compares every key with every other one; the reader finds duplicates in linear time.
   const composer = new Composer({ stringKeys: true, uniqueKeys: false, lineCounter: lines });
-  const deepAt = compose(text, { composer, lines, documents });
+  const { deepAt, lastQuoteAt } = compose(text, { composer, lines, documents });
   if (deepAt !== undefined) {
     return { ...nothing, problems: [nestedTooDeeply(deepAt, source)] };
   }
@@ -48,13 +48,13 @@ export function parseSource(text: string): ParsedSource {
       new YAMLParseError(second.range.slice(0, 2) as [number, number], "MULTIPLE_DOCS", ""),
     );
   }
-  const problems = syntaxProblems(errors, source);
+  const problems = syntaxProblems(errors, { source, lastQuoteAt });
   // After a syntax error one would only guess what was meant.
   const root = problems.length === 0 ? (document.contents ?? undefined) : undefined;
   return { source, root, anchors: resolveAliases(document), problems };
 }
 
-/** Fills `documents`; the offset of a bracket that is nested too deeply ends it. */
+/** Fills `documents`; a bracket that is nested too deeply (at `deepAt`) ends it. */
 function compose(
   text: string,
   into: {
@@ -62,7 +62,7 @@ function compose(
     readonly lines: LineCounter;
     readonly documents: Document.Parsed[];
   },
-): number | undefined {
+): { readonly deepAt?: number; readonly lastQuoteAt: number } {
   into.lines.addNewLine(0);
   const parser = new Parser(into.lines.addNewLine);
   const take = (documents: Iterable<Document.Parsed>): void => {
@@ -70,16 +70,18 @@ function compose(
   };
   let offset = 0;
   let depth = 0;
+  let lastQuoteAt = 0;
   for (const lexeme of new Lexer().lex(text)) {
     if (lexeme === "[" || lexeme === "{") depth++;
     else if (lexeme === "]" || lexeme === "}") depth--;
-    if (depth > limits.pipelineNestingMax) return offset;
+    else if (lexeme.startsWith('"') || lexeme.startsWith("'")) lastQuoteAt = offset;
+    if (depth > limits.pipelineNestingMax) return { deepAt: offset, lastQuoteAt };
     offset += sourceLength(lexeme);
     for (const token of parser.next(lexeme)) take(into.composer.next(token));
   }
   for (const token of parser.end()) take(into.composer.next(token));
   take(into.composer.end(false, text.length));
-  return undefined;
+  return { lastQuoteAt };
 }
 
 /** The lexer marks beginnings with control characters that stand for no text. */

@@ -3,7 +3,7 @@
  * are found at once, each with line, column, what was expected, what came and what to do.
  */
 import { basename, extname } from "node:path";
-import { isScalar } from "yaml";
+import { isMap, isScalar } from "yaml";
 import { collectProblems } from "../check-definition.ts";
 import { definitionDefaults as defaults } from "../definition-defaults.ts";
 import type { PipelineDefinition, Template } from "../pipeline-definition.ts";
@@ -88,6 +88,7 @@ function readDefinition(
   const fields: PipelineFields | undefined = reader.fields(root, "a map with jobs:", {
     keys,
     hints: pipelineHints,
+    hintFor: ({ value }) => (looksLikeJob(value) ? "put it under jobs:" : undefined),
   });
   if (fields === undefined) return undefined;
   if (fields.jobs === undefined) {
@@ -103,7 +104,13 @@ function readDefinition(
   const parameters =
     fields.parameters === undefined ? [] : readParameters(reader, fields.parameters.value);
   const pipelineEnv = readPipelineEnv(reader, fields.env);
-  const jobs = reader.entries(fields.jobs.value, "a map of jobs") ?? [];
+  const jobs = reader.entries(
+    fields.jobs.value,
+    "a map of jobs",
+    "write the name of each job as a key, and below it run: with its commands",
+  );
+  // Whatever the rules said of a pipeline without jobs would only follow from this.
+  if (jobs === undefined) return undefined;
   return {
     name: readName(reader, fields.name, options.file),
     parameters,
@@ -114,6 +121,10 @@ function readDefinition(
     ...optional("timeoutMs", duration(reader, fields.timeout, ["timeoutMs"])),
     ...optional("parallelMax", number(reader, fields.parallel, ["parallelMax"])),
   };
+}
+
+function looksLikeJob({ node }: Spot): boolean {
+  return isMap(node) && ["run", "script", "stage", "steps"].some((key) => node.has(key));
 }
 
 function readName(reader: YamlReader, name: Entry | undefined, file: string): string {

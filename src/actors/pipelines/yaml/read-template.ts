@@ -44,7 +44,11 @@ export function readScript(
     readonly taken: ReadonlySet<string>;
   },
 ): { readonly script: string; readonly env: Readonly<Record<string, Template>> } | undefined {
-  const text = reader.text(spot, "the commands to run, as text");
+  const text = reader.text(
+    spot,
+    "the commands to run, as text",
+    "write run: | and below it one command per line",
+  );
   if (text === undefined) return undefined;
   const parts: (string | Hole)[] = [];
   for (const part of splitTemplate(text)) {

@@ -11,6 +11,12 @@ interface Explanation {
 
 type Explain = (error: YAMLError, piece: string) => Explanation;
 
+const unquotedHole: Explanation = {
+  message: "within brackets, a ${{ … }} looks like further brackets",
+  expected: "a ${{ … }} in quotes",
+  advice: 'put it in quotes: "${{ … }}"',
+};
+
 const explanations: Partial<Record<ErrorCode, Explain>> = {
   TAB_AS_INDENT: () => ({
     message: "a tab indents this line",
@@ -101,32 +107,45 @@ const explanations: Partial<Record<ErrorCode, Explain>> = {
   }),
 };
 
+export interface SyntaxContext {
+  readonly source: SourceText;
+  /** Where the last quote was opened: one that is never closed is the last. */
+  readonly lastQuoteAt: number;
+}
+
 /** Problems of one line are shown once: the first is the cause, the others follow from it. */
 export function syntaxProblems(
   errors: readonly YAMLError[],
-  source: SourceText,
+  context: SyntaxContext,
 ): PipelineProblem[] {
   const lines = new Set<number>();
   const problems: PipelineProblem[] = [];
   for (const error of [...errors].sort((a, b) => a.pos[0] - b.pos[0])) {
-    const [start, end] = error.pos;
-    const piece = pieceAt(source.text, start);
-    const position = source.positionOf({
-      start,
-      end: start + Math.max(piece.length, 1, end - start > 200 ? 0 : end - start),
-    });
-    if (lines.has(position.line)) continue;
-    lines.add(position.line);
-    const explain = explanations[error.code] ?? unexplained;
-    problems.push({
-      code: "syntax",
-      path: [],
-      ...explain(error, piece),
-      received: piece === "" ? "the end of the line" : quoted(piece),
-      position,
-    });
+    const problem = explain(error, context);
+    const line = problem.position?.line ?? 0;
+    if (lines.has(line)) continue;
+    lines.add(line);
+    problems.push(problem);
   }
   return problems;
+}
+
+function explain(error: YAMLError, { source, lastQuoteAt }: SyntaxContext): PipelineProblem {
+  const { text } = source;
+  const isOpenQuote = error.code === "MISSING_CHAR" && error.message.includes("quote");
+  const start = isOpenQuote ? lastQuoteAt : skipSpaces(text, error.pos[0]);
+  const piece = pieceAt(text, start, error.code === "BLOCK_AS_IMPLICIT_KEY");
+  const isHole = text.startsWith("${{", start) || text.startsWith("${{", start - 1);
+  const explanation = isHole
+    ? unquotedHole
+    : (explanations[error.code] ?? unexplained)(error, piece);
+  return {
+    code: "syntax",
+    path: [],
+    ...explanation,
+    received: piece === "" ? "the end of the line" : quoted(piece),
+    position: source.positionOf({ start, end: start + Math.max(piece.length, 1) }),
+  };
 }
 
 function unexplained(error: YAMLError): Explanation {
@@ -134,11 +153,19 @@ function unexplained(error: YAMLError): Explanation {
   return {
     message: `this is not YAML: ${said}`,
     expected: "YAML",
-    advice: "see the line above the caret",
+    advice: "see what stands before the caret",
   };
 }
 
-/** What stands there, up to the end of the word. */
-function pieceAt(text: string, start: number): string {
-  return /^(\t+|[^\s:,[\]{}]+|\S)/.exec(text.slice(start, start + 80))?.[0] ?? "";
+function skipSpaces(text: string, start: number): number {
+  let at = start;
+  while (text[at] === " ") at++;
+  return at;
+}
+
+/** What stands there: the word, or the rest of the line. */
+function pieceAt(text: string, start: number, wholeLine: boolean): string {
+  const near = text.slice(start, start + 200);
+  const pattern = wholeLine ? /^[^\r\n]+/ : /^(\t+|[^\s:,[\]{}]+|\S)/;
+  return pattern.exec(near)?.[0] ?? "";
 }

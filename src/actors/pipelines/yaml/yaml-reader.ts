@@ -21,6 +21,8 @@ export interface Spot {
   /** Where it is used; an alias stands there, not at its anchor. */
   readonly range: SourceRange;
   readonly path: ProblemPath;
+  /** Its problem is known already. */
+  readonly broken?: true;
 }
 
 export interface Entry {
@@ -32,6 +34,14 @@ export interface Entry {
 /** A map whose keys are all known. */
 export type Fields<K extends string> = Partial<Record<K, Entry>>;
 
+export interface KnownKeys<K extends string> {
+  readonly keys: readonly K[];
+  /** What to do about well-known strangers. */
+  readonly hints?: Readonly<Record<string, string>>;
+  /** What to do about another stranger. */
+  readonly hintFor?: (entry: Entry) => string | undefined;
+}
+
 export type Fault = Omit<PipelineProblem, "path" | "position">;
 
 /** Thrown when a file unfolds into too much; caught where reading began. */
@@ -42,6 +52,8 @@ export class YamlReader {
   readonly problems: ProblemList;
   readonly #parsed: ParsedSource;
   #nodesLeft = limits.pipelineNodesMax;
+  /** Maps whose `<<` is being followed. */
+  readonly #merging = new Set<ParsedNode>();
 
   constructor(parsed: ParsedSource, origins: SourceMap, problems: ProblemList) {
     this.#parsed = parsed;
@@ -80,15 +92,15 @@ export class YamlReader {
           advice: "define the anchor above, or put the text in quotes",
         },
       );
-      return { node: null, range, path };
+      return { node: null, range, path, broken: true };
     }
     return { node: target, range, path };
   }
 
   /** The entries of a map, `<<` merged in: what the map says itself wins. `what` as in "expected …". */
-  entries(spot: Spot, what: string): readonly Entry[] | undefined {
+  entries(spot: Spot, what: string, advice?: string): readonly Entry[] | undefined {
     const { node } = spot;
-    if (!isMap(node)) return this.wrongType(spot, what);
+    if (!isMap(node)) return this.wrongType(spot, what, advice);
     const own = new Map<string, Entry>();
     const merged = new Map<string, Entry>();
     for (const pair of node.items) {
@@ -119,22 +131,20 @@ export class YamlReader {
   }
 
   #merge(value: Spot, merged: Map<string, Entry>, into: Spot): void {
+    // A map merged into itself would never end.
+    if (into.node === null || this.#merging.has(into.node)) return;
+    this.#merging.add(into.node);
     const sources = isSeq(value.node) ? (this.items(value, "") ?? []) : [value];
     for (const source of sources) {
-      // A map merged into itself would never end.
-      if (source.node === into.node) continue;
       for (const entry of this.entries(source, "a map to merge, or a list of maps") ?? []) {
         if (!merged.has(entry.name)) merged.set(entry.name, entry);
       }
     }
+    this.#merging.delete(into.node);
   }
 
   /** The entries of a map that knows only `keys`; others are problems, with `hints` for well-known strangers. */
-  fields<K extends string>(
-    spot: Spot,
-    what: string,
-    known: { readonly keys: readonly K[]; readonly hints?: Readonly<Record<string, string>> },
-  ): Fields<K> | undefined {
+  fields<K extends string>(spot: Spot, what: string, known: KnownKeys<K>): Fields<K> | undefined {
     const entries = this.entries(spot, what);
     if (entries === undefined) return undefined;
     const fields: Fields<K> = {};
@@ -145,19 +155,17 @@ export class YamlReader {
     return fields;
   }
 
-  #unknownKey(
-    { name, key }: Entry,
-    { keys, hints = {} }: { keys: readonly string[]; hints?: Readonly<Record<string, string>> },
-  ): void {
-    const hint = Object.hasOwn(hints, name) ? hints[name] : undefined;
-    const suggestion = closestName(name, keys);
+  #unknownKey(entry: Entry, { keys, hints = {}, hintFor }: KnownKeys<string>): void {
+    const { name, key } = entry;
+    const nearest = closestName(name, [...keys, ...Object.keys(hints)]);
+    // `retires` is meant as `retries`, which is called `retry` here.
+    const hint = hints[nearest ?? ""] ?? hintFor?.(entry);
     this.fault(key, {
       code: "unknown-key",
       message: `the key ${quoted(name)} means nothing here`,
       expected: `one of ${keys.join(", ")}`,
       received: quoted(name),
-      advice:
-        hint ?? (suggestion === undefined ? "remove it" : `did you mean ${quoted(suggestion)}?`),
+      advice: hint ?? (nearest === undefined ? "remove it" : `did you mean ${quoted(nearest)}?`),
     });
   }
 
@@ -178,9 +186,9 @@ export class YamlReader {
   }
 
   /** Text as written: `1.10` stays `1.10`. Nothing at all is a problem. */
-  text(spot: Spot, what = "a text"): string | undefined {
+  text(spot: Spot, what = "a text", advice?: string): string | undefined {
     const { node } = spot;
-    if (!isScalar(node) || node.value === null) return this.wrongType(spot, what);
+    if (!isScalar(node) || node.value === null) return this.wrongType(spot, what, advice);
     return typeof node.value === "string"
       ? node.value
       : ((node as Scalar).source ?? String(node.value));
@@ -253,7 +261,8 @@ export class YamlReader {
     });
   }
 
-  wrongType(spot: Spot, expected: string, advice = "correct the value"): undefined {
+  wrongType(spot: Spot, expected: string, advice = `write ${expected}`): undefined {
+    if (spot.broken === true) return undefined;
     const name = spot.path.findLast((step) => typeof step === "string");
     return this.fault(spot, {
       code: "wrong-type",
