@@ -1,7 +1,7 @@
+import { Addressee } from "./addressee.ts";
 import { Ask } from "./ask.ts";
 import {
   type Blueprint,
-  type FaceTarget,
   type GivenOptions,
   type How,
   handedOn,
@@ -9,17 +9,18 @@ import {
   Refusal,
   turn,
 } from "./blueprint.ts";
-import type { CallOptions } from "./call-options.ts";
 import { Ending } from "./ending.ts";
 import type { Engine } from "./engine.ts";
 import { Failures } from "./failures.ts";
 import type { Hold } from "./hold.ts";
 import { Inbox } from "./inbox.ts";
 import { Incarnation } from "./incarnation.ts";
-import { ReplyRef } from "./message-ref.ts";
+import type { Order, Phase } from "./order.ts";
 import { isThenable } from "./thenable.ts";
-import { TreeNode } from "./tree-node.ts";
 import { reasonOf, TroupeError } from "./troupe-error.ts";
+
+/** No message is being handled. */
+const none = Symbol("none");
 
 /**
  * An actor: its place in the tree, its messages, its lives and its end.
@@ -34,26 +35,7 @@ import { reasonOf, TroupeError } from "./troupe-error.ts";
  *   I4. Orders (stop, child ended, child failed) go before messages and do not wait for a handler.
  *   I5. What a handler costs does not depend on the number of children or actors.
  */
-export type Phase =
-  | "new"
-  | "starting"
-  | "running"
-  | "suspended"
-  | "ending"
-  | "backing-off"
-  | "stopped";
-
-type Order =
-  /** Without a deadline: the parent's own reaches it. */
-  | { readonly kind: "stop"; readonly deadlineMs: number | undefined }
-  | { readonly kind: "child-ended" }
-  | { readonly kind: "child-failed"; readonly child: Cell; readonly error: unknown }
-  | { readonly kind: "resume" };
-
-/** No message is being handled. */
-const none = Symbol("none");
-
-export class Cell extends TreeNode<Cell> implements FaceTarget {
+export class Cell extends Addressee<Cell> {
   readonly inbox: Inbox;
   /** In the dispatcher's queue. Set by the dispatcher only. */
   queued = false;
@@ -152,31 +134,6 @@ export class Cell extends TreeNode<Cell> implements FaceTarget {
     this.#wake();
   }
 
-  tell(command: string, input: readonly unknown[]): void {
-    this.post(input, command);
-  }
-
-  send(message: unknown): void {
-    this.post(message, null);
-  }
-
-  ask(command: string, input: readonly unknown[], options?: CallOptions): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const ask = new Ask(this.path, command, { resolve, reject });
-      if (this.engine.await(ask, options)) this.post(input, ask);
-    });
-  }
-
-  request(message: object, options?: CallOptions): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const { type } = message as { type?: unknown };
-      const command = typeof type === "string" ? type : "message";
-      const ask = new Ask(this.path, command, { resolve, reject });
-      const what = { ...message, replyTo: new ReplyRef(this, ask) };
-      if (this.engine.await(ask, options)) this.post(what, ask);
-    });
-  }
-
   // ── turns ──────────────────────────────────────────────────────────────────────────────
 
   /** Obeys all orders, then handles at most `messagesMax` messages. Returns how many. */
@@ -206,7 +163,7 @@ export class Cell extends TreeNode<Cell> implements FaceTarget {
   #run(what: unknown, how: How): void {
     // Nobody waits for an ask that has timed out; not starting it is what sheds load.
     if (how instanceof Ask && how.settled) {
-      this.#dead(how.command, what, "expired");
+      this.dead(how.command, what, "expired");
       return;
     }
     // A running phase has a life with a program.
@@ -268,7 +225,7 @@ export class Cell extends TreeNode<Cell> implements FaceTarget {
     if (this.#stashed) this.#stashed = false;
     else if (result instanceof Refusal) this.#refused(result, what, how);
     else if (how instanceof Ask && this.blueprint.repliesByReturn && result !== handedOn) {
-      if (!how.resolve(result)) this.#dead(how.command, result, "late-reply");
+      if (!how.resolve(result)) this.dead(how.command, result, "late-reply");
     }
   }
 
@@ -279,7 +236,7 @@ export class Cell extends TreeNode<Cell> implements FaceTarget {
         actor: this.path,
         error: refusal.error,
       });
-      this.#dead(how, what, "unhandled");
+      this.dead(how, what, "unhandled");
     }
   }
 
@@ -296,10 +253,6 @@ export class Cell extends TreeNode<Cell> implements FaceTarget {
       );
     }
     this.#failed(error, false);
-  }
-
-  #dead(command: string, message: unknown, reason: "expired" | "late-reply" | "unhandled"): void {
-    this.engine.deadLetter(this.path, { command, message, reason });
   }
 
   stashCurrent(): void {

@@ -1,4 +1,5 @@
-import type { Cell, Phase } from "./cell.ts";
+import type { Cell } from "./cell.ts";
+import type { Phase } from "./order.ts";
 import { reasonOf } from "./troupe-error.ts";
 
 /** One actor, as `actors()` shows it. */

@@ -2,7 +2,6 @@ import type { ActorRef } from "./actor-ref.ts";
 import type { Ask } from "./ask.ts";
 import type { FaceTarget } from "./blueprint.ts";
 import type { CallOptions } from "./call-options.ts";
-import type { Cell } from "./cell.ts";
 
 type Questions<M> = M extends { readonly replyTo: MessageRef<never> } ? M : never;
 
@@ -53,22 +52,19 @@ export class LocalMessageRef<M> implements MessageRef<M> {
 
 /** Where the answer to one ask is sent. */
 export class ReplyRef implements MessageRef<unknown> {
-  readonly #cell: Cell;
+  /** The actor that was asked. */
+  readonly ref: ActorRef;
   readonly #ask: Ask;
+  readonly #late: (answer: unknown) => void;
 
-  constructor(cell: Cell, ask: Ask) {
-    this.#cell = cell;
+  constructor(ref: ActorRef, ask: Ask, late: (answer: unknown) => void) {
+    this.ref = ref;
     this.#ask = ask;
+    this.#late = late;
   }
 
-  get ref(): ActorRef {
-    return this.#cell.ref;
-  }
-
-  tell(message: unknown): void {
-    if (this.#ask.resolve(message)) return;
-    const { command } = this.#ask;
-    this.#cell.engine.deadLetter(this.#cell.path, { command, message, reason: "late-reply" });
+  tell(answer: unknown): void {
+    if (!this.#ask.resolve(answer)) this.#late(answer);
   }
 
   ask(): Promise<never> {

@@ -40,7 +40,11 @@ export function isTroupeError(error: unknown, code?: ErrorCode): boolean {
   return error instanceof TroupeError && (code === undefined || error.code === code);
 }
 
-/** The message of whatever was thrown. */
+/** The message of whatever was thrown. Never throws itself. */
 export function reasonOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  try {
+    return thrown instanceof Error ? thrown.message : String(thrown);
+  } catch {
+    return "something that has no text";
+  }
 }

@@ -1,5 +1,5 @@
 /** The small parts: mailbox, ring, random, clock, logger. */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import {
   consoleLogger,

@@ -32,6 +32,11 @@ async function firstFinding(seeds = 300): Promise<string | undefined> {
   return undefined;
 }
 
+/** A method as it stands before the fault is planted; called with `apply`. */
+function original<T, K extends keyof T>(of: { readonly prototype: T }, name: K): T[K] {
+  return of.prototype[name];
+}
+
 /** Every so many calls of a method, something else is done in its place. */
 function everyNth<A extends unknown[]>(
   n: number,
@@ -55,13 +60,14 @@ describe("a planted fault is found", () => {
   });
 
   test("a drain that changes the order", async () => {
-    const { push, unshift } = Inbox.prototype;
+    const push = original(Inbox, "push");
+    const unshift = original(Inbox, "unshift");
     vi.spyOn(Inbox.prototype, "push").mockImplementation(everyNth(5, push, unshift));
     expect(await firstFinding()).toMatch(/was handled after/);
   });
 
   test("a lost order", async () => {
-    const { order } = Cell.prototype;
+    const order = original(Cell, "order");
     vi.spyOn(Cell.prototype, "order").mockImplementation(everyNth(9, order, () => {}));
     expect(await firstFinding()).toMatch(/Nothing is left to happen|after its deadline|took|left/);
   });
@@ -72,19 +78,19 @@ describe("a planted fault is found", () => {
   });
 
   test("a message that is handled and stays", async () => {
-    const { take } = Inbox.prototype;
+    const take = original(Inbox, "take");
     vi.spyOn(Inbox.prototype, "take").mockImplementation(everyNth(20, take, () => {}));
     expect(await firstFinding()).toMatch(/was handled 2 times|and became a dead letter/);
   });
 
   test("a message that is dropped without a word", async () => {
-    const { refuse } = Inbox.prototype;
+    const refuse = original(Inbox, "refuse");
     vi.spyOn(Inbox.prototype, "refuse").mockImplementation(everyNth(7, refuse, () => {}));
     expect(await firstFinding()).toMatch(/is lost|never settled/);
   });
 
   test("a restart limit that is not kept", async () => {
-    const { decide } = Failures.prototype;
+    const decide = original(Failures, "decide");
     vi.spyOn(Failures.prototype, "decide").mockImplementation(function (
       this: Failures,
       ...input: Parameters<Failures["decide"]>

@@ -87,20 +87,12 @@ class ScheduleRun {
   #watching = 0;
   #terminated = 0;
   #restarts = 0;
-  #starts = 0;
-  #stops = 0;
   #nextId = 0;
   #deadBefore = 0;
 
   constructor(seed: number) {
     this.#seed = seed;
     const observer = {
-      actorStarted: () => {
-        this.#starts++;
-      },
-      actorStopped: () => {
-        this.#stops++;
-      },
       actorRestarted: ({ path }: { path: string }) => this.#restarted(path),
     };
     const limits = { askTimeoutMs: 500, deadLetterSamplesMax: 10_000 };

@@ -58,7 +58,7 @@ describe("stopping", () => {
     let release: () => void = () => {};
     const Parent = defineActor("parent", {
       initialState: (self) => ({ child: self.spawn(Stuck, "child") }),
-    }).commands({ hang: (me) => void me.state.child.tell.hang() });
+    }).commands({ hang: (me) => me.state.child.tell.hang() });
     const kit = createTestKernel();
     const parent = kit.kernel.spawn(Parent, "p");
     await kit.run(parent.hang());

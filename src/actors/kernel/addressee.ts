@@ -1,0 +1,49 @@
+import { Ask } from "./ask.ts";
+import type { FaceTarget, How } from "./blueprint.ts";
+import type { CallOptions } from "./call-options.ts";
+import { ReplyRef } from "./message-ref.ts";
+import { TreeNode } from "./tree-node.ts";
+
+/** A node of the tree that can be spoken to: turns calls into messages, and asks into promises. */
+export abstract class Addressee<Self extends Addressee<Self>>
+  extends TreeNode<Self>
+  implements FaceTarget
+{
+  /** Takes a message in, or refuses it. Never throws. */
+  abstract post(what: unknown, how: How): void;
+
+  tell(command: string, input: readonly unknown[]): void {
+    this.post(input, command);
+  }
+
+  send(message: unknown): void {
+    this.post(message, null);
+  }
+
+  ask(command: string, input: readonly unknown[], options?: CallOptions): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const ask = new Ask(this.path, command, { resolve, reject });
+      if (this.engine.await(ask, options)) this.post(input, ask);
+    });
+  }
+
+  request(message: object, options?: CallOptions): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const { type } = message as { type?: unknown };
+      const command = typeof type === "string" ? type : "message";
+      const ask = new Ask(this.path, command, { resolve, reject });
+      const late = (answer: unknown): void => this.dead(command, answer, "late-reply");
+      const what = { ...message, replyTo: new ReplyRef(this.ref, ask, late) };
+      if (this.engine.await(ask, options)) this.post(what, ask);
+    });
+  }
+
+  /** Tells of something that reached nobody. */
+  protected dead(
+    command: string,
+    message: unknown,
+    reason: "expired" | "late-reply" | "unhandled",
+  ): void {
+    this.engine.deadLetter(this.path, { command, message, reason });
+  }
+}
