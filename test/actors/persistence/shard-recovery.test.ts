@@ -1,10 +1,20 @@
 import { describe, expect, test } from "vitest";
+import { silentLogger, systemClock, systemRandom } from "../../../src/actors/kernel/index.ts";
+import { AppendLane } from "../../../src/actors/persistence/append-lane.ts";
 import { beginPart, endPart, readPart } from "../../../src/actors/persistence/checkpoint-codec.ts";
-import { FrameWriter } from "../../../src/actors/persistence/frame.ts";
+import { readEvents } from "../../../src/actors/persistence/event-codec.ts";
+import { FrameReader, FrameWriter } from "../../../src/actors/persistence/frame.ts";
 import type { Journal, Position } from "../../../src/actors/persistence/journal.ts";
 import type { JournalObserver } from "../../../src/actors/persistence/journal-observer.ts";
 import { faultJournal, memoryJournal } from "../../../src/actors/persistence/journals/index.ts";
+import {
+  aloneView,
+  protocolRules,
+  type ShardContext,
+} from "../../../src/actors/persistence/shard-context.ts";
 import type { ShardLog } from "../../../src/actors/persistence/shard-log.ts";
+import { defaultShardLogsOptions } from "../../../src/actors/persistence/shard-logs-options.ts";
+import { recoverShard } from "../../../src/actors/persistence/shard-recovery.ts";
 import { codeOf, event, framesOf, quickLogs, recordsOf } from "./shard-fixture.ts";
 
 /** Opens the shard as a new process would, and says what that took. */
@@ -65,17 +75,39 @@ describe("checkpoints", () => {
     for (const id of ids) expect(again.entry(id)).toEqual(log.entry(id));
   });
 
-  test("what is confirmed just before the first part is in it", async () => {
-    // A data frame waits when the next checkpoint falls due: it goes first, and must not be lost in between.
-    const journal = memoryJournal({ shards: 1 });
-    const log = await quickLogs(journal, { options: { checkpointEveryEvents: 1 } }).open(0);
-    for (let round = 0; round < 30; round++) {
-      void log.commit(`busy/${round % 3}`, [event()]);
-      await log.commit(`rare/${round}`, [event()]).confirmed;
-    }
-    const { log: again } = await recover(journal);
-    for (let round = 0; round < 30; round++) {
-      expect(again.entry(`rare/${round}`)).toEqual(log.entry(`rare/${round}`));
+  test("a crash at any place: what is recovered is what the whole log says", async () => {
+    // Slow enough that data always waits while a part of a checkpoint is in flight.
+    const memory = memoryJournal({ shards: 1 });
+    const journal: Journal = {
+      ...bound(memory),
+      append: async (requests) => {
+        await turnOfTheLoop();
+        return memory.append(requests);
+      },
+    };
+    const options = { checkpointEveryEvents: 6, checkpointFullEvery: 3, checkpointPartBytes: 220 };
+    const log = await quickLogs(journal, { options }).open(0);
+    const writers = Array.from({ length: 5 }, async (_, writer) => {
+      for (let round = 0; round < 40; round++) {
+        const id = writer < 2 ? `busy/${writer}` : `rare/${(writer * 40 + round) % 17}`;
+        await log.commit(id, [event(), event()]).confirmed;
+      }
+    });
+    await Promise.all(writers);
+    await log.barrier();
+    const records = await recordsOf(journal);
+    const told = new Map<string, number>();
+    const partial = memoryJournal({ shards: 1 });
+    Object.defineProperty(partial, "journalId", { value: journal.journalId });
+    for (const { position, bytes } of records) {
+      await partial.append([{ shard: 0, expected: position, bytes }]);
+      const frame = new FrameReader(journal.journalId, 0).read(bytes);
+      if (typeof frame === "string") throw new Error(frame);
+      const events = frame.kind === "data" ? readEvents(frame, position) : [];
+      for (const { persistenceId, sequenceNumber } of events)
+        told.set(persistenceId, sequenceNumber);
+      const { directory } = await recoverShard(contextOf(partial));
+      for (const [id, number] of told) expect(directory.entry(id)?.sequenceNumber).toBe(number);
     }
   });
 
@@ -205,6 +237,28 @@ test("reads that fail for the moment are tried again", async () => {
   const { log } = await recover(journal);
   expect(log.entry("e/4")?.sequenceNumber).toBe(2);
 });
+
+function turnOfTheLoop(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+function contextOf(journal: Journal): ShardContext {
+  return {
+    shard: 0,
+    journal,
+    identity: { journalId: journal.journalId, shard: 0, node: "reader" },
+    lane: new AppendLane(journal, 1),
+    views: aloneView,
+    rules: protocolRules(3),
+    options: defaultShardLogsOptions,
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+    observer: {},
+  };
+}
 
 function bound(journal: Journal): Journal {
   return {
