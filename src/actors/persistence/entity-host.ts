@@ -107,7 +107,12 @@ export class EntityHost implements EntityHome {
     }
     this.#models.set(model.name, model);
     const idleMs = model.options.passivateAfterMs ?? this.limits.passivateAfterMs;
-    this.#sweepMs = Math.max(1, Math.min(this.#sweepMs, idleMs / sweepsPerIdleTime));
+    if (idleMs / sweepsPerIdleTime < this.#sweepMs) {
+      this.#sweepMs = Math.max(1, idleMs / sweepsPerIdleTime);
+      this.#sweepTimer?.cancel();
+      this.#sweepTimer = undefined;
+      this.#armSweep();
+    }
     const waiting = this.#unclaimed.get(model.name) ?? [];
     this.#unclaimed.delete(model.name);
     for (const persistenceId of waiting) this.#starter.add(persistenceId);
