@@ -232,7 +232,8 @@ export class AttemptIntake {
     while (!this.#closed) {
       try {
         const answer = await link.finished(this.#attempt, resultOf(result));
-        await logs.seal(this.#attempt);
+        // An empty log stays without a file; its readers learn from the run that the attempt is over.
+        if (result.logBytes > 0) await logs.seal(this.#attempt);
         if (this.#closed) return;
         const attempt = { ...this.#attempt };
         writer.write({ $case: "resultAck", value: { attempt, ...answer } });

@@ -44,12 +44,15 @@ export async function listenGrpc(options: ListenOptions): Promise<GrpcListener> 
   return { port, stop: (deadlineMs) => stopServer(server, options.clock, deadlineMs) };
 }
 
-/** Asked first where a taken port is no error: the library writes its own complaint to stderr. */
-export function portIsFree(host: string, port: number): Promise<boolean> {
+/**
+ * Why a port cannot be had; undefined = it can. Asked before the library is, which writes a complaint of
+ * its own to stderr.
+ */
+export function portProblem(host: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const probe = createServer();
-    probe.once("error", () => resolve(false));
-    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve(true)));
+    probe.once("error", (error) => resolve(reasonOf(error)));
+    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve(undefined)));
   });
 }
 

@@ -2,7 +2,13 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { ControlServiceService } from "../../proto/troupe/control/v1/control.ts";
-import { type Clock, type Logger, limits, type Random } from "../actors/kernel/index.ts";
+import {
+  type Clock,
+  type Logger,
+  limits,
+  type Random,
+  TroupeError,
+} from "../actors/kernel/index.ts";
 import { FolderLogStore, type LogStore } from "../actors/logs/index.ts";
 import { createJobEngine, type JobEngine } from "../actors/pipelines/index.ts";
 import { createSystem, type System } from "../actors/system/index.ts";
@@ -19,7 +25,7 @@ import {
   writeSystemFile,
 } from "./data-folder.ts";
 import { createEnrolment, type Enrolment } from "./enrolment.ts";
-import { type GrpcListener, listenGrpc, portIsFree } from "./grpc-listener.ts";
+import { type GrpcListener, listenGrpc, portProblem } from "./grpc-listener.ts";
 import { formatAddress, type ListenAddress } from "./listen-address.ts";
 import { chainSecretSources } from "./secret-sources.ts";
 import type { ServerOptions, StopServerOptions } from "./server-options.ts";
@@ -169,9 +175,13 @@ async function listenForAgents(
   knownPort: number | undefined,
 ): Promise<{ readonly listener: GrpcListener; readonly port: number }> {
   const wanted = listen.port || knownPort || 0;
-  const free = await portIsFree(listen.host, wanted);
+  const problem = await portProblem(listen.host, wanted);
+  if (problem !== undefined && listen.port !== 0) {
+    throw new TroupeError("TROUPE_LISTEN_REFUSED", { listen: formatAddress(listen), problem });
+  }
+  const port = problem === undefined ? wanted : 0;
   const listener = await listenGrpc({
-    address: formatAddress({ host: listen.host, port: free || listen.port !== 0 ? wanted : 0 }),
+    address: formatAddress({ host: listen.host, port }),
     clock,
     messageBytesMax: agentMessageBytesMax,
     services: (server) => server.addService(agentServiceDefinition, service.handlers()),
