@@ -324,7 +324,7 @@ export const limitTable = {
     effect: "the file is refused with TROUPE_PIPELINE_INVALID",
   }),
   pipelineNodesMax: limit({
-    default: 500_000,
+    default: 200_000,
     unit: "items",
     reason:
       "values read from one file with all its aliases followed, so that a small file cannot unfold into a huge one",

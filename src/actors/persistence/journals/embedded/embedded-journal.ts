@@ -81,14 +81,16 @@ export class EmbeddedJournal implements Journal {
 
   append(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]> {
     const results = requests.map((request) => {
-      const cause = this.#reasonToRefuse(request);
-      if (cause !== undefined) return { outcome: "refused", cause } as const;
-      return new Promise<AppendResult>((settle) => this.#waiting.push({ request, settle }));
+      return new Promise<AppendResult>((settle) => {
+        const cause = this.#reasonToRefuse(request);
+        if (cause === undefined) this.#waiting.push({ request, settle });
+        else settle({ outcome: "refused", cause });
+      });
     });
     if (!this.#isPumping && this.#waiting.length > 0) {
       this.#isPumping = true;
       // Not at once: what is appended in the same turn of the event loop joins the batch.
-      queueMicrotask(() => void this.#pump());
+      setImmediate(() => void this.#pump());
     }
     return Promise.all(results);
   }
@@ -102,7 +104,10 @@ export class EmbeddedJournal implements Journal {
   }
 
   async #pump(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#turns.take(() => this.#commitNext());
+    while (this.#waiting.length > 0) {
+      await this.#turns.take(() => this.#commitNext());
+      await new Promise(setImmediate);
+    }
     this.#isPumping = false;
   }
 

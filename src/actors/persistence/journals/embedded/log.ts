@@ -158,6 +158,7 @@ export class Log {
 
   async #loadFull(segment: Segment, end: number): Promise<void> {
     segment.numberMaxBefore = this.numberMax;
+    segment.seal(end);
     const roll = await segment.rollBefore(end);
     if (roll === undefined) {
       await this.#scanFull(segment, end);
@@ -287,7 +288,7 @@ export class Log {
       const active = new Segment(this.#place, next);
       this.#segments.push(active);
       this.#startActive(active);
-      full.seal();
+      full.seal(next - full.base);
       await this.#pool.touch(full);
       return "entered";
     }

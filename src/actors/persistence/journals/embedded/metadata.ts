@@ -69,20 +69,20 @@ export async function createMetadata(
   return others;
 }
 
+/** As it is read: nothing is sure yet. */
+type StoredMetadata = Partial<Record<"format" | "formatVersion" | "journalId" | "shards", unknown>>;
+
 function parseMetadata(directory: string, text: string): Metadata {
   const where = join(directory, fileName);
-  let parsed: unknown;
+  let parsed: StoredMetadata | null;
   try {
-    parsed = JSON.parse(text);
+    parsed = JSON.parse(text) as StoredMetadata | null;
   } catch (error) {
     const problem = `it is not JSON (${reasonOf(error)})`;
     throw new TroupeError("TROUPE_JOURNAL_CORRUPT", { where, problem }, { cause: error });
   }
-  const fields = (typeof parsed === "object" ? parsed : undefined) as
-    | Partial<Record<"format" | "formatVersion" | "journalId" | "shards", unknown>>
-    | null
-    | undefined;
-  if (fields?.format !== format || typeof fields.formatVersion !== "number") {
+  const fields = parsed ?? {};
+  if (fields.format !== format || typeof fields.formatVersion !== "number") {
     throw new TroupeError("TROUPE_JOURNAL_CORRUPT", { where, problem: `it is no ${format}` });
   }
   if (fields.formatVersion > formatVersion) {

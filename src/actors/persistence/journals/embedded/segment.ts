@@ -41,6 +41,7 @@ export class Segment {
   summary: SegmentSummary;
   /** The greatest batch number in the segments before this one; a scan of it starts from there. */
   numberMaxBefore = 0;
+  #fullEnd: number | undefined;
   #index: SegmentIndex | undefined;
   #indexLoading: Promise<SegmentIndex> | undefined;
   #file: Promise<LogFile> | undefined;
@@ -65,9 +66,15 @@ export class Segment {
     this.summary.add(shard, offset, offset + recordHeaderBytes + length);
   }
 
-  /** Nothing is added any more. */
-  seal(): void {
+  /** Nothing is added any more: the next segment begins where this one has its offset `end`. */
+  seal(end: number): void {
+    this.#fullEnd = end;
     this.#index?.trim();
+  }
+
+  /** Where the roll of a full segment ends; undefined of the one that grows. */
+  get fullEnd(): number | undefined {
+    return this.#fullEnd;
   }
 
   get indexBytes(): number {

@@ -2,20 +2,27 @@
  * Reads the records of one shard out of the log of all shards. Records that lie close together
  * are fetched by one read, and a few reads run side by side. Holds nothing between calls.
  */
+import { limits } from "../../../kernel/index.ts";
 import type { JournalPage, JournalRecord, Position } from "../../journal.ts";
 import { beyondEnd } from "../journal-errors.ts";
 import { decodeRecordHeader, recordHeaderBytes } from "./batch.ts";
+import { type Block, BlockCache, blockBytes } from "./block-cache.ts";
 import type { Log } from "./log.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentIndex } from "./segment-index.ts";
 import type { SegmentPool } from "./segment-pool.ts";
 
 /** Reading over so much that is not wanted costs less than another call. */
-const gapBytesMax = 16 * 1024;
+const gapBytesMax = 2 * 1024;
 const runBytesMax = 1024 * 1024;
 const readsAtOnce = 4;
+/** With as many runs in each block, reading whole blocks is cheaper than reading the runs … */
+const runsPerBlockMin = 32;
+/** … or with as many, when other shards are read at the same time and share the blocks. */
+const sharedRunsPerBlockMin = 4;
+const mingledRunsMin = 8;
 
-/** Records of one shard that one read fetches; offsets are within the file. */
+/** Records of one shard that lie close together; offsets are within the file. */
 interface Run {
   readonly start: number;
   end: number;
@@ -26,6 +33,8 @@ interface Run {
 export class ShardReader {
   readonly #log: Log;
   readonly #pool: SegmentPool;
+  readonly #blocks = new BlockCache(limits.journalReadCacheBytesMax);
+  #readsRunning = 0;
 
   constructor(log: Log, pool: SegmentPool) {
     this.#log = log;
@@ -33,6 +42,15 @@ export class ShardReader {
   }
 
   async read(shard: number, from: Position, bytesMax: number): Promise<JournalPage> {
+    this.#readsRunning++;
+    try {
+      return await this.#read(shard, from, bytesMax);
+    } finally {
+      this.#readsRunning--;
+    }
+  }
+
+  async #read(shard: number, from: Position, bytesMax: number): Promise<JournalPage> {
     if (from > this.#log.endPosition) throw beyondEnd(shard, from, this.#log.endPosition);
     const records: JournalRecord[] = [];
     let bytesLeft = Math.max(1, bytesMax);
@@ -43,13 +61,46 @@ export class ShardReader {
       if (isEmpty || base + (summary.last[shard] ?? 0) < from) continue;
       const index = await segment.index();
       const runs = planRuns(index, shard, { from: from - base, bytesMax: bytesLeft });
-      for (const found of await readRuns(segment, shard, runs)) {
-        bytesLeft -= found.bytes.byteLength;
-        records.push(found);
+      const runsPerBlock = this.#readsRunning > 1 ? sharedRunsPerBlockMin : runsPerBlockMin;
+      const found = areMingled(runs, runsPerBlock)
+        ? await this.#readMingled(segment, shard, runs)
+        : await readRuns(segment, shard, runs);
+      for (const record of found) {
+        bytesLeft -= record.bytes.byteLength;
+        records.push(record);
       }
       if (segment !== this.#log.active) await this.#pool.touch(segment);
     }
     return { records, next: records.at(-1)?.next ?? from };
+  }
+
+  /** Out of shared blocks, one after the other, so that shards read side by side keep together. */
+  async #readMingled(
+    segment: Segment,
+    shard: number,
+    runs: readonly Run[],
+  ): Promise<readonly JournalRecord[]> {
+    const end = segment.fullEnd ?? this.#log.end;
+    const records: JournalRecord[] = [];
+    let current: { readonly number: number; readonly block: Block } | undefined;
+    for (const run of runs) {
+      const number = Math.floor(run.start / blockBytes);
+      const start = number * blockBytes;
+      let buffer: Buffer;
+      if (run.end > start + blockBytes) {
+        buffer = await segment.read(run.start, run.end - run.start);
+      } else {
+        if (current?.number !== number) {
+          current = { number, block: await this.#blocks.block(segment, number, end) };
+        }
+        buffer = current.block.bytes.subarray(run.start - start, run.end - start);
+      }
+      // Copied: a record must not keep a block alive.
+      for (const record of recordsOf(segment, shard, { run, buffer: Buffer.from(buffer) })) {
+        records.push(record);
+      }
+    }
+    return records;
   }
 
   async readAt(shard: number, position: Position): Promise<JournalRecord> {
@@ -96,6 +147,14 @@ function planRuns(
   return runs;
 }
 
+/** The shard's records are few among those of others, which are likely to be read too. */
+function areMingled(runs: readonly Run[], runsPerBlock: number): boolean {
+  const [first] = runs;
+  const last = runs.at(-1);
+  if (first === undefined || last === undefined || runs.length < mingledRunsMin) return false;
+  return last.end - first.start <= (runs.length * blockBytes) / runsPerBlock;
+}
+
 async function readRuns(
   segment: Segment,
   shard: number,
@@ -109,7 +168,8 @@ async function readRuns(
     );
     for (const [number, run] of together.entries()) {
       const buffer = buffers[number];
-      if (buffer !== undefined) records.push(...recordsOf(segment, shard, { run, buffer }));
+      if (buffer === undefined) continue;
+      for (const record of recordsOf(segment, shard, { run, buffer })) records.push(record);
     }
   }
   return records;
