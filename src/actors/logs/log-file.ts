@@ -211,7 +211,7 @@ export class LogFile {
   }
 
   #wakeReaders(): void {
-    for (const wake of [...this.#readers]) wake();
+    for (const wake of this.#readers) wake();
   }
 
   #failure(cause: unknown): TroupeError {

@@ -49,32 +49,19 @@ export interface CreateRun {
 
 /** The definition for one system: each has its own, bound to the outlet that does the effects. */
 export function definePipelineRun(outlet: RunOutlet) {
-  const take = (run: RunTurn, input: RunInput): Decision => {
-    const decision = decide(run.state, input, run.now.getTime());
-    commit(run, decision, outlet);
-    return decision;
-  };
+  const take = (run: RunTurn, input: RunInput): Decision => takeInput(run, input, outlet);
 
   return definePersistentActor("pipeline-run", {
     initialState: (): RunState => newRun,
     // A snapshot of a large run costs as much as thousands of its events; most runs end without one.
     snapshot: { everyEvents: 10_000, everyBytes: 4 * 1024 * 1024 },
     open: isOngoing,
-    recovered: (context) => {
-      // The hook is declared before the events: its context is the same one, with less known about it.
-      const run = context as unknown as RunTurn;
-      if (!isOngoing(run.state)) return;
-      const { state } = run;
-      run.afterCommit(() => outlet.stands(state));
-      take(run, { type: "advance" });
-    },
+    // The hook is declared before the events: its context is the same one, with less known about it.
+    recovered: (run) => recover(run as unknown as RunTurn, outlet),
   })
     .events(runEventHandlers)
     .timers<{ wake: undefined }>({
-      wake: (run) => {
-        const decision = decide(run.state, { type: "advance" }, run.now.getTime());
-        commit(run, decision, outlet, { timerIsSet: false });
-      },
+      wake: (run) => wake(run, outlet),
     })
     .commands({
       /** `created: false` = it exists already, and nothing was done. */
@@ -84,18 +71,7 @@ export function definePipelineRun(outlet: RunOutlet) {
         return { created: isNew };
       },
 
-      prepare: (run, report: Report): { refused: string } | { instructions: JobInstructions } => {
-        const { refused } = take(run, { type: "prepare", ...report });
-        if (refused !== undefined) return { refused: refused.reason };
-        const { state } = run;
-        const instructions = instructionsOf(state, report.job);
-        if (state.status === "new" || instructions === undefined) return { refused: "unknown job" };
-        if (!isStopping(state, report.job)) return { instructions };
-        // Given to the worker before the stop, but never to its agent: nobody will report its end.
-        const reason = "the run was stopped before the job started";
-        take(run, { type: "lost", reason, ...report });
-        return { refused: reason };
-      },
+      prepare: (run, report: Report) => prepare(run, report, outlet),
 
       resumed: ({ state }, report: Report): ResumeAnswer =>
         state.status === "new"
@@ -154,6 +130,42 @@ type RunTurn = PersistentContext<RunState, RunEventData, { wake: undefined }>;
 
 function isOngoing(state: RunState): state is Run {
   return state.status !== "new" && state.finishedAtMs === undefined;
+}
+
+function takeInput(run: RunTurn, input: RunInput, outlet: RunOutlet): Decision {
+  const decision = decide(run.state, input, run.now.getTime());
+  commit(run, decision, outlet);
+  return decision;
+}
+
+function recover(run: RunTurn, outlet: RunOutlet): void {
+  const { state } = run;
+  if (!isOngoing(state)) return;
+  run.afterCommit(() => outlet.stands(state));
+  takeInput(run, { type: "advance" }, outlet);
+}
+
+/** The timer has gone with this turn, whatever the turn decides. */
+function wake(run: RunTurn, outlet: RunOutlet): void {
+  const decision = decide(run.state, { type: "advance" }, run.now.getTime());
+  commit(run, decision, outlet, { timerIsSet: false });
+}
+
+function prepare(
+  run: RunTurn,
+  report: Report,
+  outlet: RunOutlet,
+): { refused: string } | { instructions: JobInstructions } {
+  const { refused } = takeInput(run, { type: "prepare", ...report }, outlet);
+  if (refused !== undefined) return { refused: refused.reason };
+  const { state } = run;
+  const instructions = instructionsOf(state, report.job);
+  if (state.status === "new" || instructions === undefined) return { refused: "unknown job" };
+  if (!isStopping(state, report.job)) return { instructions };
+  // Given to the worker before the stop, but never to its agent: nobody will report its end.
+  const reason = "the run was stopped before the job started";
+  takeInput(run, { type: "lost", reason, ...report }, outlet);
+  return { refused: reason };
 }
 
 /** An attempt that its agent declined has not failed: it is queued again, like a lost one. */

@@ -48,7 +48,7 @@ export class Repeater {
   /** Starts nothing more; what pauses ends without an answer. */
   stop(): void {
     this.#stopped = true;
-    for (const end of [...this.#pauses]) end();
+    for (const end of this.#pauses) end();
   }
 
   #pause(delayMs: number): Promise<void> {

@@ -2,7 +2,7 @@
  * The promise: whatever dies and comes back, a run ends as it would have ended without, no attempt is
  * started twice, and no job is started again after its result was acknowledged.
  */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
 import type { PipelineDefinition, RunView } from "../../../src/actors/pipelines/index.ts";
 import { anyPipeline, job, pipeline } from "./definitions.ts";

@@ -100,7 +100,7 @@ export class ScriptedAgent {
     this.link = link;
     for (const attempt of link.disowned) this.#holding.delete(attemptId(attempt));
     link.open();
-    for (const { prepared, result } of [...this.#holding.values()]) {
+    for (const { prepared, result } of this.#holding.values()) {
       this.#report(prepared.attempt, result);
     }
   }
@@ -302,14 +302,14 @@ export class Lab {
 
   /** Waits for a promise, letting time pass where it needs that. */
   async during<T>(promise: Promise<T>, withinMs = 60_000): Promise<T> {
-    let done = false;
+    const state = { done: false };
     const end = (): void => {
-      done = true;
+      state.done = true;
     };
     promise.then(end, end);
-    for (let passedMs = 0; !done && passedMs < withinMs; passedMs += 100) {
+    for (let passedMs = 0; !state.done && passedMs < withinMs; passedMs += 100) {
       await this.settle();
-      if (!done) await this.pass(100, 100);
+      if (!state.done) await this.pass(100, 100);
     }
     return promise;
   }

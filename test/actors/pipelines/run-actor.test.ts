@@ -492,10 +492,9 @@ describe("watching", () => {
     const steps = seen.flatMap((change) =>
       change.kind === "job" ? [`${change.job.name} ${change.job.status}`] : [],
     );
-    expect(steps).toEqual([
-      ...["a assigned", "a running", "a succeeded"],
-      ...["b queued", "b assigned", "b running", "b succeeded"],
-    ]);
+    expect(steps.join(", ")).toBe(
+      "a assigned, a running, a succeeded, b queued, b assigned, b running, b succeeded",
+    );
     expect(seen.at(-1)).toMatchObject({ kind: "summary", summary: { status: "succeeded" } });
     const again: RunChange[] = [];
     for await (const change of lab.engine.runs.watch("r")) again.push(change);

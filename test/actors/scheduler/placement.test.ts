@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { JobQueue, type QueuedAttempt } from "../../../src/actors/scheduler/job-queue.ts";
 import { type Labels, labelsKey, matches } from "../../../src/actors/scheduler/labels.ts";
