@@ -52,8 +52,17 @@ export class ProblemList {
   #hidden = 0;
 
   add(problem: PipelineProblem): void {
-    if (this.#problems.length < limits.pipelineProblemsMax) this.#problems.push(problem);
-    else this.#hidden++;
+    if (this.isFull) this.count();
+    else this.#problems.push(problem);
+  }
+
+  /** One more, not worth describing: ask `isFull` first where the description costs. */
+  count(): void {
+    this.#hidden++;
+  }
+
+  get isFull(): boolean {
+    return this.#problems.length >= limits.pipelineProblemsMax;
   }
 
   get isEmpty(): boolean {

@@ -157,6 +157,7 @@ export class YamlReader {
 
   #unknownKey(entry: Entry, { keys, hints = {}, hintFor }: KnownKeys<string>): void {
     const { name, key } = entry;
+    if (this.problems.isFull) return this.problems.count();
     const nearest = closestName(name, [...keys, ...Object.keys(hints)]);
     // `retires` is meant as `retries`, which is called `retry` here.
     const hint = hints[nearest ?? ""] ?? hintFor?.(entry);
