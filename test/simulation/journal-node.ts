@@ -242,9 +242,9 @@ export class SimulatedNode {
     const expected = this.#oracle.factsUpTo(persistenceId, state.sequenceNumber);
     // A deposed owner may show an entity as it was before its successor deleted it.
     if (this.#oracle.entities.get(persistenceId)?.everDeleted === true) return;
-    if (state.eventIds.join() !== expected.join()) {
-      throw new Violation(`a replay of ${persistenceId} shows ${state.eventIds}, not ${expected}`);
-    }
+    const [seen, wanted] = [state.eventIds.join(), expected.join()];
+    if (seen !== wanted)
+      throw new Violation(`a replay of ${persistenceId} is ${seen}, not ${wanted}`);
   }
 
   async #baseOf(log: ShardLog, persistenceId: string): Promise<BaseState | undefined> {

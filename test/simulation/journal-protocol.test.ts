@@ -20,7 +20,7 @@ async function historyOf(seed: number): Promise<RunStats> {
   try {
     return await runHistory(seed);
   } catch (error) {
-    throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : error}`, {
+    throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
     });
   }

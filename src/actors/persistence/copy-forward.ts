@@ -19,8 +19,11 @@ import type { ShardOwner } from "./shard-owner.ts";
 
 /** Bases that are being made at the same time. */
 const BASES_AT_ONCE = 32;
-/** How often a state is asked for again because the entity went on meanwhile. */
-const BASE_TRIES_MAX = 3;
+/**
+ * How often a state is asked for again because the entity went on meanwhile. One that never rests writes bases of
+ * its own accord, and the next round finds it above its cut.
+ */
+const BASE_TRIES_MAX = 8;
 
 export interface CutOutcome {
   /** Everything below has gone; undefined = nothing could be cut. */

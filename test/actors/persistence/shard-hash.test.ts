@@ -11,11 +11,11 @@ test("the published values of xxHash32 with seed 0", () => {
 });
 
 test("any text hashes as the reference implementation does", async () => {
-  const { h32 } = await xxhash();
+  const reference = await xxhash();
   fc.assert(
     fc.property(
       fc.string({ unit: "binary", maxLength: 400 }),
-      (text) => hashText(text) === h32(text),
+      (text) => hashText(text) === reference.h32(text),
     ),
     { numRuns: 2_000 },
   );

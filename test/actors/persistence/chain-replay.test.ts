@@ -1,0 +1,334 @@
+/**
+ * Reading one entity. The numbered cases are those of Pekko's JournalSpec as far as they mean something here:
+ * deleting a prefix is a base that replaces it, followed by a cut.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Journal } from "../../../src/actors/persistence/journal.ts";
+import {
+  memoryJournal,
+  openEmbeddedJournal,
+} from "../../../src/actors/persistence/journals/index.ts";
+import type { ReplayBounds, ShardLog } from "../../../src/actors/persistence/shard-log.ts";
+import type { NodeShardLogs } from "../../../src/actors/persistence/shard-logs.ts";
+import {
+  base,
+  codeOf,
+  event,
+  framesOf,
+  quickLogs,
+  recordsOf,
+  replayLines,
+  tombstone,
+} from "./shard-fixture.ts";
+
+interface Store {
+  readonly journal: Journal;
+  close(): Promise<void>;
+}
+
+const stores: Readonly<Record<string, () => Promise<Store>>> = {
+  memory: async () => {
+    const journal = memoryJournal({ shards: 1 });
+    return { journal, close: () => journal.close() };
+  },
+  embedded: async () => {
+    const directory = await mkdtemp(join(tmpdir(), "troupe-replay-"));
+    const journal = await openEmbeddedJournal({ directory, shards: 1 });
+    return {
+      journal,
+      close: async () => {
+        await journal.close();
+        await rm(directory, { recursive: true });
+      },
+    };
+  },
+};
+
+describe.each(Object.keys(stores))("JournalSpec over the %s journal", (name) => {
+  let store: Store;
+  let logs: NodeShardLogs;
+  let log: ShardLog;
+
+  /** Before each test events 1 to 5 are written, 4 and 5 in one commit. */
+  beforeEach(async () => {
+    store = await (stores[name] as () => Promise<Store>)();
+    logs = quickLogs(store.journal);
+    log = await logs.open(0);
+    for (const number of [1, 2, 3]) await log.commit("p", [event(`a-${number}`)]).confirmed;
+    await log.commit("p", [event("a-4"), event("a-5")]).confirmed;
+  });
+
+  afterEach(async () => {
+    await logs.close();
+    await store.close();
+  });
+
+  const from = (fromSequenceNumber: number): ReplayBounds => ({ fromSequenceNumber });
+  const to = (toSequenceNumber: number): ReplayBounds => ({ toSequenceNumber });
+
+  test.each<[string, ReplayBounds, readonly number[]]>([
+    ["1. all messages", {}, [1, 2, 3, 4, 5]],
+    ["2. a lower bound", from(3), [3, 4, 5]],
+    ["3. an upper bound", to(3), [1, 2, 3]],
+    ["4. a count limit", { eventsMax: 3 }, [1, 2, 3]],
+    ["5. lower and upper bound", { ...from(2), ...to(3) }, [2, 3]],
+    ["6. lower and upper bound and count limit", { ...from(2), ...to(5), eventsMax: 2 }, [2, 3]],
+    ["7. a single one, lower equals upper", { ...from(2), ...to(2) }, [2]],
+    ["8. a single one, count limit 1", { ...from(2), ...to(4), eventsMax: 1 }, [2]],
+    ["9. nothing, count limit 0", { eventsMax: 0 }, []],
+    ["10. nothing, lower above upper", { ...from(3), ...to(2) }, []],
+    ["a lower bound above everything", from(6), []],
+  ])("%s", async (_name, bounds, numbers) => {
+    const lines = numbers.map((number) => `event ${number} a-${number}`);
+    expect(await replayLines(log, "p", bounds)).toEqual(lines);
+    expect(await log.replay("p", () => {}, bounds)).toMatchObject({ highestSequenceNumber: 5 });
+  });
+
+  test("11. nothing of an entity that has not written", async () => {
+    expect(await replayLines(log, "unknown")).toEqual([]);
+    expect(await log.replay("unknown", () => {})).toEqual({
+      highestSequenceNumber: 0,
+      origin: "first",
+    });
+  });
+
+  describe("after the prefix up to 5 was replaced by a base, 6 and 7 were written, and the log was cut", () => {
+    beforeEach(async () => {
+      await log.commit("p", [base("state 5")]).confirmed;
+      await log.commit("p", [event("a-6"), event("a-7")]).confirmed;
+      logs.provideBases(async () => undefined);
+      await logs.cut(true);
+    });
+
+    test.each<[string, ReplayBounds, readonly string[]]>([
+      ["12. not what was deleted", {}, ["base 5 state 5", "event 6 a-6", "event 7 a-7"]],
+      [
+        "15. what survives, lower equals the last deleted",
+        from(5),
+        ["base 5 state 5", "event 6 a-6", "event 7 a-7"],
+      ],
+      ["16. nothing, upper within the deleted prefix", to(2), []],
+      ["17. the state, upper equals the last deleted", to(5), ["base 5 state 5"]],
+      ["18. lower equals the first surviving", from(6), ["event 6 a-6", "event 7 a-7"]],
+      [
+        "22. a window that spans the deleted prefix",
+        { ...from(1), ...to(6) },
+        ["base 5 state 5", "event 6 a-6"],
+      ],
+    ])("%s", async (_name, bounds, lines) => {
+      expect(await replayLines(log, "p", bounds)).toEqual(lines);
+    });
+
+    test("13. the highest number stays", async () => {
+      expect(await log.replay("p", () => {}, to(2))).toEqual({
+        highestSequenceNumber: 7,
+        origin: "cut",
+      });
+      expect(log.commit("p", [event()]).firstSequenceNumber).toBe(8);
+    });
+  });
+
+  test("14. the highest number stays when everything was replaced and cut", async () => {
+    await log.commit("p", [base("state 5")]).confirmed;
+    logs.provideBases(async () => undefined);
+    await logs.cut(true);
+    expect(await replayLines(log, "p", from(6))).toEqual([]);
+    expect(await log.replay("p", () => {})).toEqual({ highestSequenceNumber: 5, origin: "base" });
+    const again = await quickLogs(store.journal, { node: "node-b" }).open(0);
+    expect(await replayLines(again, "p")).toEqual(["base 5 state 5"]);
+    expect(again.commit("p", [event()]).firstSequenceNumber).toBe(6);
+  });
+
+  test("20. an event equals itself after write and replay", async () => {
+    const full = event("payload", {
+      type: "größer",
+      schemaVersion: 3,
+      timeMs: 1_767_225_600_000.5,
+      open: true,
+      wakeAtMs: 7,
+      idempotencyKey: "k",
+      traceparent: "00-1",
+      tags: ["a", "b"],
+    });
+    await log.commit("q", [full]).confirmed;
+    const seen: unknown[] = [];
+    await log.replay("q", (stored) => seen.push(stored));
+    expect(seen).toEqual([{ ...full, persistenceId: "q", sequenceNumber: 1, prev: -1 }]);
+  });
+});
+
+describe("where a replay begins", () => {
+  test("says whether it continues the caller's state or replaces it", async () => {
+    const log = await quickLogs(memoryJournal({ shards: 1 })).open(0);
+    await log.commit("p", [event("1"), event("2")]).confirmed;
+    const origin = async (fromSequenceNumber?: number) =>
+      (
+        await log.replay(
+          "p",
+          () => {},
+          fromSequenceNumber === undefined ? {} : { fromSequenceNumber },
+        )
+      ).origin;
+    expect(await origin()).toBe("first");
+    expect(await origin(2)).toBe("bound");
+    expect(await origin(3)).toBe("bound");
+    await log.commit("p", [base("2"), event("3")]).confirmed;
+    expect(await origin()).toBe("base");
+    expect(await origin(2)).toBe("base");
+    expect(await origin(3)).toBe("bound");
+    await log.commit("p", [tombstone()]).confirmed;
+    await log.commit("p", [event("5")]).confirmed;
+    expect(await origin(3)).toBe("first");
+    expect(await replayLines(log, "p")).toEqual(["event 5 5"]);
+  });
+
+  test("time travel starts from the base that was there then", async () => {
+    const log = await quickLogs(memoryJournal({ shards: 1 })).open(0);
+    await log.commit("p", [event("1"), base("s1"), event("2"), event("3"), base("s3"), event("4")])
+      .confirmed;
+    await log.commit("p", [event("5"), base("s5")]).confirmed;
+    expect(await replayLines(log, "p")).toEqual(["base 5 s5"]);
+    expect(await replayLines(log, "p", { toSequenceNumber: 4 })).toEqual([
+      "base 3 s3",
+      "event 4 4",
+    ]);
+    expect(await replayLines(log, "p", { toSequenceNumber: 2 })).toEqual([
+      "base 1 s1",
+      "event 2 2",
+    ]);
+  });
+});
+
+describe("what a replay costs", () => {
+  /** Counts what is read from here on. */
+  function counted(journal: Journal): { journal: Journal; read: { bytes: number; pages: number } } {
+    const read = { bytes: 0, pages: 0 };
+    const readAt = journal.readAt.bind(journal);
+    const readPage = journal.read.bind(journal);
+    journal.readAt = async (shard, position) => {
+      const record = await readAt(shard, position);
+      read.bytes += record.bytes.length;
+      return record;
+    };
+    journal.read = (...page) => {
+      read.pages += 1;
+      return readPage(...page);
+    };
+    return { journal, read };
+  }
+
+  test.each([100, 4_000_000])(
+    "one cold entity beside 10^5 other events, %i bytes of buffer: at most twice its own frames",
+    async (replayBufferBytes) => {
+      const { journal, read } = counted(memoryJournal({ shards: 1 }));
+      const log = await quickLogs(journal, { options: { replayBufferBytes } }).open(0);
+      for (let round = 0; round < 50; round++) {
+        await log.commit("cold", [event(`${round}`)]).confirmed;
+        let last: Promise<void> | undefined;
+        for (let index = 0; index < 2_000; index++) {
+          last = log.commit(`other/${index % 100}`, [
+            event("some payload of an ordinary size"),
+          ]).confirmed;
+        }
+        await last;
+      }
+      const own = (await framesOf(journal)).filter((frame) => frame.bytes.includes("cold"));
+      const ownBytes = own.reduce((sum, { bytes }) => sum + bytes.length, 0);
+      Object.assign(read, { bytes: 0, pages: 0 });
+      expect(await replayLines(log, "cold")).toHaveLength(50);
+      expect(read.bytes).toBeLessThanOrEqual(2 * ownBytes);
+      expect(read.pages).toBe(0);
+    },
+  );
+
+  test("10^5 events of one entity in bounded memory", async () => {
+    const log = await quickLogs(memoryJournal({ shards: 1 }), {
+      options: { replayBufferBytes: 50_000 },
+    }).open(0);
+    for (let frame = 0; frame < 1_000; frame++) {
+      await log.commit(
+        "p",
+        Array.from({ length: 100 }, () => event("payload")),
+      ).confirmed;
+    }
+    let expected = 1;
+    await log.replay("p", ({ sequenceNumber }) => {
+      expect(sequenceNumber).toBe(expected);
+      expected += 1;
+    });
+    expect(expected).toBe(100_001);
+  });
+});
+
+describe("a chain that does not hold", () => {
+  test("is an error that names the place, never a shorter history", async () => {
+    const journal = memoryJournal({ shards: 1 });
+    const log = await quickLogs(journal).open(0);
+    for (const number of [1, 2, 3]) await log.commit("p", [event(`${number}`)]).confirmed;
+    const record = (await recordsOf(journal))[2];
+    record?.bytes.set([255], 60);
+    await expect(replayLines(log, "p")).rejects.toMatchObject({
+      code: "TROUPE_JOURNAL_CORRUPT",
+      message: expect.stringContaining("shard 0, position 2"),
+    });
+  });
+
+  test("what the reader of an event throws is thrown on", async () => {
+    const log = await quickLogs(memoryJournal({ shards: 1 })).open(0);
+    await log.commit("p", [event()]).confirmed;
+    const replay = log.replay("p", () => {
+      throw new TypeError("a handler's fault");
+    });
+    await expect(replay).rejects.toThrow("a handler's fault");
+    expect(await codeOf(log.barrier())).toBe("nothing was thrown");
+  });
+});
+
+test("any history with bases and tombstones, through any frames, comes back as it was", async () => {
+  const step = fc.record({
+    entity: fc.constantFrom("a", "b", "c"),
+    kinds: fc.array(
+      fc.constantFrom("event" as const, "event" as const, "base" as const, "tombstone" as const),
+      {
+        minLength: 1,
+        maxLength: 4,
+      },
+    ),
+    awaits: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+      const journal = memoryJournal({ shards: 1 });
+      const options = { checkpointEveryEvents: 7, replayBufferBytes: 300 };
+      const log = await quickLogs(journal, { options }).open(0);
+      const expected = new Map<string, string[]>();
+      const numbers = new Map<string, number>();
+      for (const { entity, kinds, awaits } of steps) {
+        for (const kind of kinds) {
+          const number = (numbers.get(entity) ?? 0) + (kind === "base" ? 0 : 1);
+          numbers.set(entity, number);
+          if (kind !== "event") expected.set(entity, []);
+          if (kind !== "tombstone")
+            expected.set(entity, [...(expected.get(entity) ?? []), `${kind} ${number}`]);
+        }
+        const { confirmed } = log.commit(
+          entity,
+          kinds.map((kind) => event("", { kind })),
+        );
+        if (awaits) await confirmed;
+      }
+      await log.barrier();
+      const again = await quickLogs(journal, { node: "node-b" }).open(0);
+      for (const [entity, lines] of expected) {
+        expect(await replayLines(log, entity)).toEqual(lines);
+        expect(await replayLines(again, entity)).toEqual(lines);
+        expect(again.entry(entity)).toEqual(log.entry(entity));
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
