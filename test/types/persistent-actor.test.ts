@@ -220,7 +220,7 @@ describe("what does not compile", () => {
     const told: number = alice.tell.withdraw(1);
     const tried = await alice.try.withdraw(1);
     // @ts-expect-error only after `ok` was looked at
-    tried.value;
+    const unread: number = tried.value;
     // @ts-expect-error no such option
     alice.with({ timeout: 5 });
     // @ts-expect-error no such command
@@ -229,7 +229,7 @@ describe("what does not compile", () => {
     actorContract<ContractOf<typeof Account>>("account", { deposit: true });
     // @ts-expect-error an id is a text
     system.actor(Account, 7);
-    expect([reply, told]).toBeDefined();
+    expect([reply, told, unread]).toBeDefined();
   };
 
   it("is checked by the compiler alone", () => {

@@ -1,5 +1,5 @@
 /** The turns of commands: how they begin, and what of them goes to the log when their handler has ended. */
-import { TroupeError } from "../kernel/index.ts";
+import { isTroupeError, TroupeError } from "../kernel/index.ts";
 import type { CallAnswers } from "./call-answers.ts";
 import type { CommitPipeline } from "./commit-pipeline.ts";
 import { type Answer, answerOf, type Call } from "./entity-work.ts";
@@ -60,7 +60,9 @@ export class CommandTurns {
     const kept = answer.kind === "reply" ? turn : this.#blank(turn.nowMs);
     const error = this.#remember(kept, call, answer) ?? this.#pipeline.write(kept, call, answer);
     if (error === undefined) return undefined;
-    return this.#pipeline.read(this.#blank(turn.nowMs), call, { kind: "refused", error });
+    // What is not the framework's is of the definition's own making: its `open` threw.
+    const refused: Answer = { kind: isTroupeError(error) ? "refused" : "fault", error };
+    return this.#pipeline.read(this.#blank(turn.nowMs), call, refused);
   }
 
   /** With a key, the answer goes into the same commit as the events. Returns why it cannot. */

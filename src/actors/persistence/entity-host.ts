@@ -134,7 +134,10 @@ export class EntityHost implements EntityHome {
   #target(model: PersistentActorModel, id: string): EntityTarget {
     if (typeof id !== "string" || id === "" || id.length > this.limits.nameCharactersMax) {
       const problem = `an id is a text of 1 to ${this.limits.nameCharactersMax} characters`;
-      throw new TroupeError("TROUPE_NAME_INVALID", { name: String(id).slice(0, 80), problem });
+      throw new TroupeError("TROUPE_NAME_INVALID", {
+        name: typeof id === "string" ? id.slice(0, 80) : typeof id,
+        problem,
+      });
     }
     return new EntityTarget(this, model, id);
   }

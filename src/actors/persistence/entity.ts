@@ -306,7 +306,7 @@ export class Entity implements PipelineOwner {
     const { recovered } = this.subject.model.options;
     if (recovered === undefined || !existed) return this.#ready();
     const turn = new Turn(this.subject, state, this.#home.clock.nowMs());
-    return this.#runner.run(turn, recoveredWork, () => recovered(turn.context as never));
+    return this.#runner.run(turn, recoveredWork, () => recovered(turn.context));
   }
 
   #recoveredEnded(turn: Turn, answer: Answer): void {

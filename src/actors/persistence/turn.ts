@@ -179,6 +179,9 @@ export class Turn {
    */
   group(base?: Uint8Array): readonly StagedEvent[] {
     const { nowMs: timeMs, subject, state } = this;
+    const { open } = subject.model.options;
+    const isPlain = base === undefined && open === undefined && state.timers.size === 0;
+    if (isPlain && !this.deleting) return this.staged;
     const group = this.staged.slice();
     if (this.deleting) {
       const payload = new Uint8Array(0);
@@ -190,7 +193,6 @@ export class Turn {
       const schemaVersion = subject.model.snapshotVersion;
       group.push({ kind: "base", type: internalEvents.base, schemaVersion, timeMs, payload: base });
     }
-    const { open } = subject.model.options;
     const wakeAtMs = wakeAtMsOf(state);
     const last = group.pop();
     if (last === undefined) return group;

@@ -147,11 +147,11 @@ describe("recovery", () => {
           },
     );
   const One = version(1).commands({
-    pay: (till, amount: number) => till.persist("paid", { amount } as never),
+    pay: (till, amount: number) => till.persist("paid", { amount }),
     get: (till) => till.state.cents,
   });
   const Two = version(2).commands({
-    pay: (till, cents: number) => till.persist("paid", { cents } as never),
+    pay: (till, cents: number) => till.persist("paid", { cents }),
     get: (till) => till.state.cents,
   });
 
