@@ -75,10 +75,12 @@ export class FateFinder {
 
   async #look(result: AppendResult): Promise<Fate | undefined> {
     const prefix = this.#prefix;
+    const until = result.outcome === "at" ? result.next : prefix.at;
     try {
-      do {
-        // A page may hold our frame and, behind it, the claim that deposes us: both are taken in.
-      } while (await prefix.readOn((frame, position) => this.#notice(frame, position)));
+      // Up to what answers the question: a successor may go on writing for ever.
+      while (this.#isStillOurs() && (this.#position === undefined || prefix.at < until)) {
+        if (!(await prefix.readOn((frame, position) => this.#notice(frame, position)))) break;
+      }
     } catch (error) {
       const fate = this.#position === undefined ? this.#unreadable(error) : undefined;
       if (fate !== undefined) return fate;

@@ -13,6 +13,7 @@ export {
 export { DryEntity, type DryEvent, type DryTurn } from "./dry-entity.ts";
 export type { EntityPhase, EntitySnapshot } from "./entity.ts";
 export { EntityHost, type EntityHostOptions } from "./entity-host.ts";
+export { readEvents } from "./event-codec.ts";
 export type {
   EventHandler,
   EventMap,
@@ -24,6 +25,7 @@ export type {
   StrayKeys,
   VersionedEvent,
 } from "./event-map.ts";
+export { type Frame, type FrameFault, type FrameKind, FrameReader } from "./frame.ts";
 export type {
   AppendRequest,
   AppendResult,
@@ -47,9 +49,23 @@ export type {
   RecoveredContext,
   TimerTime,
 } from "./persistent-context.ts";
+export {
+  advance,
+  EMPTY_LOG,
+  judge,
+  provesLoss,
+  type ReplayState,
+  type SkipReason,
+  type Verdict,
+} from "./replay-rule.ts";
+export type { ClusterView, ViewSource } from "./shard-context.ts";
 export type {
+  BaseSource,
+  BaseState,
   Commit,
   DirectoryEntry,
+  ReplayBounds,
+  ReplayOutcome,
   ShardLog,
   ShardLogs,
   StagedEvent,

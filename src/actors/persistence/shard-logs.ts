@@ -134,11 +134,20 @@ export class NodeShardLogs implements ShardLogs {
       logger,
       observer: this.#parts.observer ?? {},
     };
-    const keeper = new ShardKeeper(context, (error) => {
-      for (const listener of this.#listeners) listener(shard, error);
-    });
+    const keeper = new ShardKeeper(context, (error) => this.#tellDeposed(context, error));
     this.#kept.set(shard, { context, keeper });
     return keeper;
+  }
+
+  #tellDeposed({ shard, logger }: ShardContext, error: unknown): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(shard, error);
+      } catch (fault) {
+        // The shard must be claimed again all the same.
+        logger.error("a listener for lost shards has failed", { shard, error: fault });
+      }
+    }
   }
 
   #served(): readonly ServedShard[] {
