@@ -69,7 +69,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     session.start();
     return new RunningAgent(complete, session, async () => {
       await executor.close();
-      cgroups?.remove();
       state.release();
     });
   } catch (error) {

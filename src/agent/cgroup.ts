@@ -12,7 +12,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 export interface JobCgroup {
   /** A process joins by writing `0` here: the job's first one does so before it becomes the job. */
@@ -21,18 +21,16 @@ export interface JobCgroup {
   pids(): number[];
   /** SIGKILL to all at once, those included that are being forked. */
   kill(): void;
-  /** Removes the empty group. */
+  /** Removes the empty group, and its parent if it was the last one. */
   remove(): void;
 }
 
-/** The folder under which an agent makes its jobs' groups. */
+/** The folder under which an agent makes its jobs' groups; it is there only while there are any. */
 export interface CgroupParent {
   /** undefined where the kernel refuses it: the job runs without. */
   create(name: string): JobCgroup | undefined;
   /** Kills what an earlier agent left in here, and removes its groups. */
   clear(): void;
-  /** Removes the parent itself, once it is empty. */
-  remove(): void;
 }
 
 /**
@@ -43,12 +41,8 @@ export function openCgroupParent(name: string, root = "/"): CgroupParent | undef
   if (process.platform !== "linux" && root === "/") return undefined;
   for (const { folder, version } of hierarchies(root)) {
     const path = join(folder, `troupe-${name}`);
-    try {
-      mkdirSync(path, { recursive: true });
-      return new Parent(path, version);
-    } catch {
-      // Not ours to write: the next hierarchy, or none.
-    }
+    const parent = new Parent(path, version);
+    if (parent.isPossible()) return parent;
   }
   return undefined;
 }
@@ -87,10 +81,21 @@ class Parent implements CgroupParent {
     this.#version = version;
   }
 
+  /** May this user make groups here? */
+  isPossible(): boolean {
+    try {
+      mkdirSync(this.#path, { recursive: true });
+    } catch {
+      return false;
+    }
+    removeFolder(this.#path);
+    return true;
+  }
+
   create(name: string): JobCgroup | undefined {
     const path = join(this.#path, name);
     try {
-      mkdirSync(path);
+      mkdirSync(path, { recursive: true });
       return new Group(path, this.#version);
     } catch {
       return undefined;
@@ -103,9 +108,6 @@ class Parent implements CgroupParent {
       group.kill();
       group.remove();
     }
-  }
-
-  remove(): void {
     removeFolder(this.#path);
   }
 }
@@ -146,8 +148,9 @@ class Group implements JobCgroup {
   }
 
   remove(): void {
-    // A job may have made groups below its own: the deepest first.
+    // A job may have made groups below its own: the deepest first. The parent goes with the last job.
     for (const path of withAllBelow(this.#path).reverse()) removeFolder(path);
+    removeFolder(dirname(this.#path));
   }
 }
 

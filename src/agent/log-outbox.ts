@@ -9,6 +9,8 @@
  *   O4. The job's pipe is stopped while more than `logUnsentBytesMax` waits for an open link, or while
  *       the spool has no room; it goes on at half of that. Nothing is ever dropped.
  *   O5. A new link starts at `acknowledged`: what the old one carried beyond it may be lost.
+ *   O6. Where the window is what limits a piece, it is half the window or a whole piece at least; what is
+ *       on the way then is more than half a window, so its acknowledgement opens it again.
  */
 import type { AgentClock, AgentTimer } from "./clock.ts";
 import { agentLimits } from "./limits.ts";
@@ -86,9 +88,12 @@ export class LogOutbox {
   /** The next piece to send, counted as sent; undefined = nothing to send, or the window is full. */
   nextChunk(): OutboxChunk | undefined {
     if (this.#link === undefined) return undefined;
-    const windowEnd = this.#spool.acknowledged + this.#link.windowBytes;
-    const allowed = Math.min(this.#flushed, windowEnd) - this.#sent;
-    if (allowed <= 0) return undefined;
+    const { windowBytes } = this.#link;
+    const waiting = this.#flushed - this.#sent;
+    const allowed = Math.min(waiting, this.#spool.acknowledged + windowBytes - this.#sent);
+    // A nearly full window that opens bit by bit would cut the log into ever smaller pieces (O6).
+    const worthwhile = Math.min(agentLimits.logChunkBytesMax, windowBytes / 2);
+    if (allowed <= 0 || (allowed < waiting && allowed < worthwhile)) return undefined;
     const offset = this.#sent;
     const data = this.#spool.read(offset, Math.min(allowed, agentLimits.logChunkBytesMax));
     this.#sent += data.length;

@@ -59,10 +59,20 @@ describe("the log outbox", () => {
     const { outbox, drain } = outboxWith({ flushMs: 0, windowBytes: 10 });
     outbox.append(Buffer.from("0123456789abcdefghij"));
     expect(drain()).toBe("0123456789");
-    expect(outbox.acknowledge(4)).toBe(true);
-    expect(drain()).toBe("abcd");
-    outbox.acknowledge(14);
-    expect(drain()).toBe("efghij");
+    expect(outbox.acknowledge(6)).toBe(true);
+    expect(drain()).toBe("abcdef");
+    outbox.acknowledge(16);
+    expect(drain()).toBe("ghij");
+  });
+
+  test("does not send crumbs while the window is nearly full", () => {
+    const { outbox } = outboxWith({ flushMs: 0, windowBytes: 10 });
+    outbox.append(Buffer.from("0123456789abcdefghij"));
+    expect(outbox.nextChunk()).toMatchObject({ offset: 0 });
+    outbox.acknowledge(4);
+    expect(outbox.nextChunk()).toBeUndefined();
+    outbox.acknowledge(5);
+    expect(outbox.nextChunk()).toEqual({ offset: 10, data: Buffer.from("abcde") });
   });
 
   test("a new link starts at the last acknowledgement, and takes one for bytes of the old link", () => {

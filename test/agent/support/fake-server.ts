@@ -44,7 +44,7 @@ export class FakeServer {
   readonly tokens = new Set(["token-1"]);
   readonly identities = new Set<string>();
   /** Attempt key → stored log. */
-  readonly logs = new Map<string, Buffer>();
+  readonly logs = new Map<string, StoredLog>();
   /** Attempt key → every result that arrived. */
   readonly results = new Map<string, JobResult[]>();
   readonly violations: string[] = [];
@@ -94,7 +94,7 @@ export class FakeServer {
   }
 
   log(ref: AttemptRef): Buffer {
-    return this.logs.get(attemptKey(ref)) ?? Buffer.alloc(0);
+    return this.logs.get(attemptKey(ref))?.bytes ?? Buffer.alloc(0);
   }
 
   text(ref: AttemptRef): string {
@@ -165,7 +165,7 @@ export class FakeSession {
 
   cut(): void {
     this.over = true;
-    this.stream.destroy();
+    this.stream.emit("error", { code: status.UNAVAILABLE, details: "cut by the test" });
   }
 
   kinds(): string[] {
@@ -194,22 +194,14 @@ export class FakeSession {
     if (message.$case === "log") {
       const { attempt, offset, data } = message.value;
       const key = attemptKey(attempt as AttemptRef);
-      const stored = this.#server.logs.get(key) ?? Buffer.alloc(0);
-      if (offset > stored.length) {
-        this.#server.violations.push(`a hole in the log of ${key} at ${stored.length}`);
-        return;
-      }
-      const overlap = stored.length - offset;
-      if (!stored.subarray(offset, offset + data.length).equals(data.subarray(0, overlap))) {
-        this.#server.violations.push(`other bytes at ${offset} of ${key}`);
-      }
-      if (data.length > overlap) {
-        this.#server.logs.set(key, Buffer.concat([stored, data.subarray(overlap)]));
-      }
+      const stored = this.#server.logs.get(key) ?? new StoredLog();
+      this.#server.logs.set(key, stored);
+      const problem = stored.write(offset, data);
+      if (problem !== undefined) this.#server.violations.push(`${key}: ${problem}`);
     }
     if (message.$case === "result") {
       const key = attemptKey(message.value.attempt as AttemptRef);
-      const stored = this.#server.logs.get(key)?.length ?? 0;
+      const stored = this.#server.logs.get(key)?.bytes.length ?? 0;
       if (stored !== message.value.logBytes) {
         this.#server.violations.push(`${key}: a result before its log (${stored})`);
       }
@@ -242,6 +234,31 @@ export class FakeSession {
       case "draining":
         return;
     }
+  }
+}
+
+/** A log as a server stores it: what overlaps must be the same, holes are refused. */
+class StoredLog {
+  #buffer = Buffer.alloc(1024);
+  #length = 0;
+
+  get bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  write(offset: number, data: Buffer): string | undefined {
+    if (offset > this.#length) return `a hole at ${this.#length}, before ${offset}`;
+    const overlap = Math.min(this.#length - offset, data.length);
+    if (!this.bytes.subarray(offset, offset + overlap).equals(data.subarray(0, overlap))) {
+      return `other bytes at ${offset}`;
+    }
+    const end = Math.max(this.#length, offset + data.length);
+    if (end > this.#buffer.length) {
+      this.#buffer = Buffer.concat([this.bytes], Math.max(end, this.#buffer.length * 2));
+    }
+    data.copy(this.#buffer, this.#length, overlap);
+    this.#length = end;
+    return undefined;
   }
 }
 

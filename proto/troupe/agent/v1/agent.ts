@@ -213,7 +213,10 @@ export interface LogChunk {
   data: Buffer;
 }
 
-/** Everything below `offset` is stored; the agent may forget it, and send as much more. */
+/**
+ * Everything below `offset` is stored; the agent may forget it, and send as much more. Sent soon: the agent
+ * waits for room for a worthwhile piece, so a server that waits for a full window would wait for ever.
+ */
 export interface LogAck {
   attempt: AttemptRef | undefined;
   offset: number;
