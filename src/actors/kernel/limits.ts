@@ -443,9 +443,9 @@ export const limitTable = {
     effect: "commits fail with TROUPE_SHARD_BUSY until the journal takes more",
   }),
   appendsInFlightMax: limit({
-    default: 2,
+    default: 1,
     unit: "items",
-    reason: "one call is written while the next one fills; more only makes the batches smaller",
+    reason: "right for a disk: a second call would only halve the batches; over a network 2 gain more",
     effect: "frames wait and share the next call",
   }),
   appendRetryPauseMs: limit({
