@@ -29,7 +29,6 @@ export type {
   Supervision,
   SupervisionRule,
 } from "./actors/kernel/index.ts";
-// ── Actors in memory ───────────────────────────────────────────────────────────────────────
 // ── Commands and handles ───────────────────────────────────────────────────────────────────
 // ── Errors ─────────────────────────────────────────────────────────────────────────────────
 // ── Ports and bounds ───────────────────────────────────────────────────────────────────────
@@ -139,6 +138,37 @@ export {
   type TimerTime,
   type VersionedEvent,
 } from "./actors/persistence/index.ts";
+// ── Actors in memory ───────────────────────────────────────────────────────────────────────
+// ── Pipelines ──────────────────────────────────────────────────────────────────────────────
+export {
+  definePipeline,
+  type Expression,
+  type ExpressionOf,
+  type Job,
+  type JobDefinition,
+  type JobOptions,
+  type OutputMap,
+  type OutputsOf,
+  type ParameterDefinition,
+  type ParameterMap,
+  type ParameterOptions,
+  type ParametersOf,
+  type Pipeline,
+  type PipelineBuilder,
+  type PipelineDefinition,
+  type PipelineOptions,
+  type RetryOptions,
+  type RetryPolicy,
+  type Secret,
+  type Shell,
+  type ShellScript,
+  type ShellValue,
+  sh,
+  type Template,
+  type TextTemplate,
+  template,
+  type VariableValue,
+} from "./actors/pipelines/index.ts";
 // ── Systems ────────────────────────────────────────────────────────────────────────────────
 export {
   type Addressable,
