@@ -1,0 +1,259 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import {
+  createKernel,
+  defineActor,
+  type MessageRef,
+  nactTurns,
+} from "../../../../src/actors/kernel/index.ts";
+import { createTestKernel } from "../../../../src/actors/testing/index.ts";
+import { nact, type Ref, rounds } from "./plain-nact.ts";
+
+let system: Ref;
+beforeEach(() => {
+  vi.spyOn(console, "log").mockImplementation(() => {});
+  system = nact.start();
+});
+afterEach(() => {
+  nact.stop(system);
+  vi.restoreAllMocks();
+});
+
+const Echo = defineActor("echo", {
+  initialState: () => ({}),
+  mailbox: { messagesMax: 1_000_000 },
+}).commands({ echo: <T>(_me: unknown, value: T) => value as unknown });
+
+describe("fault 13: asks", () => {
+  test("nact: the ids of two asks may be the same, and one of them is lost", async () => {
+    const echo = nact.spawn(system, (_state, message: { to: Ref; n: number }) => {
+      nact.dispatch(message.to, message.n);
+    });
+    // Its ids are 32 random bits; with these two draws they meet.
+    vi.spyOn(Math, "random").mockReturnValue(0.5);
+    const first = nact.query(echo, (to) => ({ to, n: 1 }), 50);
+    const second = nact.query(echo, (to) => ({ to, n: 2 }), 50);
+    const ends = await Promise.allSettled([first, second]);
+    expect(ends.map((end) => end.status)).toContain("rejected");
+  });
+
+  test("nact: a long timeout is an immediate one, none throws, an Error value resolves, work of a stopped actor hangs", async () => {
+    const silent = nact.spawn(system, () => {}, "silent");
+    const started = performance.now();
+    await expect(nact.query(silent, () => 1, Infinity)).rejects.toThrow(/Timeout/);
+    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(() => nact.query(silent, () => 1)).toThrow(/timeout is required/);
+    const pending = nact.query(silent, () => 1, 60);
+    nact.stop(silent);
+    const before = performance.now();
+    await expect(pending).rejects.toThrow(/Timeout/);
+    expect(performance.now() - before).toBeGreaterThan(20);
+  });
+
+  test("ours: asks are objects, not numbers; timeouts are what they say; the dead are known", async () => {
+    const random = vi.spyOn(Math, "random").mockReturnValue(0.5);
+    const kernel = createKernel({ name: "ours" });
+    const echo = kernel.spawn(Echo, "e");
+    const many = Array.from({ length: 1_000 }, (_, n) => echo.echo(n));
+    expect(await Promise.all(many)).toEqual(Array.from({ length: 1_000 }, (_, n) => n));
+    random.mockRestore();
+    expect(await echo.with({ timeoutMs: 30 * 86_400_000 }).echo(1)).toBe(1);
+    const Silent = defineActor("silent", { initialState: () => ({}) }).commands({
+      never: () => new Promise<void>(() => {}),
+    });
+    const silent = kernel.spawn(Silent, "s");
+    const pending = silent.with({ timeoutMs: 60_000 }).never();
+    const failed = expect(pending).rejects.toMatchObject({ code: "TROUPE_ACTOR_STOPPED" });
+    await silent.ref.stop({ deadlineMs: 0 });
+    await failed;
+    await kernel.stop();
+  });
+});
+
+describe("fault 14: what a message costs", () => {
+  /** Milliseconds for `count` messages to an actor that has so many children. */
+  async function nactMs(children: number, count: number): Promise<number> {
+    let seen = 0;
+    let done: () => void = () => {};
+    const all = new Promise<void>((resolve) => {
+      done = resolve;
+    });
+    const parent = nact.spawn(system, (_state, message, context) => {
+      if (message === "spawn") nact.spawn(context.self, () => {});
+      else if (++seen === count) done();
+    });
+    for (let i = 0; i < children; i++) nact.dispatch(parent, "spawn");
+    while (children > 0 && seen === 0) {
+      await rounds(1);
+      nact.dispatch(parent, "probe");
+      await rounds(children + 10);
+    }
+    seen = 0;
+    const started = performance.now();
+    for (let i = 0; i < count; i++) nact.dispatch(parent, i);
+    await all;
+    return performance.now() - started;
+  }
+
+  test("nact: it grows with the number of children", async () => {
+    const count = 300;
+    const alone = await nactMs(0, count);
+    const crowded = await nactMs(2_000, count);
+    expect(crowded).toBeGreaterThan(alone * 5);
+  });
+
+  test("ours: it does not", async () => {
+    const kernel = createKernel({ name: "ours" });
+    const Parent = defineActor("parent", {
+      initialState: (self, children: number) => {
+        for (let i = 0; i < children; i++) self.spawn(Echo, String(i));
+        return { seen: 0 };
+      },
+      mailbox: { messagesMax: 1_000_000 },
+    }).commands({ work: (me) => ++me.state.seen });
+    const time = async (children: number): Promise<number> => {
+      const parent = kernel.spawn(Parent, `p${children}`, { props: children });
+      await parent.work();
+      let best = Infinity;
+      for (let i = 0; i < 7; i++) {
+        const started = performance.now();
+        for (let n = 0; n < 20_000; n++) parent.tell.work();
+        await parent.work();
+        best = Math.min(best, performance.now() - started);
+      }
+      return best;
+    };
+    await time(1);
+    const alone = await time(0);
+    const crowded = await time(10_000);
+    // The best of several runs, and room for a machine that does other things.
+    expect(crowded).toBeLessThan(alone * 3);
+    await kernel.stop();
+  });
+});
+
+describe("fault 15: names", () => {
+  test("nact: most characters are refused, and its own names collide", () => {
+    for (const name of ["a:b", "a/b", "a@b", "ä"]) {
+      expect(() => nact.spawn(system, () => {}, name)).toThrow(/Invalid argument/);
+    }
+    vi.spyOn(Math, "random").mockReturnValue(0.5);
+    nact.spawn(system, () => {});
+    expect(() => nact.spawn(system, () => {})).toThrow(/already exists/);
+  });
+
+  test("ours: any string is a name, and the kernel makes up none", async () => {
+    const kit = createTestKernel();
+    for (const name of ["a:b", "a/b", "a@b", "ä"]) {
+      expect(await kit.run(kit.kernel.spawn(Echo, name).echo(name))).toBe(name);
+    }
+    await kit.stop();
+  });
+});
+
+describe("fault 17: mailboxes", () => {
+  test("nact: they have no bound", async () => {
+    let handled = 0;
+    const actor = nact.spawn(system, () => handled++);
+    for (let i = 0; i < 50_000; i++) nact.dispatch(actor, i);
+    const before = handled;
+    expect(before).toBe(0);
+    nact.stop(actor);
+    await rounds();
+  });
+
+  test("nact: a stop waits behind nothing, but what it drops is not told", async () => {
+    const seen: number[] = [];
+    const actor = nact.spawn(system, (_state, n: number) => void seen.push(n));
+    for (let i = 0; i < 100; i++) nact.dispatch(actor, i);
+    nact.stop(actor);
+    await rounds();
+    expect(seen.length).toBeLessThan(100);
+  });
+
+  test("ours: they have a bound, stops go first, and all that is dropped is counted", async () => {
+    const Counter = defineActor("counter", {
+      initialState: () => ({ n: 0 }),
+      mailbox: { messagesMax: 50 },
+    }).commands({ add: (me) => ++me.state.n });
+    const kit = createTestKernel();
+    const counter = kit.kernel.spawn(Counter, "c");
+    for (let i = 0; i < 100; i++) counter.tell.add();
+    expect(kit.kernel.deadLetters.counts()).toEqual({ "mailbox-full": 50 });
+    await kit.run(counter.ref.stop());
+    expect(kit.kernel.deadLetters.counts()).toEqual({ "mailbox-full": 50, stopped: 50 });
+    await kit.stop();
+  });
+});
+
+describe("fault 19: types and states", () => {
+  test("nact: an asynchronous initial state is a promise, and the log is missing", async () => {
+    const seen: unknown[] = [];
+    const actor = nact.spawn(
+      system,
+      (state: unknown, _message, context) => {
+        seen.push(state, context["log"]);
+        return state;
+      },
+      "a",
+      { initialStateFunc: () => Promise.resolve("state") },
+    );
+    nact.dispatch(actor, "go");
+    await rounds();
+    expect(seen[0]).toBeInstanceOf(Promise);
+    expect(seen[1]).toBeUndefined();
+  });
+
+  test("nact: start ignores the name", () => {
+    const named = nact.start("my-name");
+    expect(named.name).not.toBe("my-name");
+    nact.stop(named);
+  });
+
+  test("ours: the state is awaited, the log is there, the name is the name", async () => {
+    const kit = createTestKernel({ name: "my-name" });
+    const Ready = defineActor("ready", {
+      initialState: () => Promise.resolve({ n: 1 }),
+    }).commands({ look: (me) => [me.state.n, typeof me.log.info] as const });
+    expect(await kit.run(kit.kernel.spawn(Ready, "r").look())).toEqual([1, "function"]);
+    expect(kit.kernel.name).toBe("my-name");
+    // The protocol is part of the reference's type.
+    const numbers = (ref: MessageRef<number>): MessageRef<number> => ref;
+    // @ts-expect-error a reference for strings takes no numbers
+    const wrong = (ref: MessageRef<string>): MessageRef<number> => numbers(ref);
+    expect(typeof wrong).toBe("function");
+    await kit.stop();
+  });
+});
+
+describe("fault 20: one message, one round of the event loop", () => {
+  test("nact: n messages take n rounds", async () => {
+    let handled = 0;
+    const actor = nact.spawn(system, () => handled++);
+    for (let i = 0; i < 1_000; i++) nact.dispatch(actor, i);
+    await rounds(50);
+    expect(handled).toBeLessThan(100);
+  });
+
+  test("ours: one turn of nact handles many", async () => {
+    let turns = 0;
+    const kernel = createKernel({
+      name: "ours",
+      turns: (run) => {
+        const source = nactTurns(() => {
+          turns++;
+          run();
+        });
+        // Without the shortcut within a round, so that every slice is a turn of nact.
+        return { request: () => source.request(), stop: () => source.stop() };
+      },
+    });
+    const Counter = defineActor("counter", { initialState: () => ({ n: 0 }) }).commands({
+      add: (me) => ++me.state.n,
+    });
+    const counter = kernel.spawn(Counter, "c");
+    for (let i = 0; i < 1_000; i++) counter.tell.add();
+    expect(await counter.add()).toBe(1_001);
+    expect(turns).toBeLessThan(50);
+    await kernel.stop();
+  });
+});
