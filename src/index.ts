@@ -1,112 +1,34 @@
 /// <reference types="node" preserve="true" />
+// biome-ignore-all assist/source/organizeImports: the groups are for those who read the list
 /**
  * Troupe: durable actors, pipelines and remote agents for Node.js.
  *
  * ```ts
  * import { createSystem, definePersistentActor } from "troupe";
  *
- * const Account = definePersistentActor("account", { initialState: () => ({ balanceCents: 0 }) })
- *   .events({
- *     deposited: (state, e: { amountCents: number }) => ({ balanceCents: state.balanceCents + e.amountCents }),
- *   })
+ * const Account = definePersistentActor("account", { initialState: () => ({ cents: 0 }) })
+ *   .events({ deposited: (state, e: { cents: number }) => ({ cents: state.cents + e.cents }) })
  *   .commands({
- *     deposit: (account, amountCents: number) => account.persist("deposited", { amountCents }),
- *     balance: (account) => account.state.balanceCents,
+ *     deposit: (account, cents: number) => account.persist("deposited", { cents }),
+ *     balance: (account) => account.state.cents,
  *   });
  *
  * await using system = await createSystem({ name: "shop", dataDir: "./data" });
- * await system.actor(Account, "alice").deposit(500); // in the journal when this resolves
+ * await system.actor(Account, "alice").deposit(500); // resolves once it is on disk
  * ```
  *
  * This list is the whole public face; what is not in it may change at any time.
  */
 
-// ── Supervision ────────────────────────────────────────────────────────────────────────────
-export type {
-  Backoff,
-  Directive,
-  ErrorClass,
-  Supervision,
-  SupervisionRule,
-} from "./actors/kernel/index.ts";
-// ── Commands and handles ───────────────────────────────────────────────────────────────────
-// ── Errors ─────────────────────────────────────────────────────────────────────────────────
-// ── Ports and bounds ───────────────────────────────────────────────────────────────────────
+// ── Systems ────────────────────────────────────────────────────────────────────────────────
 export {
-  type ActorContext,
-  type ActorDefinition,
-  type ActorOptions,
-  type ActorRef,
-  type ActorSelf,
-  type ActorServices,
-  type ActorSnapshot,
-  type ActorTimers,
-  type ActorWithoutCommands,
-  type Addressed,
-  type Answer,
-  type AnyHandler,
-  type AnyTroupeError,
-  type Behaviour,
-  type BehaviourContext,
-  type BehaviourOptions,
-  type BehaviourTimers,
-  type CallOptions,
-  type CheckCommands,
-  type Clock,
-  type CommandMap,
-  CommandRejectedError,
-  type CommandTarget,
-  command,
-  consoleLogger,
-  type DeadLetter,
-  type DeadLetterReason,
-  type DeadLetters,
-  defineActor,
-  defineBehaviour,
-  type ErrorCode,
-  type ErrorDetails,
-  type Handle,
-  type HandleClass,
-  type HandleMembers,
-  isRejectedBy,
-  isTroupeError,
-  type Kernel,
-  type Limit,
-  type LimitName,
-  type Limits,
-  type LogFields,
-  type Logger,
-  type LogLevel,
-  limitTable,
-  type MailboxOptions,
-  type MessageRef,
-  type MethodOf,
-  type Observer,
-  type Outcome,
-  type Overflow,
-  type Question,
-  type Random,
-  type Receive,
-  Rejection,
-  type RejectionOf,
-  type RejectionsOf,
-  type ReplyOf,
-  type ReservedName,
-  type SpawnArgs,
-  type Spawnable,
-  type SpawnOptions,
-  type StandardSchemaV1,
-  type Stashed,
-  type StopOptions,
-  silentLogger,
-  type Terminated,
-  type Timer,
-  type TimerSchedule,
-  type Tried,
-  TroupeError,
-  type ValidatedCommand,
-} from "./actors/kernel/index.ts";
-export type { Journal, JournalObserver } from "./actors/persistence/index.ts";
+  type Addressable,
+  createSystem,
+  type Definitions,
+  type System,
+  type SystemOptions,
+} from "./actors/system/index.ts";
+
 // ── Persistent actors ──────────────────────────────────────────────────────────────────────
 export {
   type ActorContract,
@@ -138,7 +60,67 @@ export {
   type TimerTime,
   type VersionedEvent,
 } from "./actors/persistence/index.ts";
+
 // ── Actors in memory ───────────────────────────────────────────────────────────────────────
+export {
+  type ActorContext,
+  type ActorDefinition,
+  type ActorOptions,
+  type ActorSelf,
+  type ActorServices,
+  type ActorTimers,
+  type ActorWithoutCommands,
+  type Addressed,
+  type Behaviour,
+  type BehaviourContext,
+  type BehaviourOptions,
+  type BehaviourTimers,
+  defineActor,
+  defineBehaviour,
+  type MailboxOptions,
+  type Overflow,
+  type Receive,
+  type Spawnable,
+  type SpawnArgs,
+  type SpawnOptions,
+  type Terminated,
+  type TimerSchedule,
+} from "./actors/kernel/index.ts";
+
+// ── Supervision of actors in memory ────────────────────────────────────────────────────────
+export type {
+  Backoff,
+  Directive,
+  ErrorClass,
+  Supervision,
+  SupervisionRule,
+} from "./actors/kernel/index.ts";
+
+// ── Commands and handles ───────────────────────────────────────────────────────────────────
+export {
+  type ActorRef,
+  type Answer,
+  type AnyHandler,
+  type CallOptions,
+  type CheckCommands,
+  type CommandMap,
+  type CommandTarget,
+  command,
+  type Handle,
+  type HandleClass,
+  type HandleMembers,
+  type MessageRef,
+  type MethodOf,
+  type Question,
+  type RejectionOf,
+  type ReplyOf,
+  type ReservedName,
+  type StandardSchemaV1,
+  type StopOptions,
+  type Tried,
+  type ValidatedCommand,
+} from "./actors/kernel/index.ts";
+
 // ── Pipelines ──────────────────────────────────────────────────────────────────────────────
 export {
   definePipeline,
@@ -169,11 +151,44 @@ export {
   template,
   type VariableValue,
 } from "./actors/pipelines/index.ts";
-// ── Systems ────────────────────────────────────────────────────────────────────────────────
+
+// ── Errors ─────────────────────────────────────────────────────────────────────────────────
 export {
-  type Addressable,
-  createSystem,
-  type Definitions,
-  type System,
-  type SystemOptions,
-} from "./actors/system/index.ts";
+  type AnyTroupeError,
+  CommandRejectedError,
+  type ErrorCode,
+  type ErrorDetails,
+  isRejectedBy,
+  isTroupeError,
+  type Outcome,
+  Rejection,
+  type RejectionsOf,
+  type Stashed,
+  TroupeError,
+} from "./actors/kernel/index.ts";
+
+// ── Ports and bounds ───────────────────────────────────────────────────────────────────────
+export {
+  type ActorSnapshot,
+  type Clock,
+  consoleLogger,
+  type DeadLetter,
+  type DeadLetterReason,
+  type DeadLetters,
+  type Kernel,
+  type Limit,
+  type LimitName,
+  type Limits,
+  type LogFields,
+  type Logger,
+  type LogLevel,
+  limitTable,
+  type Observed,
+  type Observer,
+  type Random,
+  silentLogger,
+  type Timer,
+  type TurnSource,
+  type Turns,
+} from "./actors/kernel/index.ts";
+export type { Journal, JournalObserver } from "./actors/persistence/index.ts";
