@@ -30,47 +30,50 @@ const TRIES_MAX = 6;
 const LOOKS_MAX = 3;
 const PAUSE_MAX_MS = 1_000;
 
-/** `not-ours`: the view gives the shard to another node. `forestalled`: no try held. */
+/** `not-ours`: the view gives the shard to another node. `forestalled`: others claimed higher each time. */
 export type ClaimOutcome = Claim | "not-ours" | "forestalled";
 
 /**
  * Claims the shard and extends `prefix` through the claim.
- * @throws TROUPE_JOURNAL_REFUSED; TROUPE_JOURNAL_OUT_OF_RANGE when a cut has overtaken the prefix; whatever
- *   reading the log or the view throws.
+ * @throws TROUPE_JOURNAL_REFUSED; TROUPE_JOURNAL_OUT_OF_RANGE when a cut has overtaken the prefix;
+ *   TROUPE_SHARD_NOT_SERVING when the journal confirms no claim; whatever reading the log or the view throws.
  */
 export async function claimShard(
   context: ShardContext,
   prefix: LogPrefix,
   history: ClaimHistory,
 ): Promise<ClaimOutcome> {
-  const startMs = context.clock.monotonicMs();
+  const { clock, random, options, observer, shard, views } = context;
+  const startMs = clock.monotonicMs();
+  let isForestalled = false;
   for (let attempt = 1; attempt <= TRIES_MAX; attempt++) {
-    const view = await context.views.current();
-    if (!view.owns(context.shard)) return "not-ours";
+    const view = await views.current();
+    if (!view.owns(shard)) return "not-ours";
     const claim = await tryOnce(context, prefix, history, view);
-    if (claim === undefined) {
-      // Whoever was faster reads the same view; jitter keeps two of them from meeting again.
-      await pause(context.clock, context.options.retryPauseMs * (1 + context.random.next()));
-      continue;
+    if (holds(prefix, claim)) {
+      if (!(await views.current()).owns(shard)) return "not-ours";
+      observer.claimed?.(shard, { term: claim.term, tookMs: clock.monotonicMs() - startMs });
+      return claim;
     }
-    if (!(await context.views.current()).owns(context.shard)) return "not-ours";
-    const tookMs = context.clock.monotonicMs() - startMs;
-    context.observer.claimed?.(context.shard, { term: claim.term, tookMs });
-    return claim;
+    isForestalled = prefix.state.term >= claim.term;
+    // Whoever was faster reads the same view; jitter keeps two of them from meeting again.
+    await pause(clock, options.retryPauseMs * (1 + random.next()));
   }
-  return "forestalled";
+  if (isForestalled) return "forestalled";
+  throw notServing(shard, `the journal confirmed none of ${TRIES_MAX} claims`);
 }
 
 export function notServing(shard: number, reason: string, cause?: unknown): TroupeError {
   return new TroupeError("TROUPE_SHARD_NOT_SERVING", { shard, reason }, { cause });
 }
 
+/** Appends one claim, and reads on until its fate can be seen in the prefix. */
 async function tryOnce(
   context: ShardContext,
   prefix: LogPrefix,
   history: ClaimHistory,
   view: ClusterView,
-): Promise<Claim | undefined> {
+): Promise<Claim> {
   const { shard, lane, identity, random } = context;
   const term = Math.max(prefix.state.term, history.termTried) + 1;
   history.termTried = term;
@@ -92,7 +95,7 @@ async function tryOnce(
   if (result.outcome === "at" && result.clean)
     prefix.takeOwn({ numbers, bytes, events: 0 }, result.next);
   else await readThrough(context, prefix, claim, result);
-  return holds(prefix, claim) ? claim : undefined;
+  return claim;
 }
 
 function holds({ state }: LogPrefix, { term, nonce }: Claim): boolean {

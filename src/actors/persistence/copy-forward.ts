@@ -40,12 +40,13 @@ export async function copyForward(
   baseOf: BaseSource,
 ): Promise<CutOutcome> {
   const { journal, shard, rules, observer } = context;
+  const { low } = await journal.tail(shard);
+  if (target <= low) return { before: undefined, entitiesCopied: 0, entitiesHeldBack: 0 };
   const { copied, heldBack } = await new BaseWriter(context, owner, baseOf).writeAll(target);
   await owner.checkpoint({ full: true, dropBelow: target });
   if (rules.pointsBeforeCut) await owner.barrier();
   // The checkpoint began above the target, so its own parts are safe.
   const before = owner.lowestNeeded(target);
-  const { low } = await journal.tail(shard);
   if (before > low) {
     await journal.cut(shard, before);
     observer.cut?.(shard, { before, entitiesCopied: copied });

@@ -12,6 +12,8 @@ export class Backoff {
   readonly #clock: Clock;
   readonly #maxMs: number;
   #nextMs: number;
+  /** How often it has waited. */
+  waits = 0;
 
   constructor(clock: Clock, firstMs: number, maxMs: number) {
     this.#clock = clock;
@@ -21,6 +23,7 @@ export class Backoff {
 
   wait(): Promise<void> {
     const delayMs = this.#nextMs;
+    this.waits += 1;
     this.#nextMs = Math.min(this.#maxMs, delayMs * 2);
     return pause(this.#clock, delayMs);
   }

@@ -145,13 +145,21 @@ export class ShardKeeper {
         this.#lastError = error;
         if (isCutAway(error)) this.#prefix = undefined;
         if (isTroupeError(error, "TROUPE_JOURNAL_CORRUPT")) return this.#damaged(error);
-        this.#context.logger.warn("a shard could not be opened; trying again", { shard, error });
+        this.#reportTry(error, backoff.waits);
         await backoff.wait();
         continue;
       }
       return notServing(shard, "the cluster's view gives it to another node");
     }
     return notServing(shard, "it is being released");
+  }
+
+  /** Once is enough for a person; the rest is for who looks closely. */
+  #reportTry(error: unknown, triesBefore: number): void {
+    const { logger, shard } = this.#context;
+    const fields = { shard, error };
+    if (triesBefore === 0) logger.warn("a shard could not be opened; trying again", fields);
+    else logger.debug("a shard could still not be opened", fields);
   }
 
   /** undefined = the view gives the shard to another node. */

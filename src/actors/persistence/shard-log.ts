@@ -57,7 +57,8 @@ export interface ReplayOutcome {
   /** Of the entity's newest confirmed event, whatever the bounds; 0 = it never wrote. */
   readonly highestSequenceNumber: number;
   /**
-   * Where the events shown begin. `bound`: at `fromSequenceNumber`, so they continue the caller's state.
+   * Where the events shown begin. `bound`: at `fromSequenceNumber`, so they continue the caller's state (unless
+   * that lies above `highestSequenceNumber`: then it is not from this log).
    * `base`, `first`: with a whole state or the entity's first event, so an older state of the caller's is void.
    * `cut`: nothing shown, what was asked for has been cut away.
    */
@@ -138,8 +139,8 @@ export interface ShardLogs {
   /** The serving log of a shard; claims and recovers it on first use. */
   open(shard: number): Promise<ShardLog>;
   /**
-   * Called when a shard's claim is lost, for whatever reason but `close`: its entities must stop at once. The
-   * shard is claimed again by itself; `open` waits for that.
+   * Called when a shard's claim is lost, for whatever reason but this node's own wish (`close`, a planned
+   * hand-off): its entities must stop at once. The shard is claimed again by itself; `open` waits for that.
    */
   onDeposed(listener: (shard: number, error: unknown) => void): () => void;
   /** Lets the log below be cut when most of it is dead. Without a source nothing is ever cut. */
