@@ -1,0 +1,23 @@
+export interface KafkaNode {
+  readonly id: number;
+  /** host:port */
+  readonly address: string;
+  /** Brings a killed broker back, with its data. */
+  start(): void;
+  isRunning(): boolean;
+  /** As a crash ends it: SIGKILL. */
+  kill(): Promise<void>;
+  freeze(): void;
+  thaw(): void;
+}
+
+export interface KafkaCluster {
+  /** The brokers' addresses, with commas between them. */
+  readonly address: string;
+  readonly nodes: readonly KafkaNode[];
+  /** Resolves when all brokers answer as one cluster. */
+  ready(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export function startKafka(options: { readonly nodes: 1 | 3 }): Promise<KafkaCluster>;
