@@ -36,6 +36,7 @@ const options = {
   reclaimsMax: 3,
   readPageBytes: 600,
   replayBufferBytes: 400,
+  frameCacheBytes: 0,
   cutAfterBytes: 0,
 };
 

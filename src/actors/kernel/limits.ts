@@ -515,6 +515,12 @@ export const limitTable = {
     reason: "frames of one recovering entity that are kept from the way back for the way forward",
     effect: "the other frames are read a second time",
   }),
+  frameCacheBytes: limit({
+    default: 16_777_216,
+    unit: "bytes",
+    reason: "entities that recover together have their events in the same frames",
+    effect: "the longest unused frames are read from the journal again",
+  }),
   cutAfterBytes: limit({
     default: 268_435_456,
     unit: "bytes",

@@ -60,7 +60,7 @@ class Chain {
   /** Newest first. */
   readonly #positions: Position[] = [];
   /** The oldest frames of the chain, which the way forward needs first. */
-  readonly #kept = new Map<Position, Uint8Array>();
+  readonly #kept = new Map<Position, Frame>();
   #keptBytes = 0;
   #shown = 0;
   /** Number of the last event shown. */
@@ -92,12 +92,11 @@ class Chain {
   }
 
   async #readBack(position: Position): Promise<Found | undefined> {
-    const { journal, shard } = this.#context;
     try {
-      const { bytes } = await journal.readAt(shard, position);
+      const frame = await this.#read(position);
       this.#positions.push(position);
-      this.#keep(position, bytes);
-      return this.#find(bytes, position);
+      this.#keep(position, frame);
+      return { frame, starts: this.#find(frame, position) };
     } catch (error) {
       // What a base has made needless may be gone; only a reader of the past looks for it.
       if (isCutAway(error) && this.#to !== Number.POSITIVE_INFINITY) return undefined;
@@ -120,13 +119,12 @@ class Chain {
   }
 
   async walkForward(start: Start, onEvent: (event: StoredEvent) => void): Promise<void> {
-    const { journal, shard } = this.#context;
     let skip = start.index;
     for (let index = this.#positions.length - 1; index >= 0; index--) {
       const position = this.#positions[index] as Position;
-      const bytes = this.#kept.get(position) ?? (await journal.readAt(shard, position)).bytes;
+      const frame = this.#kept.get(position) ?? (await this.#read(position));
       this.#kept.delete(position);
-      const { frame, starts } = this.#find(bytes, position);
+      const starts = this.#find(frame, position);
       for (let next = skip; next < starts.length; next++) {
         const event = readEvent(frame, starts[next] as number, position);
         if (!this.#isWanted(event, position)) return;
@@ -152,22 +150,35 @@ class Chain {
     return true;
   }
 
-  #find(bytes: Uint8Array, position: Position): Found {
+  async #read(position: Position): Promise<Frame> {
+    const { journal, shard, frames } = this.#context;
+    const known = frames.get(shard, position);
+    if (known !== undefined) return known;
+    const { bytes } = await journal.readAt(shard, position);
     const frame = this.#reader.read(bytes);
-    if (typeof frame !== "string" && frame.kind === "data") {
-      const starts = this.#filter.find(frame);
-      if (starts.length > 0) return { frame, starts };
+    if (typeof frame === "string" || frame.kind !== "data") {
+      throw this.#broken(
+        position,
+        "the chain of an entity leads here, but this is no frame of events",
+      );
     }
+    frames.put(shard, position, frame);
+    return frame;
+  }
+
+  #find(frame: Frame, position: Position): number[] {
+    const starts = this.#filter.find(frame);
+    if (starts.length > 0) return starts;
     throw this.#broken(position, "the chain of an entity leads here, but to no event of it");
   }
 
-  #keep(position: Position, bytes: Uint8Array): void {
-    this.#kept.set(position, bytes);
-    this.#keptBytes += bytes.length;
-    for (const [newer, { length }] of this.#kept) {
+  #keep(position: Position, frame: Frame): void {
+    this.#kept.set(position, frame);
+    this.#keptBytes += frame.bytes.length;
+    for (const [newer, { bytes }] of this.#kept) {
       if (this.#keptBytes <= this.#context.options.replayBufferBytes) return;
       this.#kept.delete(newer);
-      this.#keptBytes -= length;
+      this.#keptBytes -= bytes.length;
     }
   }
 

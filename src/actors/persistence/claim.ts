@@ -6,7 +6,7 @@
  *  C3. Each further try takes a higher term than every one before, so that a late copy of an abandoned try
  *      never deposes the try that held.
  */
-import { TroupeError } from "../kernel/index.ts";
+import { reasonOf, TroupeError } from "../kernel/index.ts";
 import { FrameWriter } from "./frame.ts";
 import type { AppendResult, Position } from "./journal.ts";
 import type { LogPrefix } from "./log-prefix.ts";
@@ -88,7 +88,7 @@ async function tryOnce(
   const bytes = new FrameWriter(identity).seal(numbers);
   const result = await lane.append({ shard, expected: prefix.at, bytes });
   if (result.outcome === "refused") {
-    const reason = String(result.cause);
+    const reason = reasonOf(result.cause);
     const details = { journal: identity.journalId, reason };
     throw new TroupeError("TROUPE_JOURNAL_REFUSED", details, { cause: result.cause });
   }

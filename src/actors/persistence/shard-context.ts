@@ -3,6 +3,7 @@ import type { Clock, Logger, Random } from "../kernel/index.ts";
 import type { AppendLane } from "./append-lane.ts";
 import { adoptPointer } from "./checkpoint.ts";
 import type { FrameIdentity } from "./frame.ts";
+import type { FrameCache } from "./frame-cache.ts";
 import type { Journal, Position } from "./journal.ts";
 import type { JournalObserver } from "./journal-observer.ts";
 import { judge, type ReplayRule } from "./replay-rule.ts";
@@ -63,6 +64,7 @@ export interface ShardContext {
   readonly journal: Journal;
   readonly identity: FrameIdentity;
   readonly lane: AppendLane;
+  readonly frames: FrameCache;
   readonly views: ViewSource;
   readonly rules: ProtocolRules;
   readonly options: ShardLogsOptions;

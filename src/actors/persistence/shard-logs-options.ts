@@ -26,6 +26,8 @@ export interface ShardLogsOptions extends CheckpointOptions {
   readonly readPageBytes: number;
   /** What one entity's replay may hold in memory; more is read twice. */
   readonly replayBufferBytes: number;
+  /** Frames kept for entities that recover at the same time, in bytes. */
+  readonly frameCacheBytes: number;
   /** Bytes written by this node since the last cut that make the next one due. 0 = never by itself. */
   readonly cutAfterBytes: number;
 }
@@ -47,5 +49,6 @@ export const defaultShardLogsOptions: ShardLogsOptions = {
   stalledRetryMs: limits.stalledRetryMs,
   readPageBytes: limits.readPageBytes,
   replayBufferBytes: limits.replayBufferBytes,
+  frameCacheBytes: limits.frameCacheBytes,
   cutAfterBytes: limits.cutAfterBytes,
 };

@@ -9,6 +9,7 @@ import {
 } from "../kernel/index.ts";
 import { AppendLane } from "./append-lane.ts";
 import { notServing } from "./claim.ts";
+import { FrameCache } from "./frame-cache.ts";
 import type { Journal } from "./journal.ts";
 import type { JournalObserver } from "./journal-observer.ts";
 import {
@@ -52,6 +53,7 @@ export class NodeShardLogs implements ShardLogs {
   readonly #options: ShardLogsOptions;
   readonly #rules: ProtocolRules;
   readonly #lane: AppendLane;
+  readonly #frames: FrameCache;
   readonly #truncation: Truncation;
   readonly #kept = new Map<
     number,
@@ -68,6 +70,7 @@ export class NodeShardLogs implements ShardLogs {
     this.#parts = parts;
     this.#options = options;
     this.#rules = rules;
+    this.#frames = new FrameCache(options.frameCacheBytes);
     this.#truncation = new Truncation(options.cutAfterBytes, () => this.#served());
     this.#lane = new AppendLane(journal, options.appendsInFlightMax, (bytes) => {
       this.#truncation.appended(bytes);
@@ -126,6 +129,7 @@ export class NodeShardLogs implements ShardLogs {
       journal,
       identity: { journalId: journal.journalId, shard, node },
       lane: this.#lane,
+      frames: this.#frames,
       views,
       rules: this.#rules,
       options: this.#options,

@@ -225,7 +225,9 @@ describe("what a replay costs", () => {
     "one cold entity beside 10^5 other events, %i bytes of buffer: at most twice its own frames",
     async (replayBufferBytes) => {
       const { journal, read } = counted(memoryJournal({ shards: 1 }));
-      const log = await quickLogs(journal, { options: { replayBufferBytes } }).open(0);
+      const log = await quickLogs(journal, {
+        options: { replayBufferBytes, frameCacheBytes: 0 },
+      }).open(0);
       for (let round = 0; round < 50; round++) {
         await log.commit("cold", [event(`${round}`)]).confirmed;
         let last: Promise<void> | undefined;
@@ -244,6 +246,18 @@ describe("what a replay costs", () => {
       expect(read.pages).toBe(0);
     },
   );
+
+  test("entities that recover together fetch each frame once", async () => {
+    const { journal, read } = counted(memoryJournal({ shards: 1 }));
+    const log = await quickLogs(journal).open(0);
+    const ids = Array.from({ length: 50 }, (_, index) => `e/${index}`);
+    for (let round = 0; round < 20; round++) {
+      await Promise.all(ids.map((id) => log.commit(id, [event()]).confirmed));
+    }
+    const bytes = (await framesOf(journal)).reduce((sum, frame) => sum + frame.bytes.length, 0);
+    for (const id of ids) expect(await replayLines(log, id)).toHaveLength(20);
+    expect(read.bytes).toBeLessThanOrEqual(bytes);
+  });
 
   test("10^5 events of one entity in bounded memory", async () => {
     const log = await quickLogs(memoryJournal({ shards: 1 }), {
@@ -303,7 +317,7 @@ test("any history with bases and tombstones, through any frames, comes back as i
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
       const journal = memoryJournal({ shards: 1 });
-      const options = { checkpointEveryEvents: 7, replayBufferBytes: 300 };
+      const options = { checkpointEveryEvents: 7, replayBufferBytes: 300, frameCacheBytes: 2_000 };
       const log = await quickLogs(journal, { options }).open(0);
       const expected = new Map<string, string[]>();
       const numbers = new Map<string, number>();

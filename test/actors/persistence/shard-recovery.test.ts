@@ -4,6 +4,7 @@ import { AppendLane } from "../../../src/actors/persistence/append-lane.ts";
 import { beginPart, endPart, readPart } from "../../../src/actors/persistence/checkpoint-codec.ts";
 import { readEvents } from "../../../src/actors/persistence/event-codec.ts";
 import { FrameReader, FrameWriter } from "../../../src/actors/persistence/frame.ts";
+import { FrameCache } from "../../../src/actors/persistence/frame-cache.ts";
 import type { Journal, Position } from "../../../src/actors/persistence/journal.ts";
 import type { JournalObserver } from "../../../src/actors/persistence/journal-observer.ts";
 import { faultJournal, memoryJournal } from "../../../src/actors/persistence/journals/index.ts";
@@ -250,6 +251,7 @@ function contextOf(journal: Journal): ShardContext {
     journal,
     identity: { journalId: journal.journalId, shard: 0, node: "reader" },
     lane: new AppendLane(journal, 1),
+    frames: new FrameCache(0),
     views: aloneView,
     rules: protocolRules(3),
     options: defaultShardLogsOptions,
