@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { memoryJournal } from "../../../src/actors/persistence/journals/index.ts";
+import { faultJournal, memoryJournal } from "../../../src/actors/persistence/journals/index.ts";
 import type { ViewSource } from "../../../src/actors/persistence/shard-context.ts";
 import type { ShardLog } from "../../../src/actors/persistence/shard-log.ts";
 import type { NodeShardLogs } from "../../../src/actors/persistence/shard-logs.ts";
@@ -85,6 +85,16 @@ describe("who may claim", () => {
       cause: expect.objectContaining({ message: "no answer" }),
     });
     await logs.close();
+  });
+
+  test("a journal that confirms nothing for long is no rival: the shard serves as soon as it answers", async () => {
+    const journal = faultJournal(memoryJournal({ shards: 1 }));
+    const stalled: unknown[] = [];
+    const logs = quickLogs(journal, { observer: { stalled: (shard) => stalled.push(shard) } });
+    journal.next(...Array.from({ length: 40 }, () => "dropped" as const));
+    const log = await logs.open(0);
+    await log.commit("a", [event()]).confirmed;
+    expect(stalled).toEqual([]);
   });
 
   test("all callers get the one owner", async () => {
