@@ -10,7 +10,6 @@ import {
 } from "@grpc/grpc-js";
 import type {
   CancelRunRequest,
-  CancelRunResponse,
   ControlServiceServer,
   CreateTokenRequest,
   CreateTokenResponse,
@@ -19,8 +18,6 @@ import type {
   GetServerResponse,
   ListRunsRequest,
   ListRunsResponse,
-  ReadLogRequest,
-  ReadLogResponse,
   SubmitRunRequest,
   SubmitRunResponse,
   WatchRunRequest,

@@ -1,11 +1,5 @@
 /** An agent that says exactly what a test tells it to: the raw generated client, nothing of the real agent. */
-import {
-  type ClientDuplexStream,
-  credentials,
-  Metadata,
-  type ServiceError,
-  type StatusObject,
-} from "@grpc/grpc-js";
+import { type ClientDuplexStream, credentials, Metadata, type StatusObject } from "@grpc/grpc-js";
 import { onTestFinished } from "vitest";
 import {
   AgentServiceClient,
@@ -78,7 +72,7 @@ export class ScriptedAgent {
       for (const listen of this.#listeners) listen(message);
     });
     this.#stream.on("status", (status: StatusObject) => (this.ended ??= status));
-    this.#stream.on("error", (_: ServiceError) => {});
+    this.#stream.on("error", () => {});
     onTestFinished(() => this.#stream.cancel());
   }
 
