@@ -155,17 +155,20 @@ export class ScriptedAgent {
         this.answers.set(id, answer);
         this.#holding.delete(id);
       },
-      () => {
-        // Not acknowledged: said again at the next connection.
-      },
+      // Not acknowledged: said again over the next connection.
+      () => this.link === link && this.disconnect(),
     );
   }
 }
 
 /** A journal that outlives systems, and whose writers can be cut off as by a power switch. */
 export class SurvivingJournal {
-  readonly #store: Journal = memoryJournal({ shards: 8 });
+  readonly #store: Journal;
   appends = 0;
+
+  constructor(store: Journal = memoryJournal({ shards: 8 })) {
+    this.#store = store;
+  }
 
   /** Does any record hold this text? */
   async contains(text: string): Promise<boolean> {
@@ -208,17 +211,18 @@ export class SurvivingJournal {
 
 export class Lab {
   readonly clock = new ManualClock();
-  readonly journal = new SurvivingJournal();
+  readonly journal: SurvivingJournal;
   readonly agents: ScriptedAgent[] = [];
   readonly #options: Partial<JobEngineOptions>;
   #server: { engine: JobEngine; system: System; cut: () => void } | undefined;
 
-  constructor(options: Partial<JobEngineOptions> = {}) {
+  constructor(options: Partial<JobEngineOptions>, store?: Journal) {
     this.#options = options;
+    this.journal = new SurvivingJournal(store);
   }
 
-  static async open(options: Partial<JobEngineOptions> = {}): Promise<Lab> {
-    const lab = new Lab(options);
+  static async open(options: Partial<JobEngineOptions> = {}, store?: Journal): Promise<Lab> {
+    const lab = new Lab(options, store);
     await lab.reopen();
     return lab;
   }
@@ -236,13 +240,15 @@ export class Lab {
   async reopen(): Promise<void> {
     const { journal, cut } = this.journal.attach();
     const engine = createJobEngine({ secrets: noSecrets, clock: this.clock, ...this.#options });
-    const system = await createSystem({
+    const starting = createSystem({
       name: "lab",
       journal,
       clock: this.clock,
       logger: this.#options.logger ?? silentLogger,
       definitions: engine.definitions,
     });
+    // Claiming a shard may need time when the journal is in trouble.
+    const system = await this.during(starting);
     engine.start(system);
     this.#server = { engine, system, cut };
   }
@@ -329,7 +335,7 @@ export class Lab {
     const server = this.#server;
     this.#server = undefined;
     server?.engine.stop();
-    await server?.system.stop({ deadlineMs: 0 });
+    if (server !== undefined) await this.during(server.system.stop({ deadlineMs: 0 }));
   }
 }
 
