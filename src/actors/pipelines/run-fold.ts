@@ -207,8 +207,7 @@ class RunEdit {
   }
 
   #makeReady(index: number): void {
-    const rank = rankOf(this.#plan, index);
-    if (!this.#doomed.has(rank)) this.#ready.add(rank);
+    this.#ready.add(rankOf(this.#plan, index));
   }
 
   #doom(index: number): void {

@@ -5,7 +5,8 @@
  *  S2. It is always consistent after a whole event: whatever still follows from it (jobs to queue,
  *      to skip, the end) is derived by `run-decisions.ts`, also after a crash between two events.
  *  S3. An event costs O(√V) plus the dependents of the job that it ends; only a stop looks at all jobs.
- *  S4. `ready` and `doomed` hold exactly the jobs that a decision must act on; an ended job is in neither.
+ *  S4. `ready` and `doomed` hold exactly the jobs that a decision must act on; an ended job is in
+ *      neither. Doom goes first: a job in both never runs.
  */
 import type { ChunkedList } from "./chunked-list.ts";
 import { chunkedList, itemAt } from "./chunked-list.ts";
