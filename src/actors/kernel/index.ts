@@ -48,6 +48,7 @@ export {
   errorTable,
   type Outcome,
 } from "./errors.ts";
+export { guardedObserver, PortGuard } from "./guarded-ports.ts";
 export {
   type CommandTarget,
   type Handle,
