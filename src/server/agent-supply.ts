@@ -90,7 +90,7 @@ export class AgentSupply {
     this.#see();
   }
 
-  /** Why no agent could be started, one sentence; undefined = nothing is wrong. */
+  /** Why no agent could be started, as a clause; undefined = nothing is wrong. */
   problem(): string | undefined {
     return this.#problem;
   }
@@ -242,7 +242,7 @@ export class AgentSupply {
       limits.supplyBackoffMsMax,
     );
     this.#startsAtMs = clock.monotonicMs() + pauseMs;
-    this.#problem = `No agent could be started: ${reason.replace(/[.\s]+$/, "")}.`;
+    this.#problem = `no agent could be started: ${reason.replace(/[.\s]+$/, "")}`;
     this.#logger.warn("no agent", { reason, failures: this.#failures, nextTryInMs: pauseMs });
     this.#lookAgain();
   }

@@ -1,5 +1,5 @@
 /** What a job's view says of its attempts: which have begun, which are over. Pure. */
-import type { JobView, RunStatus } from "../actors/pipelines/index.ts";
+import type { JobView } from "../actors/pipelines/index.ts";
 
 const underWay: ReadonlySet<JobView["status"]> = new Set(["queued", "assigned", "running"]);
 const jobEnded: ReadonlySet<JobView["status"]> = new Set([
@@ -17,8 +17,4 @@ export function attemptIsOver(job: JobView, attempt: number): boolean {
 /** There will be no further attempt. */
 export function jobHasEnded(job: JobView): boolean {
   return jobEnded.has(job.status);
-}
-
-export function runHasEnded(status: RunStatus): boolean {
-  return status !== "running" && status !== "cancelling";
 }

@@ -24,6 +24,7 @@ import type {
   WatchRunResponse,
 } from "../../proto/troupe/control/v1/control.ts";
 import {
+  type Clock,
   type Kernel,
   type Logger,
   limits,
@@ -54,8 +55,8 @@ export interface ControlServices {
   readonly logs: LogStore;
   readonly enrolment: Enrolment;
   readonly system: { readonly kernel: Pick<Kernel, "actors"> } & Pick<System, "entities">;
+  readonly clock: Clock;
   readonly random: Random;
-  readonly logger: Logger;
   readonly server: GetServerResponse;
   /** Why no agent could be started, if that is so: what queued jobs wait for. */
   readonly supplyProblem: () => string | undefined;
@@ -125,6 +126,7 @@ function watch(
     waiting: () => waitingOf(services, runId),
     logs: logs ? services.logs : undefined,
     output,
+    clock: services.clock,
   });
 }
 
@@ -157,7 +159,7 @@ async function waitingOf(services: ControlServices, runId: string): Promise<Wait
   const waiting = await services.runs.waiting(runId);
   const problem = services.supplyProblem();
   if (problem === undefined) return waiting;
-  return new Map([...waiting].map(([job, why]) => [job, `${why} ${problem}`]));
+  return new Map([...waiting].map(([job, why]) => [job, `${why}; ${problem}`]));
 }
 
 function unary<Request, Response>(

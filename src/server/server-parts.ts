@@ -223,7 +223,7 @@ export function controlServicesOf(
   ground: ServerGround,
   { jobs, agents }: { readonly jobs: Jobs; readonly agents: AgentPort },
 ): ControlServices {
-  const { options, version, startedAtMs, random, logger } = ground;
+  const { options, version, startedAtMs, clock, random } = ground;
   const { system, engine, logs, enrolment } = jobs;
   const { runs, workers } = engine;
   const server = {
@@ -240,8 +240,8 @@ export function controlServicesOf(
     logs,
     enrolment,
     system,
+    clock,
     random,
-    logger,
     supplyProblem: () => ground.supply?.problem(),
   };
 }
