@@ -21,4 +21,6 @@ export const exitCodes = {
   refused: 3,
   /** Stopped while results were still unacknowledged: the server will count those attempts as lost. */
   unreported: 4,
+  /** No server was there for as long as the agent was told to wait for one. */
+  gaveUp: 5,
 } as const;

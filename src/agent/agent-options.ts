@@ -26,6 +26,8 @@ export interface AgentOptions {
   readonly tlsCa?: Buffer;
   /** Off loopback: send credentials, scripts, secrets and logs in the clear. Default false. */
   readonly plaintext?: boolean;
+  /** End when there was no link for so long and no job runs any more. Default: never; an operator's agent waits. */
+  readonly giveUpAfterMs?: number;
   /** Put each job into a control group where the machine allows it. Default true. */
   readonly cgroups?: boolean;
   /** Where PATH, HOME and LANG of the jobs come from. Default: `process.env`. */
@@ -54,6 +56,7 @@ export function completeOptions(options: AgentOptions): CompleteOptions {
     labels: checkedLabels(options.labels ?? {}),
     slots: checkedSlots(options.slots ?? 1),
     workDir: resolve(options.workDir ?? join(stateDir, "work")),
+    giveUpAfterMs: options.giveUpAfterMs ?? Number.POSITIVE_INFINITY,
     cgroups: options.cgroups ?? true,
     environment: options.environment ?? process.env,
     log: options.log ?? silentLog,

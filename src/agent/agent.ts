@@ -85,7 +85,7 @@ interface SessionParts {
 }
 
 function newSession(options: CompleteOptions, parts: SessionParts): Session {
-  const { name: agentName, labels, clock, log, random, dialer } = options;
+  const { name: agentName, labels, clock, log, random, dialer, giveUpAfterMs } = options;
   return new Session({
     agentName,
     version: agentVersion,
@@ -96,6 +96,7 @@ function newSession(options: CompleteOptions, parts: SessionParts): Session {
     workFolder: parts.workFolder,
     clock,
     log,
+    giveUpAfterMs,
     connect: (listener) =>
       new Connection({
         dialer,
@@ -178,7 +179,7 @@ class RunningAgent implements Agent {
 
   async #live(release: () => Promise<void>): Promise<AgentEnd> {
     const over = await Promise.race([this.#session.over, this.#givenUp]);
-    if (over?.cause === "refused") await this.#session.jobsEnded();
+    await this.#session.jobsEnded();
     const end = endOf(over, this.#session.heldCount);
     await this.#session.close();
     await release();
@@ -199,9 +200,12 @@ function endOf(over: SessionEnd | undefined, unreported: number): AgentEnd {
   if (over?.cause === "refused") {
     return { exitCode: exitCodes.refused, reason: over.reason };
   }
-  if (unreported === 0) return { exitCode: exitCodes.done, reason: over?.reason ?? "stopped" };
-  return {
-    exitCode: exitCodes.unreported,
-    reason: `stopped while ${unreported} results were not acknowledged by the server`,
-  };
+  if (unreported > 0) {
+    return {
+      exitCode: exitCodes.unreported,
+      reason: `stopped while ${unreported} results were not acknowledged by the server`,
+    };
+  }
+  const exitCode = over?.cause === "gave-up" ? exitCodes.gaveUp : exitCodes.done;
+  return { exitCode, reason: over?.reason ?? "stopped" };
 }

@@ -18,11 +18,13 @@ Runs jobs for a Troupe server. The agent dials the server; nothing listens here.
   --plaintext            no TLS to a server on another machine: secrets travel in the clear
   --no-cgroups           never put jobs into control groups
   --drain-timeout S      after SIGTERM, cancel what still runs S seconds later (default: wait)
+  --give-up-after S      end when there was no server for S seconds and no job runs (default: never)
   --log-file FILE        write the agent's own log there instead of stderr
   --version, --help
 
 SIGTERM or SIGINT: take no more jobs, end when the present ones are done. Again, or SIGQUIT: cancel them.
-Exit codes: 0 done, 1 this machine is in the way, 2 usage, 3 refused by the server, 4 results not acknowledged.
+Exit codes: 0 done, 1 this machine is in the way, 2 usage, 3 refused by the server, 4 results not acknowledged,
+5 gave up.
 `;
 
 /** What the flags say, as plain data: also what another program passes to `runAgent`. */
@@ -40,6 +42,8 @@ export interface AgentFlags {
   readonly cgroups?: boolean;
   /** After the first signal, how long running jobs may take. Default: for ever. */
   readonly drainTimeoutMs?: number;
+  /** Without a server and without a running job, when to end. Default: never. */
+  readonly giveUpAfterMs?: number;
   /** Default: stderr. */
   readonly logFile?: string;
 }
@@ -61,6 +65,7 @@ const definitions = {
   plaintext: { type: "boolean" },
   "no-cgroups": { type: "boolean" },
   "drain-timeout": { type: "string" },
+  "give-up-after": { type: "string" },
   "log-file": { type: "string" },
   version: { type: "boolean" },
   help: { type: "boolean", short: "h" },
@@ -73,7 +78,6 @@ export function parseCommandLine(args: readonly string[]): Command {
   if (values.version === true) return { command: "version" };
   if (values.server === undefined)
     throw usage("--server is missing: where does the server listen?");
-  const drainSeconds = number("--drain-timeout", values["drain-timeout"]);
   return {
     command: "run",
     flags: {
@@ -87,7 +91,8 @@ export function parseCommandLine(args: readonly string[]): Command {
       ...defined("workDir", values["work-dir"]),
       ...defined("stateDir", values["state-dir"]),
       ...defined("tlsCaFile", values["tls-ca"]),
-      ...defined("drainTimeoutMs", drainSeconds && drainSeconds * 1_000),
+      ...defined("drainTimeoutMs", seconds("--drain-timeout", values["drain-timeout"])),
+      ...defined("giveUpAfterMs", seconds("--give-up-after", values["give-up-after"])),
       ...defined("logFile", values["log-file"]),
     },
   };
@@ -115,6 +120,12 @@ function number(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d{1,9}(\.\d{1,3})?$/.test(text)) return Number(text);
   throw usage(`${flag} takes a number, not ${JSON.stringify(text)}`);
+}
+
+/** In milliseconds. */
+function seconds(flag: string, text: string | undefined): number | undefined {
+  const given = number(flag, text);
+  return given === undefined ? undefined : given * 1_000;
 }
 
 /** `{}` for undefined: an option that is not given keeps its default. */

@@ -11,8 +11,9 @@ import type { AttemptRef, Capabilities, Welcome } from "../../proto/troupe/agent
 import type { AgentError } from "./agent-error.ts";
 import type { AgentLog } from "./agent-log.ts";
 import { attemptText } from "./attempt.ts";
-import type { AgentClock } from "./clock.ts";
+import type { AgentClock, AgentTimer } from "./clock.ts";
 import type { Connection, ConnectionListener } from "./connection.ts";
+import { durationText } from "./duration-text.ts";
 import type { Executor } from "./executor.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { HeldJob } from "./held-job.ts";
@@ -29,6 +30,9 @@ import {
   type ToServer,
 } from "./session-state.ts";
 
+/** How often an agent that would give up looks whether its jobs have ended. */
+const lookAgainMs = 1_000;
+
 /** The version of the messages and their meaning; a server that cannot serve it refuses. */
 export const protocolVersion = 1;
 
@@ -42,14 +46,15 @@ export interface SessionOptions {
   readonly workFolder: string;
   readonly clock: AgentClock;
   readonly log: AgentLog;
+  /** See `AgentOptions.giveUpAfterMs`; infinite = never. */
+  readonly giveUpAfterMs: number;
   readonly connect: (listener: ConnectionListener) => Connection;
 }
 
 /** How the session ended, and what it could not tell the server any more. */
 export interface SessionEnd {
-  readonly cause: "drained" | "refused";
+  readonly cause: "drained" | "refused" | "gave-up";
   readonly reason: string;
-  readonly error: AgentError | undefined;
 }
 
 export class Session implements ConnectionListener {
@@ -67,6 +72,7 @@ export class Session implements ConnectionListener {
   #taking = false;
   #terms: LogLink | undefined;
   #helloAtMs = 0;
+  #giveUpTimer: AgentTimer | undefined;
   #pumping = false;
   #turn = 0;
   #removals: Promise<unknown> = Promise.resolve();
@@ -94,6 +100,7 @@ export class Session implements ConnectionListener {
   }
 
   start(): void {
+    this.#waitForServer(this.#options.giveUpAfterMs);
     this.#connection.start();
   }
 
@@ -119,6 +126,7 @@ export class Session implements ConnectionListener {
   /** Ends the link for good, and forgets all jobs; they must have ended. */
   async close(): Promise<void> {
     this.#heartbeat.stop();
+    this.#giveUpTimer?.cancel();
     this.#connection.close();
     for (const key of this.#jobs.keys()) this.#forget(key);
     await this.#removals;
@@ -137,6 +145,7 @@ export class Session implements ConnectionListener {
   }
 
   lost(): void {
+    if (this.#terms !== undefined) this.#waitForServer(this.#options.giveUpAfterMs);
     this.#terms = undefined;
     this.#heartbeat.linkLost();
     this.#take({ type: "lost" });
@@ -145,7 +154,7 @@ export class Session implements ConnectionListener {
 
   refused(error: AgentError): void {
     this.cancelAll("the server refused this agent");
-    this.#resolveOver({ cause: "refused", reason: error.message, error });
+    this.#resolveOver({ cause: "refused", reason: error.message });
   }
 
   #take(input: SessionInput): void {
@@ -186,7 +195,7 @@ export class Session implements ConnectionListener {
       case "cut":
         return this.#connection.cut(effect.reason);
       case "finish":
-        return this.#resolveOver({ cause: effect.cause, reason: effect.reason, error: undefined });
+        return this.#resolveOver({ cause: effect.cause, reason: effect.reason });
     }
   }
 
@@ -207,6 +216,7 @@ export class Session implements ConnectionListener {
 
   #opened(welcome: Welcome): void {
     this.#connection.opened();
+    this.#giveUpTimer?.cancel();
     const { heartbeatMs, leaseMs, log } = linkTerms(welcome);
     this.#heartbeat.linkOpened({ intervalMs: heartbeatMs, leaseMs, helloAtMs: this.#helloAtMs });
     this.#terms = log;
@@ -285,6 +295,17 @@ export class Session implements ConnectionListener {
     const value = { attempt: attempt.ref, offset: chunk.offset, data: chunk.data };
     this.#connection.send({ $case: "log", value });
     return true;
+  }
+
+  /** Running jobs are waited for: they may still find a server in the end. */
+  #waitForServer(delayMs: number): void {
+    const { giveUpAfterMs, clock } = this.#options;
+    if (giveUpAfterMs === Number.POSITIVE_INFINITY) return;
+    this.#giveUpTimer = clock.setTimer(delayMs, () => {
+      if (running(this.#state).length > 0) return this.#waitForServer(lookAgainMs);
+      const reason = `there was no server for ${durationText(giveUpAfterMs)}`;
+      this.#resolveOver({ cause: "gave-up", reason });
+    });
   }
 
   #beat(sequence: number): void {

@@ -11,6 +11,9 @@ export const markNames = { system: "TROUPE_SYSTEM_ID", agent: "TROUPE_AGENT_NAME
 /** Agents at once, unless said otherwise: one process per processor can be kept busy. */
 export const agentsMaxDefault = availableParallelism();
 
+/** An agent whose server never comes back must not stay for ever: nobody else would end it. */
+const giveUpAfterSeconds = 15 * 60;
+
 /** Node's arguments up to the agent's own. Throws if it runs from source and there is no loader for it. */
 export function agentEntry(): string[] {
   const isSource = import.meta.url.endsWith(".ts");
@@ -29,6 +32,7 @@ export function agentArguments(request: ProvisionRequest, folder: AgentFolder): 
     ...["--server", serverAddress, "--token-file", "-", "--name", agentName],
     ...["--slots", String(slots), "--state-dir", folder.stateFolder],
     ...["--work-dir", folder.workFolder, "--log-file", folder.logFile],
+    ...["--give-up-after", String(giveUpAfterSeconds)],
     ...Object.entries(labels).flatMap(([name, value]) => ["--label", `${name}=${value}`]),
   ];
 }

@@ -102,7 +102,7 @@ export class FakeServer {
   }
 
   async #listen(port: number): Promise<void> {
-    this.#server.addService(AgentServiceService, {
+    this.#server.addService(serviceWithRawBytes, {
       enroll: (call: EnrollCall, reply: sendUnaryData<EnrollResponse>) => this.#enroll(call, reply),
       connect: (stream: ConnectStream) => {
         this.sessions.push(new FakeSession(this, stream));
@@ -127,6 +127,16 @@ export class FakeServer {
     reply(null, { agentId, credential: "secret", certificatePem: "", caPem: "" });
   }
 }
+
+/** The generated service, but a buffer goes out as it is, whatever its bytes mean. */
+const serviceWithRawBytes = {
+  ...AgentServiceService,
+  connect: {
+    ...AgentServiceService.connect,
+    responseSerialize: (value: ConnectResponse | Buffer) =>
+      Buffer.isBuffer(value) ? value : AgentServiceService.connect.responseSerialize(value),
+  },
+};
 
 type EnrollCall = ServerUnaryCall<EnrollRequest, EnrollResponse>;
 type ConnectStream = ServerDuplexStream<ConnectRequest, ConnectResponse>;
@@ -157,6 +167,11 @@ export class FakeSession {
 
   send(message: NonNullable<FromServer>): void {
     if (!this.over) this.stream.write({ message });
+  }
+
+  /** Bytes in the place of a message. */
+  sendRaw(bytes: Buffer): void {
+    if (!this.over) (this.stream as unknown as { write(bytes: Buffer): void }).write(bytes);
   }
 
   assign(assignment: Assignment): void {
