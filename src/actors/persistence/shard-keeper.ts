@@ -111,7 +111,7 @@ export class ShardKeeper {
     for (;;) {
       const tenure = await this.#take();
       if (tenure instanceof Error || this.#releasing) {
-        this.#running = undefined;
+        this.#becomeIdle();
         this.#refuseWaiters(tenure);
         return;
       }
@@ -123,12 +123,18 @@ export class ShardKeeper {
       this.#owner = undefined;
       this.#rememberLog(end);
       if (end.cause === "released") {
-        this.#running = undefined;
+        this.#becomeIdle();
         return;
       }
       this.#countLoss(end, tenure);
       this.#onDeposed(end.error);
     }
+  }
+
+  /** A shard that is served elsewhere needs no memory here. */
+  #becomeIdle(): void {
+    this.#running = undefined;
+    this.#prefix = undefined;
   }
 
   /** Comes back with a tenure, or with the reason to give up. */

@@ -14,9 +14,12 @@ import type { JournalRecord, Position, ShardExtent } from "./journal.ts";
 import { corrupt, isCutAway, LogPrefix } from "./log-prefix.ts";
 import type { ShardContext } from "./shard-context.ts";
 
-/** How far from the end the first look for a pointer reaches; each further look reaches further by this factor. */
-const LOOK_BACK = 256;
-const LOOK_FACTOR = 256;
+/**
+ * How far from the end the first look for a pointer reaches, and by how much each further look reaches further.
+ * Positions count records in one store and bytes in another: a look that finds nothing costs next to nothing.
+ */
+const LOOK_BACK = 4;
+const LOOK_FACTOR = 64;
 const TRIES_MAX = 20;
 
 /** Reads the shard up to its present end. */
