@@ -337,7 +337,7 @@ export const limitTable = {
     effect: "further problems of the same definition are counted, not described",
   }),
   pipelineJobsMax: limit({
-    default: 100_000,
+    default: 200_000,
     unit: "items",
     reason: "checked and run in time and memory linear in the jobs",
     effect: "the definition is refused with TROUPE_PIPELINE_INVALID",
@@ -445,7 +445,8 @@ export const limitTable = {
   appendsInFlightMax: limit({
     default: 1,
     unit: "items",
-    reason: "right for a disk: a second call would only halve the batches; over a network 2 gain more",
+    reason:
+      "right for a disk: a second call would only halve the batches; over a network 2 gain more",
     effect: "frames wait and share the next call",
   }),
   appendRetryPauseMs: limit({
@@ -638,7 +639,7 @@ export const limitTable = {
     unit: "items",
     reason:
       "the list of runs is one entity's state; a run that left it can still be asked for by its id",
-    effect: "the oldest run leaves the list, ended ones first",
+    effect: "the oldest run leaves the list",
   }),
   watchChangesMax: limit({
     default: 1_000,

@@ -15,7 +15,6 @@ export type {
 export { Repeater } from "./repeater.ts";
 export type { WorkerDefinition, WorkerHandle } from "./worker.ts";
 export type { CapacityListener, WorkerCapacity } from "./worker-capacity.ts";
-export { nextStatus, type WorkerInput, type WorkerStatus } from "./worker-lifecycle.ts";
+export type { WorkerStatus } from "./worker-lifecycle.ts";
 export { WorkerPool, type WorkerPoolOptions, type WorkerPoolPeers } from "./worker-pool.ts";
-export type { WorkerState } from "./worker-state.ts";
 export type { EnrolledAgent, Workers, WorkerView } from "./workers.ts";
