@@ -16,10 +16,12 @@ import {
   type Clock,
   type DeadLetterReason,
   defineBehaviour,
+  guardedObserver,
   type Kernel,
   type Limits,
   type MessageRef,
   type Observer,
+  PortGuard,
   reasonOf,
   type StopOptions,
   type Timer,
@@ -76,13 +78,16 @@ export class EntityHost implements EntityHome {
   constructor({ kernel, logs, observer }: EntityHostOptions) {
     this.#kernel = kernel;
     this.#logs = logs;
-    this.#reports = { logger: kernel.logger, observer };
+    this.#reports = {
+      logger: kernel.logger,
+      observer: observer && guardedObserver(observer, new PortGuard()),
+    };
     this.clock = kernel.clock;
     this.limits = kernel.limits;
     this.asks = new Asks(kernel.clock);
     this.recoveries = new RecoveryPermits(kernel.limits.recoveriesMax);
     this.#residents = new Residents(kernel.limits.residentEntitiesMax);
-    this.#wakes = new WakeSchedule(kernel.clock, (persistenceId) => this.#wake(persistenceId));
+    this.#wakes = new WakeSchedule(kernel.clock, (persistenceId) => this.#due(persistenceId));
     this.#starter = new LiveStarter(kernel.limits.recoveriesMax, (id) => this.#wake(id));
     this.#runner = kernel.spawn(entityRunner, "entities");
     logs.provideBases(
@@ -264,6 +269,13 @@ export class EntityHost implements EntityHome {
       if (entry.open) this.#starter.add(persistenceId);
       else this.#wakes.set(persistenceId, entry.wakeAtMs);
     }
+  }
+
+  /** Very many may be due at once: those not in memory come in through the starter. */
+  #due(persistenceId: string): void {
+    const resident = this.#residents.get(persistenceId);
+    if (resident === undefined) this.#starter.add(persistenceId);
+    else resident.wake();
   }
 
   #wake(persistenceId: string): void {

@@ -75,9 +75,13 @@ export class HostedShard {
       this.#inFrame.push(waiting);
       return;
     }
+    const inFrame = [waiting];
     this.#frame = confirmed;
-    this.#inFrame = [waiting];
-    settle(confirmed, this.#inFrame);
+    this.#inFrame = inFrame;
+    settle(confirmed, inFrame, () => {
+      // Not to hold on to what has been answered until the next frame.
+      if (this.#inFrame === inFrame) this.#inFrame = [];
+    });
   }
 
   /** Answers when everything that the reader can have seen is in the log, and this is still the owner. */
@@ -104,12 +108,18 @@ export class HostedShard {
 }
 
 /** `waiting` may still grow until `frame` settles. */
-function settle(frame: Promise<void>, waiting: readonly Confirmable[]): void {
+function settle(
+  frame: Promise<void>,
+  waiting: readonly Confirmable[],
+  settled: () => void = () => {},
+): void {
   frame.then(
     () => {
+      settled();
       for (const each of waiting) each.confirmed();
     },
     (error: unknown) => {
+      settled();
       for (const each of waiting) each.lost(error);
     },
   );

@@ -39,9 +39,14 @@ interface Parts {
 class LocalSystem implements System {
   readonly #parts: Parts;
   #stopping: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    const { host, kernel } = parts;
+    // For a stop that comes from elsewhere: a signal of the process.
+    kernel.onShutdown("drain", "persistent actors", () => host.stop());
+    kernel.onShutdown("close", "journal", () => this.#closeJournal());
   }
 
   get name(): string {
@@ -86,34 +91,28 @@ class LocalSystem implements System {
   }
 
   stop(options?: StopOptions): Promise<void> {
-    this.#stopping ??= stopParts(this.#parts, options);
+    this.#stopping ??= this.#stop(options);
     return this.#stopping;
+  }
+
+  /** From the outside in, so that each part can still use what it stands on. */
+  async #stop(options?: StopOptions): Promise<void> {
+    const { host, kernel } = this.#parts;
+    await host.stop(options);
+    await kernel.stop(options);
+    await this.#closeJournal();
+  }
+
+  #closeJournal(): Promise<void> {
+    const { logs, journal } = this.#parts;
+    // The journal is closed whatever became of the logs.
+    this.#closing ??= logs.close().finally(() => journal.close());
+    return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
-}
-
-/** From the outside in, so that each part can still use what it stands on; every part is closed, whatever fails. */
-async function stopParts(parts: Parts, options?: StopOptions): Promise<void> {
-  const { host, kernel, logs, journal } = parts;
-  const failures: unknown[] = [];
-  const steps = [
-    () => host.stop(options),
-    () => kernel.stop(options),
-    () => logs.close(),
-    () => journal.close(),
-  ];
-  for (const step of steps) {
-    try {
-      await step();
-    } catch (error) {
-      failures.push(error);
-    }
-  }
-  if (failures.length === 1) throw failures[0];
-  if (failures.length > 1) throw new AggregateError(failures, "The system did not stop cleanly.");
 }
 
 /**
@@ -134,6 +133,7 @@ export async function createSystem(options: SystemOptions): Promise<System> {
     ...(observer && { observer }),
     ...(options.limits && { limits: options.limits }),
     ...(options.turns && { turns: options.turns }),
+    ...(options.stopOnSignals && { stopOnSignals: options.stopOnSignals }),
   });
   const logs = openShardLogs({
     journal,

@@ -1,4 +1,12 @@
-import type { Clock, Limits, Logger, Observer, Random, TurnSource } from "../kernel/index.ts";
+import type {
+  Clock,
+  Limits,
+  Logger,
+  Observer,
+  Random,
+  StopSignal,
+  TurnSource,
+} from "../kernel/index.ts";
 import type {
   AnyPersistentActorDefinition,
   Journal,
@@ -34,6 +42,8 @@ export interface SystemOptions {
   readonly clock?: Clock;
   /** Default: the machine's. */
   readonly random?: Random;
+  /** Signals of the process that stop the system in good order. Default: none. */
+  readonly stopOnSignals?: readonly StopSignal[];
   /** Where actors' turns come from. Default: nact. */
   readonly turns?: TurnSource;
 }
