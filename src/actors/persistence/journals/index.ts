@@ -13,4 +13,5 @@ export {
   faultJournal,
   type ReadFault,
 } from "./fault/index.ts";
+export { type KafkaJournalOptions, openKafkaJournal } from "./kafka/index.ts";
 export { type MemoryJournalOptions, memoryJournal } from "./memory/index.ts";

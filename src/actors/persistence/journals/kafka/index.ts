@@ -1,0 +1,1 @@
+export { type KafkaJournalOptions, openKafkaJournal } from "./open-kafka-journal.ts";
