@@ -182,6 +182,12 @@ export const limitTable = {
     reason: "keeps a recovery below some milliseconds",
     effect: "the entity's state is written into the log as a base event",
   }),
+  memorySnapshotBytesMax: limit({
+    default: 268_435_456,
+    unit: "bytes",
+    reason: "snapshots in memory are a cache and must not crowd out the actors themselves",
+    effect: "the snapshots saved longest ago are dropped; those entities recover from the log",
+  }),
   snapshotEveryBytes: limit({
     default: 1_048_576,
     unit: "bytes",

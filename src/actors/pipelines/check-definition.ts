@@ -4,7 +4,7 @@
  */
 import { limits } from "../kernel/index.ts";
 import { durationText } from "./duration.ts";
-import type { PipelineDefinition } from "./pipeline-definition.ts";
+import type { PipelineDefinition, Template } from "./pipeline-definition.ts";
 import { type PipelineProblem, ProblemList } from "./problem.ts";
 import { checkGraph } from "./rules/graph-rules.ts";
 import { checkJob } from "./rules/job-rules.ts";
@@ -35,6 +35,7 @@ export function collectProblems(definition: PipelineDefinition, problems: Proble
   const context: ReferenceContext = { definition, graph, parameters: names, problems };
   jobs.forEach((job, index) => {
     for (const [variable, template] of Object.entries(job.env)) {
+      if (isFixed(template)) continue;
       checkTemplate(template, { path: ["jobs", index, "env", variable], reader: job }, context);
     }
   });
@@ -43,6 +44,10 @@ export function collectProblems(definition: PipelineDefinition, problems: Proble
     if (!isName("output", name)) problems.add(badName("output", name, path));
     checkTemplate(template, { path, reader: undefined }, context);
   }
+}
+
+function isFixed(template: Template): boolean {
+  return template.every((part) => typeof part === "string");
 }
 
 const timeout: NumberRule = {

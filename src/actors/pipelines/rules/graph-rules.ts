@@ -1,5 +1,5 @@
 /** Needs: they exist, they lead in no circle, and ordinary and finally jobs stay apart. */
-import { buildGraph, type GraphProblem, type JobGraph } from "../graph.ts";
+import { buildGraph, type GraphProblem, type JobGraph, neighbours } from "../graph.ts";
 import type { JobDefinition } from "../pipeline-definition.ts";
 import { type PipelineProblem, type ProblemList, quoted, someOf } from "../problem.ts";
 
@@ -9,7 +9,11 @@ const cycleShownMax = 30;
 export function checkGraph(jobs: readonly JobDefinition[], problems: ProblemList): JobGraph {
   const { graph, problems: found } = buildGraph(jobs);
   for (const problem of found) problems.add(describe(problem, jobs, graph));
-  jobs.forEach((job, index) => checkPhases(job, index, { jobs, graph, problems }));
+  jobs.forEach((job, index) => {
+    for (const need of neighbours(graph.needs, index)) {
+      if (jobs[need]?.finally !== job.finally) problems.add(mixedPhases(jobs, index, need));
+    }
+  });
   return graph;
 }
 
@@ -91,29 +95,23 @@ function describeCycle(cycle: readonly number[], jobs: readonly JobDefinition[])
   };
 }
 
-function checkPhases(
-  job: JobDefinition,
+function mixedPhases(
+  jobs: readonly JobDefinition[],
   index: number,
-  at: {
-    readonly jobs: readonly JobDefinition[];
-    readonly graph: JobGraph;
-    readonly problems: ProblemList;
-  },
-): void {
-  job.needs.forEach((name, position) => {
-    const need = at.jobs[at.graph.indexByName.get(name) ?? -1];
-    if (need === undefined || need.finally === job.finally) return;
-    at.problems.add({
-      code: "bad-need",
-      path: ["jobs", index, "needs", position],
-      message: job.finally
-        ? `the finally job ${quoted(job.name)} needs ${quoted(name)}, which is an ordinary job`
-        : `job ${quoted(job.name)} needs ${quoted(name)}, which is a finally job`,
-      expected: job.finally ? "needs of a finally job: other finally jobs" : "an ordinary job",
-      received: quoted(name),
-      advice: job.finally
-        ? "remove it: a finally job starts after all ordinary jobs, and may read their outputs and conclusions"
-        : `remove it, or make ${quoted(job.name)} a finally job too`,
-    });
-  });
+  needIndex: number,
+): PipelineProblem {
+  const { name = "", needs = [], finally: isFinally = false } = jobs[index] ?? {};
+  const need = jobs[needIndex]?.name ?? "";
+  return {
+    code: "bad-need",
+    path: ["jobs", index, "needs", needs.indexOf(need)],
+    message: isFinally
+      ? `the finally job ${quoted(name)} needs ${quoted(need)}, which is an ordinary job`
+      : `job ${quoted(name)} needs ${quoted(need)}, which is a finally job`,
+    expected: isFinally ? "needs of a finally job: other finally jobs" : "an ordinary job",
+    received: quoted(need),
+    advice: isFinally
+      ? "remove it: a finally job starts after all ordinary jobs, and may read their outputs and conclusions"
+      : `remove it, or make ${quoted(name)} a finally job too`,
+  };
 }

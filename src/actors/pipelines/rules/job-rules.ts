@@ -5,7 +5,7 @@
 import { limits } from "../../kernel/index.ts";
 import { durationText } from "../duration.ts";
 import type { JobDefinition } from "../pipeline-definition.ts";
-import { type PipelineProblem, type ProblemList, quoted } from "../problem.ts";
+import { type PipelineProblem, type ProblemList, type ProblemPath, quoted } from "../problem.ts";
 import { badName, isName } from "./names.ts";
 import { isWithin, type NumberRule, outOfBounds } from "./numbers.ts";
 
@@ -24,11 +24,10 @@ export function checkJob(job: JobDefinition, index: number, problems: ProblemLis
 }
 
 function checkScript({ name, script }: JobDefinition, index: number, problems: ProblemList): void {
-  const path = () => ["jobs", index, "script"];
-  if (script.trim() === "") {
+  if (!/\S/.test(script)) {
     problems.add({
       code: "bad-value",
-      path: path(),
+      path: ["jobs", index, "script"],
       message: `job ${quoted(name)} has nothing to run`,
       expected: "a script of at least one command",
       received: "an empty text",
@@ -38,7 +37,7 @@ function checkScript({ name, script }: JobDefinition, index: number, problems: P
   if (script.includes("\0")) {
     problems.add({
       code: "bad-value",
-      path: path(),
+      path: ["jobs", index, "script"],
       message: `the script of ${quoted(name)} contains a NUL character`,
       expected: "text",
       received: "U+0000",
@@ -48,7 +47,7 @@ function checkScript({ name, script }: JobDefinition, index: number, problems: P
   if (script.length > limits.jobScriptCharactersMax) {
     problems.add({
       code: "too-large",
-      path: path(),
+      path: ["jobs", index, "script"],
       message: `the script of ${quoted(name)} is too long`,
       expected: `at most ${limits.jobScriptCharactersMax} characters`,
       received: `${script.length} characters`,
@@ -59,24 +58,13 @@ function checkScript({ name, script }: JobDefinition, index: number, problems: P
 
 function checkVariables(job: JobDefinition, index: number, problems: ProblemList): void {
   let count = 0;
-  for (const name in job.env) {
+  for (const name of Object.keys(job.env)) {
     count++;
-    checkVariable(name, { index, kind: "env" }, problems);
+    if (!isVariable(name)) problems.add(badVariable(name, ["jobs", index, "env", name]));
   }
-  for (const [variable, secret] of Object.entries(job.secrets)) {
+  for (const [name, secret] of Object.entries(job.secrets)) {
     count++;
-    const path = ["jobs", index, "secrets", variable];
-    checkVariable(variable, { index, kind: "secrets" }, problems);
-    if (!isName("secret", secret)) problems.add(badName("secret", secret, path));
-    if (!Object.hasOwn(job.env, variable)) continue;
-    problems.add({
-      code: "duplicate",
-      path,
-      message: `${quoted(variable)} is both a variable and a secret of job ${quoted(job.name)}`,
-      expected: "each variable once, in env or in secrets",
-      received: `${quoted(variable)} in both`,
-      advice: "remove one of them",
-    });
+    checkSecret(job, index, { name, secret }, problems);
   }
   if (count > limits.jobVariablesMax) {
     const path = ["jobs", index, "env"];
@@ -86,71 +74,92 @@ function checkVariables(job: JobDefinition, index: number, problems: ProblemList
   }
 }
 
-function checkVariable(
-  name: string,
-  at: { readonly index: number; readonly kind: "env" | "secrets" },
+function checkSecret(
+  job: JobDefinition,
+  index: number,
+  { name, secret }: { readonly name: string; readonly secret: string },
   problems: ProblemList,
 ): void {
-  const path = () => ["jobs", at.index, at.kind, name];
-  if (!isName("variable", name)) problems.add(badName("variable", name, path()));
-  if (!reservedVariable.test(name)) return;
+  const path = ["jobs", index, "secrets", name];
+  if (!isVariable(name)) problems.add(badVariable(name, path));
+  if (!isName("secret", secret)) problems.add(badName("secret", secret, path));
+  if (!Object.hasOwn(job.env, name)) return;
   problems.add({
+    code: "duplicate",
+    path,
+    message: `${quoted(name)} is both a variable and a secret of job ${quoted(job.name)}`,
+    expected: "each variable once, in env or in secrets",
+    received: `${quoted(name)} in both`,
+    advice: "remove one of them",
+  });
+}
+
+function isVariable(name: string): boolean {
+  return isName("variable", name) && !reservedVariable.test(name);
+}
+
+function badVariable(name: string, path: ProblemPath): PipelineProblem {
+  if (!isName("variable", name)) return badName("variable", name, path);
+  return {
     code: "bad-name",
-    path: path(),
+    path,
     message: `${quoted(name)} is a name that troupe sets itself`,
     expected: "a name that does not begin with TROUPE_",
     received: quoted(name),
     advice: "rename it",
-  });
+  };
 }
 
 function checkOutputs(job: JobDefinition, index: number, problems: ProblemList): void {
   const { outputs } = job;
-  const seen = new Set<string>();
-  for (const [position, output] of outputs.entries()) {
-    const path = () => ["jobs", index, "outputs", position];
-    if (!isName("output", output)) problems.add(badName("output", output, path()));
-    if (seen.has(output)) {
-      problems.add({
-        code: "duplicate",
-        path: path(),
-        message: `job ${quoted(job.name)} has the output ${quoted(output)} twice`,
-        expected: "each output once",
-        received: `${quoted(output)} again`,
-        advice: "remove one of them",
-      });
-    }
-    seen.add(output);
-  }
   if (outputs.length > limits.jobOutputsMax) {
     const path = ["jobs", index, "outputs"];
     const advice = "put them into one output as JSON";
     const most = limits.jobOutputsMax;
     problems.add(tooMany(job, { what: "outputs", count: outputs.length, most, path, advice }));
+    return;
   }
+  outputs.forEach((output, position) => {
+    const path = ["jobs", index, "outputs", position];
+    if (!isName("output", output)) problems.add(badName("output", output, path));
+    if (outputs.indexOf(output) === position) return;
+    problems.add({
+      code: "duplicate",
+      path,
+      message: `job ${quoted(job.name)} has the output ${quoted(output)} twice`,
+      expected: "each output once",
+      received: `${quoted(output)} again`,
+      advice: "remove one of them",
+    });
+  });
 }
 
 function checkLabels(job: JobDefinition, index: number, problems: ProblemList): void {
-  let count = 0;
-  for (const [name, value] of Object.entries(job.labels)) {
-    count++;
+  const labels = Object.entries(job.labels);
+  for (const [name, value] of labels) {
+    if (isName("label", name) && value.length <= limits.agentTextCharactersMax) continue;
     const path = ["jobs", index, "labels", name];
-    if (!isName("label", name)) problems.add(badName("label", name, path));
-    if (value.length <= limits.agentTextCharactersMax) continue;
-    problems.add({
-      code: "too-large",
-      path,
-      message: `the label ${quoted(name)} is too long`,
-      expected: `at most ${limits.agentTextCharactersMax} characters`,
-      received: `${value.length} characters`,
-      advice: "shorten it; no agent can have such a label",
-    });
+    problems.add(
+      isName("label", name) ? longLabel(name, value, path) : badName("label", name, path),
+    );
   }
-  if (count > limits.jobLabelsMax) {
+  if (labels.length > limits.jobLabelsMax) {
     const path = ["jobs", index, "labels"];
     const advice = "name one label that stands for all of them";
-    problems.add(tooMany(job, { what: "labels", count, most: limits.jobLabelsMax, path, advice }));
+    const most = limits.jobLabelsMax;
+    problems.add(tooMany(job, { what: "labels", count: labels.length, most, path, advice }));
   }
+}
+
+function longLabel(name: string, value: string, path: ProblemPath): PipelineProblem {
+  return {
+    code: "too-large",
+    path,
+    message: `the label ${quoted(name)} is too long`,
+    expected: `at most ${limits.agentTextCharactersMax} characters`,
+    received: `${value.length} characters`,
+    advice: "shorten it; no agent can have such a label",
+  };
 }
 
 interface JobNumber extends NumberRule {
