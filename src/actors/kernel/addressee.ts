@@ -27,6 +27,18 @@ export abstract class Addressee<Self extends Addressee<Self>>
     });
   }
 
+  call(
+    definition: string,
+    command: string,
+    input: readonly unknown[],
+    options?: CallOptions,
+  ): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const ask = new Ask(this.path, command, { resolve, reject }, definition);
+      if (this.engine.await(ask, options)) this.post(input, ask);
+    });
+  }
+
   request(message: object, options?: CallOptions): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const { type } = message as { type?: unknown };

@@ -1,38 +1,40 @@
-import type { Clock, Timer } from "./clock.ts";
+import type { DeadlineList } from "./asks.ts";
+import { CommandRejectedError, Rejection } from "./rejection.ts";
 import { TroupeError } from "./troupe-error.ts";
 
+/** The two ends of a promise. */
+export interface Settle {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /**
- * Outstanding asks and their deadlines.
- *
- *   I1. An ask settles once: by its reply, its failure, its timeout or its caller's signal.
- *   I2. Asks with one timeout form one list in the order of their deadlines, so that arming,
- *       settling and expiring an ask are O(1), and one timer serves the whole list.
- *   I3. No timer is armed when no ask is outstanding and the kernel is idle.
+ * A caller's wait for one reply. It settles once: by its reply, its failure, its timeout or its
+ * caller's signal.
  */
 export class Ask {
   readonly actor: string;
   readonly command: string;
+  /** With the name of the actor's definition a rejection fails the ask; without, it is the reply. */
+  readonly definition: string | undefined;
+  /** Where it waits for its deadline; set by `Asks` only. */
+  list: DeadlineList | undefined = undefined;
+  /** On the clock of `Asks`; 0 = not set yet. */
   deadlineMs = 0;
-  previous: Ask | undefined;
-  next: Ask | undefined;
-  list: DeadlineList | undefined;
-  #forget: (() => void) | undefined;
-  #resolve: ((value: unknown) => void) | undefined;
-  #reject: ((error: unknown) => void) | undefined;
+  previous: Ask | undefined = undefined;
+  next: Ask | undefined = undefined;
+  #settle: Settle | undefined;
+  #forget: (() => void) | undefined = undefined;
 
-  constructor(
-    actor: string,
-    command: string,
-    settle: { resolve: (value: unknown) => void; reject: (error: unknown) => void },
-  ) {
+  constructor(actor: string, command: string, settle: Settle, definition?: string) {
     this.actor = actor;
     this.command = command;
-    this.#resolve = settle.resolve;
-    this.#reject = settle.reject;
+    this.definition = definition;
+    this.#settle = settle;
   }
 
   get settled(): boolean {
-    return this.#resolve === undefined;
+    return this.#settle === undefined;
   }
 
   /** Ends the wait when the caller's signal fires. */
@@ -52,121 +54,28 @@ export class Ask {
 
   /** Gives the reply. False when the ask had settled before: the reply came too late. */
   resolve(value: unknown): boolean {
-    const resolve = this.#resolve;
-    if (resolve === undefined) return false;
-    this.#close();
-    resolve(value);
+    const settle = this.#close();
+    if (settle === undefined) return false;
+    const { actor, command, definition } = this;
+    if (definition !== undefined && value instanceof Rejection) {
+      settle.reject(new CommandRejectedError({ actor, definition, command }, value));
+    } else settle.resolve(value);
     return true;
   }
 
   /** Fails the ask. False when it had settled before. */
   reject(error: unknown): boolean {
-    const reject = this.#reject;
-    if (reject === undefined) return false;
-    this.#close();
-    reject(error);
-    return true;
+    const settle = this.#close();
+    settle?.reject(error);
+    return settle !== undefined;
   }
 
-  #close(): void {
-    this.#resolve = undefined;
-    this.#reject = undefined;
+  #close(): Settle | undefined {
+    const settle = this.#settle;
+    if (settle === undefined) return undefined;
+    this.#settle = undefined;
     this.list?.remove(this);
-    this.#forget?.();
-  }
-}
-
-class DeadlineList {
-  readonly timeoutMs: number;
-  readonly #asks: Asks;
-  #first: Ask | undefined;
-  #last: Ask | undefined;
-  #timer: Timer | undefined;
-
-  constructor(timeoutMs: number, asks: Asks) {
-    this.timeoutMs = timeoutMs;
-    this.#asks = asks;
-  }
-
-  get isEmpty(): boolean {
-    return this.#first === undefined;
-  }
-
-  add(ask: Ask): void {
-    ask.list = this;
-    ask.deadlineMs = this.#asks.clock.monotonicMs() + this.timeoutMs;
-    ask.previous = this.#last;
-    if (this.#last === undefined) this.#first = ask;
-    else this.#last.next = ask;
-    this.#last = ask;
-    this.#asks.outstanding++;
-    this.#timer ??= this.#arm(this.timeoutMs);
-  }
-
-  remove(ask: Ask): void {
-    if (ask.previous === undefined) this.#first = ask.next;
-    else ask.previous.next = ask.next;
-    if (ask.next === undefined) this.#last = ask.previous;
-    else ask.next.previous = ask.previous;
-    ask.previous = undefined;
-    ask.next = undefined;
-    ask.list = undefined;
-    this.#asks.settled();
-  }
-
-  disarm(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-  }
-
-  #arm(delayMs: number): Timer {
-    return this.#asks.clock.setTimer(delayMs, () => this.#expire());
-  }
-
-  #expire(): void {
-    this.#timer = undefined;
-    const nowMs = this.#asks.clock.monotonicMs();
-    for (let ask = this.#first; ask !== undefined && ask.deadlineMs <= nowMs; ask = this.#first) {
-      const { actor, command } = ask;
-      const timeoutMs = this.timeoutMs;
-      ask.reject(new TroupeError("TROUPE_ASK_TIMEOUT", { actor, command, timeoutMs }));
-    }
-    if (this.#first !== undefined) this.#timer = this.#arm(this.#first.deadlineMs - nowMs);
-  }
-}
-
-export class Asks {
-  readonly clock: Clock;
-  /** Asks that have not settled. */
-  outstanding = 0;
-  readonly #lists = new Map<number, DeadlineList>();
-  readonly #onNone: () => void;
-
-  /** `onNone` is called whenever the last outstanding ask has settled. */
-  constructor(clock: Clock, onNone: () => void = () => {}) {
-    this.clock = clock;
-    this.#onNone = onNone;
-  }
-
-  /** An ask has settled. */
-  settled(): void {
-    if (--this.outstanding === 0) this.#onNone();
-  }
-
-  /** Arms the timeout of an ask. */
-  add(ask: Ask, timeoutMs: number): void {
-    let list = this.#lists.get(timeoutMs);
-    if (list === undefined) {
-      list = new DeadlineList(timeoutMs, this);
-      this.#lists.set(timeoutMs, list);
-    }
-    list.add(ask);
-  }
-
-  /** Called when there is nothing else to do: disarms timers that wait for nothing. */
-  idle(): void {
-    if (this.outstanding > 0 || this.#lists.size === 0) return;
-    for (const list of this.#lists.values()) list.disarm();
-    this.#lists.clear();
+    if (this.#forget !== undefined) this.#forget();
+    return settle;
   }
 }

@@ -62,15 +62,11 @@ export class Dispatcher {
   }
 
   #wake(): void {
-    if (this.#slicesLeft > 0 && this.#turns.requestSoon !== undefined) {
-      if (this.#engine.clock.monotonicMs() < this.#untilMs) {
-        this.#requestedSoon = true;
-        this.#turns.requestSoon();
-        return;
-      }
-      this.#slicesLeft = 0;
+    if (this.#slicesLeft === 0 || this.#turns.requestSoon === undefined) this.#request();
+    else {
+      this.#requestedSoon = true;
+      this.#turns.requestSoon();
     }
-    this.#request();
   }
 
   #request(): void {
@@ -85,19 +81,18 @@ export class Dispatcher {
     const nowMs = clock.monotonicMs();
     this.#readMs = nowMs;
     this.#sinceReading = 0;
+    asks.stamp(nowMs);
     if (this.#requestedSoon) {
       this.#requestedSoon = false;
-      this.#slicesLeft--;
+      // Over: what is queued waits for the next round.
+      this.#slicesLeft = nowMs < this.#untilMs ? this.#slicesLeft - 1 : 0;
     } else {
       this.#requested = false;
       this.#slicesLeft = slicesSoonMax;
       this.#untilMs = nowMs + limits.sliceMs;
-      if (this.#queue.length === 0) {
-        asks.idle();
-        return;
-      }
+      if (this.#queue.length === 0) asks.idle();
     }
-    this.#slice();
+    if (this.#slicesLeft > 0) this.#slice();
     if (this.#queue.length > 0) this.#wake();
   }
 

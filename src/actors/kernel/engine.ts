@@ -1,4 +1,5 @@
-import { type Ask, Asks } from "./ask.ts";
+import type { Ask } from "./ask.ts";
+import { Asks } from "./asks.ts";
 import { type CallOptions, timeoutOf } from "./call-options.ts";
 import type { Cell } from "./cell.ts";
 import type { Clock } from "./clock.ts";
@@ -48,7 +49,8 @@ export class Engine {
     this.limits = parts.limits;
     this.deadLetters = new DeadLetters(parts.limits.deadLetterSamplesMax);
     this.dispatcher = new Dispatcher(this, parts.turns);
-    this.asks = new Asks(parts.clock, () => this.dispatcher.tidy());
+    const tidy = (): void => this.dispatcher.tidy();
+    this.asks = new Asks(parts.clock, { none: tidy, unstamped: tidy });
     this.holds = new Holds(this);
   }
 

@@ -7,6 +7,16 @@ export interface CommandTarget {
   readonly ref: ActorRef;
   /** Resolves with the reply, or with a `Rejection`. Never throws synchronously. */
   ask(command: string, input: readonly unknown[], options?: CallOptions): Promise<unknown>;
+  /**
+   * Like `ask`, but fails with a CommandRejectedError where `ask` resolves with a rejection. A
+   * shorter way for targets that have it; `definition` is the name of the actor's definition.
+   */
+  call?(
+    definition: string,
+    command: string,
+    input: readonly unknown[],
+    options?: CallOptions,
+  ): Promise<unknown>;
   /** Sends and forgets. What cannot be delivered becomes a dead letter. */
   tell(command: string, input: readonly unknown[], options?: CallOptions): void;
 }
@@ -125,6 +135,8 @@ export function handleClass<C>(name: string, commandNames: readonly string[]): H
   });
   const Asker = classOf(name, commandNames, (command) => {
     return function (...input) {
+      const to = this[target];
+      if (to.call !== undefined) return to.call(name, command, input, this[options]);
       return unwrap(this, { definition: name, command }, input);
     };
   });

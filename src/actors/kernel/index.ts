@@ -1,7 +1,8 @@
 export type { StandardSchemaV1 } from "@standard-schema/spec";
 export type { ActorRef, StopOptions } from "./actor-ref.ts";
 export type { ActorServices, Addressed, Terminated, TimerSchedule } from "./actor-services.ts";
-export { Ask, Asks } from "./ask.ts";
+export { Ask, type Settle } from "./ask.ts";
+export { Asks, type AsksOwner } from "./asks.ts";
 export type { MailboxOptions, Overflow, SpawnArgs, Spawnable, SpawnOptions } from "./blueprint.ts";
 export { type CallOptions, timeoutOf } from "./call-options.ts";
 export { type Clock, systemClock, type Timer, type TimerOptions } from "./clock.ts";

@@ -8,9 +8,10 @@
  *   I2. `length` is the number of messages; slots outside of them hold `undefined`.
  *   I3. The ring's capacity is a power of two; an empty mailbox keeps at most `keptSlots`.
  */
+import { giveSlots, takeSlots } from "./slot-pool.ts";
 
 const firstSlots = 8;
-const keptSlots = 256;
+const keptSlots = 64;
 const empty: unknown[] = [];
 
 export class Mailbox<How> {
@@ -80,6 +81,7 @@ export class Mailbox<How> {
   }
 
   #release(): void {
+    giveSlots(this.#ring);
     this.#ring = empty;
     this.#head = 0;
   }
@@ -87,9 +89,10 @@ export class Mailbox<How> {
   #grow(): void {
     const old = this.#ring;
     const size = old.length;
-    const ring: unknown[] = new Array<unknown>(Math.max(firstSlots, size * 2)).fill(undefined);
+    const ring = takeSlots(Math.max(firstSlots, size * 4));
     for (let i = 0; i < size; i++) ring[i] = old[(this.#head + i) & (size - 1)];
     this.#ring = ring;
     this.#head = 0;
+    if (size > firstSlots) giveSlots(old.fill(undefined));
   }
 }
