@@ -155,8 +155,9 @@ function notText(what: string, advice: string): TypeError {
 
 function holeOf(value: ShellValue): ShellHole {
   if (isSecret(value)) {
-    const key = `secret ${value.secret}`;
-    return { key, variable: holeVariable(`secret ${value.secret}`), value };
+    // A plain shell variable of the secret's own name: it is not exported to what the script starts.
+    const variable = value.secret.replace(/[^A-Za-z0-9_]+/g, "_");
+    return { key: `secret ${value.secret}`, variable, value };
   }
   if (typeof value === "object") {
     const key = expressionText(value as Expression);

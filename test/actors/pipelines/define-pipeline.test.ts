@@ -92,9 +92,9 @@ outputs: { url: "\${{ needs.ship.outputs.url }}" }
     });
     expect(definition.jobs[0]).toMatchObject({
       script:
-        'echo "${TROUPE_IN_VALUE}" "${TROUPE_IN_VALUE_2}" "${TROUPE_IN_VALUE}" "${TROUPE_IN_SECRET_KEY}" \\n `date`',
+        'echo "${TROUPE_IN_VALUE}" "${TROUPE_IN_VALUE_2}" "${TROUPE_IN_VALUE}" "${KEY}" \\n `date`',
       env: { TROUPE_IN_VALUE: [`it's "quoted"`], TROUPE_IN_VALUE_2: ["7"] },
-      secrets: { TROUPE_IN_SECRET_KEY: "KEY" },
+      secrets: { KEY: "KEY" },
     });
   });
 

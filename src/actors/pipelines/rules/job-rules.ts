@@ -81,7 +81,8 @@ function checkSecret(
   problems: ProblemList,
 ): void {
   const path = ["jobs", index, "secrets", name];
-  if (!isVariable(name)) problems.add(badVariable(name, path));
+  // Holes are no secrets, so not even their names are free here.
+  if (!isVariable(name) || name.startsWith("TROUPE_")) problems.add(badVariable(name, path));
   if (!isName("secret", secret)) problems.add(badName("secret", secret, path));
   if (!Object.hasOwn(job.env, name)) return;
   problems.add({
