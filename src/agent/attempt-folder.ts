@@ -1,8 +1,14 @@
 /** The folder that one attempt has for itself, readable by the agent's user only. */
-import { mkdir, open, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { AttemptRef } from "../../proto/troupe/agent/v1/agent.ts";
 import { attemptFolderName } from "./attempt.ts";
+
+/** A file of the agent's own, executable by its user. */
+export interface AttemptFile {
+  readonly name: string;
+  readonly text: string;
+}
 
 export class AttemptFolder {
   readonly name: string;
@@ -24,26 +30,22 @@ export class AttemptFolder {
     this.spool = join(this.path, "spool");
   }
 
-  /** Makes it, empty: what an earlier start of the agent left under this name is removed. */
-  async create(): Promise<void> {
+  /** Makes it with these files: what an earlier start of the agent left under this name is removed. */
+  async create(files: readonly AttemptFile[]): Promise<void> {
     await this.#makeNew();
     await Promise.all([
       mkdir(this.workspace, { mode: 0o700 }),
       mkdir(this.temporary, { mode: 0o700 }),
       writeFile(this.outputsFile, "", { mode: 0o600, flag: "wx" }),
+      ...files.map(({ name, text }) =>
+        writeFile(this.file(name), text, { mode: 0o700, flag: "wx" }),
+      ),
     ]);
   }
 
-  /** Writes a file of the agent's own, readable and executable by its user only. */
-  async write(name: string, text: string): Promise<string> {
-    const path = join(this.path, name);
-    const file = await open(path, "wx", 0o700);
-    try {
-      await file.writeFile(text);
-    } finally {
-      await file.close();
-    }
-    return path;
+  /** The path of a file in it. */
+  file(name: string): string {
+    return join(this.path, name);
   }
 
   /** `directory` is absolute, or relative to the workspace; empty = the workspace. */

@@ -17,6 +17,10 @@ import { dirname, join } from "node:path";
 export interface JobCgroup {
   /** A process joins by writing `0` here: the job's first one does so before it becomes the job. */
   readonly joinFile: string;
+  /** Made by the job's first process if the kernel does not let it join. */
+  readonly refusedFile: string;
+  /** Is every process of the job in here, or still on its way? */
+  isJoined(): boolean;
   /** Members now, in this group and all below it. */
   pids(): number[];
   /** SIGKILL to all at once, those included that are being forked. */
@@ -27,8 +31,8 @@ export interface JobCgroup {
 
 /** The folder under which an agent makes its jobs' groups; it is there only while there are any. */
 export interface CgroupParent {
-  /** undefined where the kernel refuses it: the job runs without. */
-  create(name: string): JobCgroup | undefined;
+  /** undefined where the kernel refuses it: the job runs without. `refusedFile` is a place for its first process to say so. */
+  create(name: string, refusedFile: string): JobCgroup | undefined;
   /** Kills what an earlier agent left in here, and removes its groups. */
   clear(): void;
 }
@@ -92,11 +96,11 @@ class Parent implements CgroupParent {
     return true;
   }
 
-  create(name: string): JobCgroup | undefined {
+  create(name: string, refusedFile: string): JobCgroup | undefined {
     const path = join(this.#path, name);
     try {
       mkdirSync(path, { recursive: true });
-      return new Group(path, this.#version);
+      return new Group(path, this.#version, refusedFile);
     } catch {
       return undefined;
     }
@@ -104,7 +108,7 @@ class Parent implements CgroupParent {
 
   clear(): void {
     for (const path of foldersIn(this.#path)) {
-      const group = new Group(path, this.#version);
+      const group = new Group(path, this.#version, "");
       group.kill();
       group.remove();
     }
@@ -114,13 +118,19 @@ class Parent implements CgroupParent {
 
 class Group implements JobCgroup {
   readonly joinFile: string;
+  readonly refusedFile: string;
   readonly #path: string;
   readonly #version: 1 | 2;
 
-  constructor(path: string, version: 1 | 2) {
+  constructor(path: string, version: 1 | 2, refusedFile: string) {
     this.#path = path;
     this.#version = version;
     this.joinFile = join(path, "cgroup.procs");
+    this.refusedFile = refusedFile;
+  }
+
+  isJoined(): boolean {
+    return !existsSync(this.refusedFile);
   }
 
   pids(): number[] {

@@ -4,7 +4,7 @@ import type { Assignment, AttemptRef } from "../../proto/troupe/agent/v1/agent.t
 import type { AttemptFolder } from "./attempt-folder.ts";
 import type { CgroupParent, JobCgroup } from "./cgroup.ts";
 import { type Environment, environmentProblem, jobEnvironment } from "./job-environment.ts";
-import { writeScript } from "./script-file.ts";
+import { scriptFiles } from "./script-file.ts";
 import { secretsInput, secretsProblem } from "./secrets.ts";
 import { findProgram, type ShellKind, shellKind, shellNames } from "./shells.ts";
 
@@ -29,7 +29,7 @@ export interface JobProgramOptions {
 /** Why this assignment can never run on this agent: a sentence for its author or the agent's operator. */
 export class JobProblem extends Error {}
 
-/** Throws `JobProblem`, or the disk's own error. */
+/** Makes the attempt's folder, too. Throws `JobProblem`, or the disk's own error. */
 export async function jobProgram(options: JobProgramOptions): Promise<JobProgram> {
   const { assignment, folder, mark, agentEnvironment } = options;
   const kind = shellKind(assignment.shell);
@@ -43,11 +43,12 @@ export async function jobProgram(options: JobProgramOptions): Promise<JobProgram
   refuse(secretsProblem(assignment.secrets, kind));
   refuse(environmentProblem(environment));
   const program = locate(assignment.shell, kind, environment["PATH"] ?? "");
+  const files = scriptFiles(folder, assignment, kind);
+  await folder.create(files);
   const workingDirectory = folder.workingDirectory(assignment.workingDirectory);
-  refuse(await directoryProblem(workingDirectory));
-  const script = await writeScript(folder, assignment, kind);
+  if (workingDirectory !== folder.workspace) refuse(await directoryProblem(workingDirectory));
   return {
-    ...commandLine(options, [program, script]),
+    ...commandLine(options, [program, folder.file(files[0].name)]),
     environment,
     workingDirectory,
     input: secretsInput(assignment.secrets, kind),
@@ -82,17 +83,19 @@ async function directoryProblem(directory: string): Promise<string | undefined> 
 }
 
 /** Becomes a member of the group, then becomes the job: nothing of the job ever runs outside the group. */
-const joinScript = '{ echo 0 >"$1"; } 2>/dev/null || :; shift; exec "$@"';
+const joinScript = '{ echo 0 >"$1"; } 2>/dev/null || : >"$2"; shift 2; exec "$@"';
 
 function commandLine(
   { cgroups, folder, agentEnvironment }: JobProgramOptions,
   [program, script]: readonly [string, string],
 ): Pick<JobProgram, "command" | "args" | "cgroup"> {
   const shell = cgroups && findProgram(["sh"], agentEnvironment["PATH"] ?? "");
-  const cgroup = shell === undefined ? undefined : cgroups?.create(folder.name);
+  const cgroup =
+    shell === undefined ? undefined : cgroups?.create(folder.name, folder.file("no-cgroup"));
   if (shell === undefined || cgroup === undefined) {
     return { command: program, args: [script], cgroup: undefined };
   }
-  const args = ["-c", joinScript, "sh", cgroup.joinFile, program, script];
+  const { joinFile, refusedFile } = cgroup;
+  const args = ["-c", joinScript, "sh", joinFile, refusedFile, program, script];
   return { command: shell, args, cgroup };
 }

@@ -92,7 +92,6 @@ export class JobRun implements RunningJob {
   async #prepare(): Promise<void> {
     const { environment: agentEnvironment, cgroups, pipes } = this.#context;
     const folder = this.#folder;
-    await folder.create();
     this.#program = await jobProgram({
       assignment: this.#assignment,
       folder,

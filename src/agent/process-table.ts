@@ -1,6 +1,6 @@
 /** What processes there are on this machine, as far as a job's tree needs it. */
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readSync } from "node:fs";
 
 export interface ProcessEntry {
   readonly pid: number;
@@ -46,12 +46,24 @@ const procTable: ProcessTable = {
   },
 };
 
-/** undefined: the process is gone, or it belongs to someone else. */
+/** Used again for every file: a scan reads hundreds, and each is small. */
+const page = Buffer.allocUnsafeSlow(64 * 1024);
+
+/** undefined: the process is gone, or it belongs to someone else. (`readFileSync` takes four times as long here.) */
 function readProc(path: string): string | undefined {
+  let descriptor: number | undefined;
   try {
-    return readFileSync(path, "latin1");
+    descriptor = openSync(path, "r");
+    let text = "";
+    for (let count = 1; count > 0; ) {
+      count = readSync(descriptor, page, 0, page.length, null);
+      text += page.toString("latin1", 0, count);
+    }
+    return text;
   } catch {
     return undefined;
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
   }
 }
 

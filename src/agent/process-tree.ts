@@ -2,8 +2,9 @@
  * All processes that one job started, also those that left its session or lost their parent.
  * Boundary: finds and signals; when and why is the executor's business.
  *
- *   P1. A process is a member if it is in the job's cgroup; or carries the job's mark in the environment it
- *       was started with; or is in the session or group of the job's first process; or descends from a member.
+ *   P1. With a cgroup its members are the tree, and the job's first process is, on its way into it. Else a
+ *       process is a member if it carries the job's mark in the environment it was started with, or is in the
+ *       session or group of the first process, or descends from a member.
  *   P2. Nothing that started before the job's first process is ever a member, and never the agent itself: a
  *       recycled number cannot make a stranger one.
  *   P3. `killAll` stops members before it kills them, and looks again until none is left: a tree that forks
@@ -50,14 +51,25 @@ export class ProcessTree {
 
   /** Members that are alive now (P1, P2). */
   members(): ProcessEntry[] {
+    const members = this.#cgroup?.isJoined() === true ? this.#grouped(this.#cgroup) : this.#found();
+    return members.filter((entry) => !entry.zombie);
+  }
+
+  #grouped(cgroup: JobCgroup): ProcessEntry[] {
+    const entries = cgroup.pids().flatMap((pid) => this.#table.get(pid) ?? []);
+    const leader = this.#leader && this.#table.get(this.#leader.pid);
+    if (leader === undefined || leader.startedAt !== this.#leader?.startedAt) return entries;
+    return [leader, ...entries.filter((entry) => entry.pid !== leader.pid)];
+  }
+
+  #found(): ProcessEntry[] {
     const oldest = this.#leader?.startedAt ?? Number.NEGATIVE_INFINITY;
     const candidates = this.#table
       .list()
       .filter((entry) => entry.startedAt >= oldest && entry.pid !== process.pid);
-    const grouped = new Set(this.#cgroup?.pids());
     const members = new Map<number, ProcessEntry>();
     for (const entry of candidates) {
-      if (this.#isRoot(entry, grouped)) members.set(entry.pid, entry);
+      if (this.#isRoot(entry)) members.set(entry.pid, entry);
     }
     let before: number;
     do {
@@ -66,7 +78,7 @@ export class ProcessTree {
         if (members.has(entry.parentPid)) members.set(entry.pid, entry);
       }
     } while (members.size > before);
-    return [...members.values()].filter((entry) => !entry.zombie);
+    return [...members.values()];
   }
 
   /** Sends `signal` to every member. Returns how many there were. */
@@ -89,8 +101,7 @@ export class ProcessTree {
     }
   }
 
-  #isRoot(entry: ProcessEntry, grouped: ReadonlySet<number>): boolean {
-    if (grouped.has(entry.pid)) return true;
+  #isRoot(entry: ProcessEntry): boolean {
     const leaderPid = this.#leader?.pid;
     if (leaderPid !== undefined) {
       if (entry.sessionId === leaderPid || entry.groupId === leaderPid) return true;

@@ -1,23 +1,28 @@
 /** Write, then execute: the job's script becomes a file, and the file is what runs. */
 import type { Assignment } from "../../proto/troupe/agent/v1/agent.ts";
-import type { AttemptFolder } from "./attempt-folder.ts";
+import type { AttemptFile, AttemptFolder } from "./attempt-folder.ts";
 import { readSecretsScript, shellQuoted } from "./secrets.ts";
 import type { ShellKind } from "./shells.ts";
 
+const readerName = "read-secrets.sh";
+
 /**
- * Writes the script into the attempt's folder and returns its path. Whatever has to run before the
- * script stands on its first line, so that line 7 of an error message is line 7 of the pipeline's text.
+ * The files that the job runs, the script itself first. Whatever has to run before the script stands
+ * on its first line, so that line 7 of an error message is line 7 of the pipeline's text.
  */
-export async function writeScript(
+export function scriptFiles(
   folder: AttemptFolder,
   assignment: Assignment,
   kind: ShellKind,
-): Promise<string> {
-  let header = kind.safetyHeader;
-  const hasSecrets = Object.keys(assignment.secrets).length > 0;
-  if (hasSecrets && kind.secretsAs === "shell-variables") {
-    const reader = await folder.write("read-secrets.sh", readSecretsScript);
-    header += `. ${shellQuoted(reader)}; `;
+): [AttemptFile, ...AttemptFile[]] {
+  const { script, secrets } = assignment;
+  const name = kind.scriptName;
+  if (Object.keys(secrets).length === 0 || kind.secretsAs !== "shell-variables") {
+    return [{ name, text: kind.safetyHeader + script }];
   }
-  return folder.write(kind.scriptName, header + assignment.script);
+  const read = `. ${shellQuoted(folder.file(readerName))}; `;
+  return [
+    { name, text: kind.safetyHeader + read + script },
+    { name: readerName, text: readSecretsScript },
+  ];
 }

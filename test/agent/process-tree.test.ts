@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Outcome } from "../../proto/troupe/agent/v1/agent.ts";
-import { openCgroupParent } from "../../src/agent/cgroup.ts";
+import { type CgroupParent, openCgroupParent } from "../../src/agent/cgroup.ts";
 import { parseProcStat, parsePsLine, systemProcessTable } from "../../src/agent/process-table.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { hasCgroups, isAlive, runJob, startJob, type TestJob } from "./support/job.ts";
@@ -124,6 +124,27 @@ test.runIf(existsSync("/sys/fs/cgroup/freezer/cgroup.procs"))(
   },
 );
 
+test("where the kernel lets nobody join, the tree is found without the group", async () => {
+  const folder = temporaryFolder();
+  const parent: CgroupParent = {
+    create: (_name, refusedFile) => ({
+      joinFile: "/dev/null/cgroup.procs",
+      refusedFile,
+      isJoined: () => !existsSync(refusedFile),
+      pids: () => [],
+      kill: () => {},
+      remove: () => {},
+    }),
+    clear: () => {},
+  };
+  const script = `${daemon(folder)}\nwhile ! test -s ${folder}/pids; do sleep 0.01; done; sleep 300`;
+  const job = startJob({ script }, { cgroups: parent });
+  const pids = await startedWith(job, folder, 1);
+  job.running.cancel("test", 200);
+  await job.end;
+  expect(pids.filter(isAlive)).toEqual([]);
+});
+
 test("a stranger that is older than the job is never touched", async () => {
   const table = systemProcessTable();
   const own = table.get(process.pid);
@@ -145,12 +166,14 @@ describe("control groups", () => {
     write("proc/self/mounts", "cgroup /fz cgroup rw,freezer 0 0\ncgroup2 /un cgroup2 rw 0 0\n");
     write("proc/self/cgroup", "6:freezer:/a/b\n0::/slice/unit\n");
     expect(openCgroupParent("x", root)).toBeDefined();
-    expect(openCgroupParent("x", root)?.create("job")?.joinFile).toBe(
+    expect(openCgroupParent("x", root)?.create("job", "")?.joinFile).toBe(
       join(root, "un/slice/unit/troupe-x/job/cgroup.procs"),
     );
     write("proc/self/mounts", "cgroup /fz cgroup rw,freezer 0 0\n");
     const parent = openCgroupParent("y", root);
-    expect(parent?.create("job")?.joinFile).toBe(join(root, "fz/a/b/troupe-y/job/cgroup.procs"));
+    expect(parent?.create("job", "")?.joinFile).toBe(
+      join(root, "fz/a/b/troupe-y/job/cgroup.procs"),
+    );
   });
 });
 
