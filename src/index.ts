@@ -193,4 +193,11 @@ export {
   type TurnSource,
   type Turns,
 } from "./actors/kernel/index.ts";
-export type { Journal, JournalObserver } from "./actors/persistence/index.ts";
+export type {
+  Journal,
+  JournalObserver,
+  Snapshot,
+  SnapshotBounds,
+  SnapshotKey,
+  SnapshotStore,
+} from "./actors/persistence/index.ts";

@@ -14,6 +14,7 @@ import { type Answer, type Call, FinishedTurn, type TurnOwner } from "./entity-w
 import { Fifo } from "./fifo.ts";
 import type { HostedShard } from "./hosted-shard.ts";
 import { SnapshotGauge } from "./snapshot-gauge.ts";
+import type { SnapshotKeeper } from "./snapshot-keeper.ts";
 import type { Turn } from "./turn.ts";
 import type { TurnSubject } from "./turn-subject.ts";
 
@@ -39,11 +40,19 @@ export class CommitPipeline implements TurnOwner {
   readonly #shard: HostedShard;
   readonly #owner: PipelineOwner;
   readonly #waiting = new Fifo<FinishedTurn>();
+  readonly #snapshots: SnapshotKeeper | undefined;
+  #saving = false;
 
-  constructor(subject: TurnSubject, shard: HostedShard, owner: PipelineOwner) {
+  /** With `snapshots` states go there, once they are confirmed; without, they go into the log as base events. */
+  constructor(
+    subject: TurnSubject,
+    shard: HostedShard,
+    { owner, snapshots }: { owner: PipelineOwner; snapshots: SnapshotKeeper | undefined },
+  ) {
     this.#subject = subject;
     this.#shard = shard;
     this.#owner = owner;
+    this.#snapshots = snapshots;
     this.gauge = new SnapshotGauge(subject.model.options.snapshot);
     this.state = initialEntityState(subject.model, subject.id);
     this.confirmed = this.state;
@@ -80,7 +89,8 @@ export class CommitPipeline implements TurnOwner {
     const state = turn.deleting ? initialEntityState(model, id) : turn.state;
     const finished = new FinishedTurn(this, { turn, call, answer, state });
     for (const event of turn.staged) this.gauge.count(turn.nowMs, event.payload.length);
-    const base = this.gauge.isDue(turn.nowMs) && !turn.deleting ? this.#base(turn) : undefined;
+    const isDue = this.#snapshots === undefined && !turn.deleting && this.gauge.isDue(turn.nowMs);
+    const base = isDue ? this.#encoded(turn.state, turn.nowMs) : undefined;
     let error = this.#hand(finished, base);
     if (base !== undefined && isTroupeError(error, "TROUPE_EVENT_TOO_LARGE")) {
       // It may be the state that is too large, or an event: without the state it shows.
@@ -101,22 +111,41 @@ export class CommitPipeline implements TurnOwner {
   #hand(finished: FinishedTurn, base: Uint8Array | undefined): unknown {
     try {
       const { persistenceId } = this.#subject;
-      this.#shard.commit(finished, persistenceId, finished.turn.group(base));
+      const { turn } = finished;
+      const first = this.#shard.commit(finished, persistenceId, turn.group(base));
+      finished.sequenceNumber = first + turn.staged.length - (turn.deleting ? 0 : 1);
       return undefined;
     } catch (error) {
       return error;
     }
   }
 
-  #base(turn: Turn): Uint8Array | undefined {
+  #encoded(state: EntityState, nowMs: number): Uint8Array | undefined {
     try {
-      const bytes = encodeBase(turn.state, `The state of ${this.#subject.persistenceId}`);
-      this.gauge.reset(turn.nowMs);
+      const bytes = encodeBase(state, `The state of ${this.#subject.persistenceId}`);
+      this.gauge.reset(nowMs);
       return bytes;
     } catch (error) {
-      this.#snapshotFailed(error, turn.nowMs);
+      this.#snapshotFailed(error, nowMs);
       return undefined;
     }
+  }
+
+  /** Saves the confirmed state, when it is the newest that the log knows: then its position is known too. */
+  #save({ turn, sequenceNumber }: FinishedTurn): void {
+    const snapshots = this.#snapshots;
+    if (snapshots === undefined || this.#saving || !this.gauge.isDue(turn.nowMs)) return;
+    const entry = this.#shard.log?.entry(this.#subject.persistenceId);
+    if (entry?.sequenceNumber !== sequenceNumber) return;
+    const payload = this.#encoded(this.confirmed, turn.nowMs);
+    if (payload === undefined) return;
+    const { snapshotVersion: schemaVersion } = this.#subject.model;
+    const { position } = entry;
+    const snapshot = { sequenceNumber, position, schemaVersion, timeMs: turn.nowMs, payload };
+    this.#saving = true;
+    void snapshots.save(this.#subject, snapshot).finally(() => {
+      this.#saving = false;
+    });
   }
 
   /** Recovery goes further back than it should; nothing is lost. Tried again a whole interval later. */
@@ -176,7 +205,8 @@ export class CommitPipeline implements TurnOwner {
     if (finished.turn.deleting) {
       this.deleting = false;
       this.gauge.reset(undefined);
-    }
+      void this.#snapshots?.delete(this.#subject);
+    } else if (finished.state !== undefined) this.#save(finished);
     this.#owner.delivered(finished);
   }
 }

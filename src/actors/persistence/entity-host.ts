@@ -22,7 +22,6 @@ import {
   type MessageRef,
   type Observer,
   PortGuard,
-  reasonOf,
   type StopOptions,
   type Timer,
   TroupeError,
@@ -36,11 +35,14 @@ import { WakeSchedule } from "./durable-timers.ts";
 import { Entity, type EntityHome, type EntitySnapshot } from "./entity.ts";
 import { EntityTarget } from "./entity-target.ts";
 import type { Call } from "./entity-work.ts";
-import { HostedShard } from "./hosted-shard.ts";
+import type { HostedShard } from "./hosted-shard.ts";
+import { HostedShards } from "./hosted-shards.ts";
 import { LiveStarter } from "./live-starter.ts";
 import { RecoveryPermits } from "./recovery-permits.ts";
 import { Residents } from "./residents.ts";
 import type { ShardLog, ShardLogs } from "./shard-log.ts";
+import { SnapshotKeeper } from "./snapshot-keeper.ts";
+import type { SnapshotStore } from "./snapshot-store.ts";
 import { type Reports, TurnSubject } from "./turn-subject.ts";
 
 const firstRetryMs = 1_000;
@@ -50,6 +52,8 @@ export interface EntityHostOptions {
   readonly kernel: Kernel;
   readonly logs: ShardLogs;
   readonly observer?: Observer;
+  /** Where states are kept beside the log. Default: in the log, as base events. */
+  readonly snapshots?: SnapshotStore;
 }
 
 export class EntityHost implements EntityHome {
@@ -57,12 +61,12 @@ export class EntityHost implements EntityHome {
   readonly limits: Limits;
   readonly asks: Asks;
   readonly recoveries: RecoveryPermits;
+  readonly snapshots: SnapshotKeeper | undefined;
   readonly #kernel: Kernel;
-  readonly #logs: ShardLogs;
   readonly #reports: Reports;
   readonly #runner: MessageRef<Entity>;
   readonly #models = new Map<string, PersistentActorModel>();
-  readonly #shards = new Map<number, HostedShard>();
+  readonly #shards: HostedShards;
   readonly #residents: Residents;
   readonly #wakes: WakeSchedule;
   readonly #starter: LiveStarter;
@@ -70,14 +74,12 @@ export class EntityHost implements EntityHome {
   readonly #unclaimed = new Map<string, Set<string>>();
   /** Failed recoveries in a row. */
   readonly #failures = new Map<string, number>();
-  readonly #unsubscribe: () => void;
   #sweepMs: number;
   #sweepTimer: Timer | undefined;
   #stopping: Promise<void> | undefined;
 
-  constructor({ kernel, logs, observer }: EntityHostOptions) {
+  constructor({ kernel, logs, observer, snapshots }: EntityHostOptions) {
     this.#kernel = kernel;
-    this.#logs = logs;
     this.#reports = {
       logger: kernel.logger,
       observer: observer && guardedObserver(observer, new PortGuard()),
@@ -86,6 +88,7 @@ export class EntityHost implements EntityHome {
     this.limits = kernel.limits;
     this.asks = new Asks(kernel.clock);
     this.recoveries = new RecoveryPermits(kernel.limits.recoveriesMax);
+    this.snapshots = snapshots && new SnapshotKeeper(snapshots, logs.journalId);
     this.#residents = new Residents(kernel.limits.residentEntitiesMax);
     this.#wakes = new WakeSchedule(kernel.clock, (persistenceId) => this.#due(persistenceId));
     this.#starter = new LiveStarter(kernel.limits.recoveriesMax, (id) => this.#wake(id));
@@ -97,7 +100,10 @@ export class EntityHost implements EntityHome {
         recoveries: this.recoveries,
       }),
     );
-    this.#unsubscribe = logs.onDeposed((shard, error) => this.#deposed(shard, error));
+    this.#shards = new HostedShards(logs, kernel, {
+      opened: (log) => this.#opened(log),
+      lost: (shard, error) => this.#lost(shard, error),
+    });
     this.#sweepMs = kernel.limits.passivateAfterMs / sweepsPerIdleTime;
   }
 
@@ -151,8 +157,8 @@ export class EntityHost implements EntityHome {
   async ids({ name }: AnyPersistentActorDefinition): Promise<string[]> {
     const prefix = `${name}/`;
     const found: string[] = [];
-    for (let shard = 0; shard < this.#logs.shards; shard++) {
-      const log = await this.#shard(shard).open();
+    for (const shard of this.#shards) {
+      const log = await shard.open();
       for (const persistenceId of log.persistenceIds()) {
         if (persistenceId.startsWith(prefix)) found.push(persistenceId.slice(prefix.length));
       }
@@ -196,20 +202,10 @@ export class EntityHost implements EntityHome {
 
   #enter({ model, id }: { readonly model: PersistentActorModel; readonly id: string }): Entity {
     const subject = new TurnSubject(model, id, this.#reports);
-    const shard = this.#shard(this.#logs.shardOf(subject.persistenceId));
-    const entity = new Entity(subject, shard, this);
+    const entity = new Entity(subject, this.#shards.of(subject.persistenceId), this);
     this.#residents.add(entity);
     this.#armSweep();
     return entity;
-  }
-
-  #shard(number: number): HostedShard {
-    let shard = this.#shards.get(number);
-    if (shard === undefined) {
-      shard = new HostedShard(number, this.#logs, (log) => this.#opened(log));
-      this.#shards.set(number, shard);
-    }
-    return shard;
   }
 
   // ── what entities ask of their home ────────────────────────────────────────────────────
@@ -260,8 +256,7 @@ export class EntityHost implements EntityHome {
 
   /** Opens all shards and wakes all that has to be awake. Rejects when a shard cannot be opened. */
   async serve(): Promise<void> {
-    const numbers = Array.from({ length: this.#logs.shards }, (_, number) => number);
-    await Promise.all(numbers.map((number) => this.#shard(number).open()));
+    await Promise.all(Array.from(this.#shards, (shard) => shard.open()));
   }
 
   #opened(log: ShardLog): void {
@@ -306,31 +301,9 @@ export class EntityHost implements EntityHome {
     ids.add(persistenceId);
   }
 
-  #deposed(number: number, error: unknown): void {
-    const shard = this.#shards.get(number);
-    if (shard === undefined) return;
-    shard.close();
+  #lost(shard: HostedShard, error: unknown): void {
     for (const entity of [...this.#residents]) if (entity.shard === shard) entity.deposed(error);
-    this.#wakes.forget((persistenceId) => this.#logs.shardOf(persistenceId) === number);
-    this.#kernel.logger.error(`shard ${number} was lost: ${reasonOf(error)}`, {
-      shard: number,
-      error,
-    });
-    this.#reopen(shard, firstRetryMs);
-  }
-
-  /** What lives in the shard must be awake somewhere: as long as this node is asked to serve it, it tries. */
-  #reopen(shard: HostedShard, pauseMs: number): void {
-    shard.open().catch((error: unknown) => {
-      if (this.#stopping !== undefined) return;
-      this.#kernel.logger.warn(`shard ${shard.number} does not open: ${reasonOf(error)}`, {
-        nextAttemptInMs: pauseMs,
-      });
-      const next = Math.min(pauseMs * 2, this.limits.recoveryRetryMaxMs);
-      this.clock.setTimer(pauseMs, () => {
-        if (this.#stopping === undefined) this.#reopen(shard, next);
-      });
-    });
+    this.#wakes.forget((persistenceId) => this.#shards.of(persistenceId) === shard);
   }
 
   // ── leaving memory ─────────────────────────────────────────────────────────────────────
@@ -386,7 +359,7 @@ export class EntityHost implements EntityHome {
     this.#wakes.stop();
     this.#sweepTimer?.cancel();
     await this.#leaveAll([...this.#residents], options);
-    this.#unsubscribe();
+    this.#shards.stop();
     this.asks.idle();
     await this.#runner.ref.stop();
   }

@@ -1,10 +1,18 @@
 /** Brings an entity's state back from the log, within the limits of concurrency and time. */
 import { type Clock, type Limits, reasonOf, TroupeError } from "../kernel/index.ts";
-import { type EntityState, foldStored, initialEntityState } from "./entity-state.ts";
+import {
+  type EntityState,
+  foldStored,
+  initialEntityState,
+  internalEvents,
+  stateFromBase,
+} from "./entity-state.ts";
 import type { HostedShard } from "./hosted-shard.ts";
 import type { RecoveryPermits } from "./recovery-permits.ts";
 import type { ShardLog, StoredEvent } from "./shard-log.ts";
 import type { SnapshotGauge } from "./snapshot-gauge.ts";
+import type { SnapshotKeeper } from "./snapshot-keeper.ts";
+import type { Snapshot } from "./snapshot-store.ts";
 import type { TurnSubject } from "./turn-subject.ts";
 
 export interface RecoveryMeans {
@@ -13,6 +21,7 @@ export interface RecoveryMeans {
     readonly clock: Clock;
     readonly limits: Limits;
     readonly recoveries: RecoveryPermits;
+    readonly snapshots: SnapshotKeeper | undefined;
   };
 }
 
@@ -31,21 +40,37 @@ export async function recoverEntity(
   const { model, id, persistenceId } = subject;
   means.gauge.reset(undefined);
   const log = await shard.reopen();
+  const { recoveries, snapshots } = means.home;
   if (log.entry(persistenceId) === undefined) {
     return { state: initialEntityState(model, id), existed: false };
   }
-  const state = await means.home.recoveries.run(() => replay(log, subject, means));
+  const state = await recoveries.run(async () => {
+    // Asked again: it may have changed while the permit was waited for.
+    const entry = log.entry(persistenceId);
+    const snapshot = entry && (await snapshots?.load(subject, entry));
+    return replay(log, subject, { ...means, snapshot });
+  });
   return { state, existed: true };
 }
 
 async function replay(
   log: ShardLog,
   subject: TurnSubject,
-  { gauge, home }: RecoveryMeans,
+  { gauge, home, snapshot }: RecoveryMeans & { readonly snapshot: Snapshot | undefined },
 ): Promise<EntityState> {
   const { model, id, persistenceId } = subject;
   let state = initialEntityState(model, id);
-  const replayed = log.replay(persistenceId, (event) => {
+  if (snapshot !== undefined) {
+    state = stateFromBase(model, { ...snapshot, persistenceId, type: internalEvents.base });
+    gauge.reset(snapshot.timeMs);
+    if (log.entry(persistenceId)?.sequenceNumber === snapshot.sequenceNumber) return state;
+  }
+  const onEvent = (event: StoredEvent): void => {
+    // A life that begins in what is shown makes any older state void; so does a base, by itself.
+    if (event.sequenceNumber === 1 && event.kind === "event") {
+      state = initialEntityState(model, id);
+      gauge.reset(undefined);
+    }
     try {
       state = foldStored(model, id, state, event);
     } catch (cause) {
@@ -53,8 +78,9 @@ async function replay(
     }
     if (event.kind === "event") gauge.count(event.timeMs, event.payload.length);
     else gauge.reset(event.timeMs);
-  });
-  await within(replayed, subject, home);
+  };
+  const from = snapshot && { fromSequenceNumber: snapshot.sequenceNumber + 1 };
+  await within(log.replay(persistenceId, onEvent, from), subject, home);
   return state;
 }
 

@@ -131,7 +131,11 @@ export function encodeBase(state: EntityState, what: string): Uint8Array {
   return encodePayload(base, what);
 }
 
-function stateFromBase(model: PersistentActorModel, event: StoredEvent): EntityState {
+/** The whole state that a base event, or a snapshot, holds. */
+export function stateFromBase(
+  model: PersistentActorModel,
+  event: Pick<StoredEvent, "payload" | "schemaVersion" | "persistenceId" | "type">,
+): EntityState {
   const base = decodePayload(event.payload) as BasePayload;
   if (event.schemaVersion > model.snapshotVersion) {
     const known = `this program knows the state up to version ${model.snapshotVersion}`;
@@ -145,7 +149,10 @@ function stateFromBase(model: PersistentActorModel, event: StoredEvent): EntityS
   return { user, timers, replies };
 }
 
-function unreadable(event: StoredEvent, problem: string): TroupeError {
+function unreadable(
+  event: Pick<StoredEvent, "persistenceId" | "type">,
+  problem: string,
+): TroupeError {
   const { persistenceId: actor, type } = event;
   return new TroupeError("TROUPE_EVENT_UNREADABLE", { actor, event: type, problem });
 }

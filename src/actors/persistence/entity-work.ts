@@ -79,6 +79,8 @@ export class FinishedTurn implements Confirmable {
   readonly answer: Answer;
   /** The entity's state with this turn; undefined when the turn wrote nothing. */
   readonly state: EntityState | undefined;
+  /** Of the turn's last event; 0 = it wrote nothing. */
+  sequenceNumber = 0;
   status: "waiting" | "confirmed" | "dropped" = "waiting";
 
   constructor(

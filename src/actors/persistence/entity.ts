@@ -41,6 +41,7 @@ import {
 import { Fifo } from "./fifo.ts";
 import type { HostedShard } from "./hosted-shard.ts";
 import type { RecoveryPermits } from "./recovery-permits.ts";
+import type { SnapshotKeeper } from "./snapshot-keeper.ts";
 import { TimerTurns } from "./timer-turns.ts";
 import { Turn } from "./turn.ts";
 import { TurnRunner } from "./turn-runner.ts";
@@ -51,6 +52,8 @@ export interface EntityHome {
   readonly clock: Clock;
   readonly limits: Limits;
   readonly recoveries: RecoveryPermits;
+  /** undefined = states are kept in the log itself. */
+  readonly snapshots: SnapshotKeeper | undefined;
   /** Asks for a call of `drain`, soon and from a fresh stack. */
   requestRun(entity: Entity): void;
   /** The next time at which a durable timer wants to be looked at. */
@@ -116,7 +119,7 @@ export class Entity implements PipelineOwner {
     this.#home = home;
     this.#aheadMax = options.serial === true ? 1 : home.limits.unconfirmedTurnsMax;
     this.#queueMax = options.mailbox?.messagesMax ?? home.limits.mailboxMessagesMax;
-    this.#pipeline = new CommitPipeline(subject, shard, this);
+    this.#pipeline = new CommitPipeline(subject, shard, { owner: this, snapshots: home.snapshots });
     this.#answers = new CallAnswers(subject.persistenceId, (call, reason) =>
       home.undelivered(this, call, reason),
     );

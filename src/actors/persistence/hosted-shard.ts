@@ -66,14 +66,14 @@ export class HostedShard {
     this.#log = undefined;
   }
 
-  /** @throws what `ShardLog.commit` throws; nothing was taken then. */
-  commit(waiting: Confirmable, persistenceId: string, events: readonly StagedEvent[]): void {
+  /** Returns the number of the first event. @throws what `ShardLog.commit` throws; nothing was taken then. */
+  commit(waiting: Confirmable, persistenceId: string, events: readonly StagedEvent[]): number {
     const log = this.#log;
     if (log === undefined) throw this.notServing("its log is being opened");
-    const { confirmed } = log.commit(persistenceId, events);
+    const { confirmed, firstSequenceNumber } = log.commit(persistenceId, events);
     if (confirmed === this.#frame) {
       this.#inFrame.push(waiting);
-      return;
+      return firstSequenceNumber;
     }
     const inFrame = [waiting];
     this.#frame = confirmed;
@@ -82,6 +82,7 @@ export class HostedShard {
       // Not to hold on to what has been answered until the next frame.
       if (this.#inFrame === inFrame) this.#inFrame = [];
     });
+    return firstSequenceNumber;
   }
 
   /** Answers when everything that the reader can have seen is in the log, and this is still the owner. */

@@ -73,3 +73,5 @@ export type {
 } from "./shard-log.ts";
 export { NodeShardLogs, openShardLogs, type ShardLogsParts } from "./shard-logs.ts";
 export { defaultShardLogsOptions, type ShardLogsOptions } from "./shard-logs-options.ts";
+export type { Snapshot, SnapshotBounds, SnapshotKey, SnapshotStore } from "./snapshot-store.ts";
+export { type MemorySnapshotStoreOptions, memorySnapshotStore } from "./snapshot-stores/index.ts";

@@ -22,6 +22,7 @@ import {
   openShardLogs,
   type PersistentActorDefinition,
   type ShardLogs,
+  type SnapshotStore,
 } from "../persistence/index.ts";
 import type { Addressable, System } from "./system.ts";
 import type { SystemOptions } from "./system-options.ts";
@@ -34,6 +35,7 @@ interface Parts {
   readonly journal: Journal;
   readonly logs: ShardLogs;
   readonly host: EntityHost;
+  readonly snapshots: SnapshotStore | undefined;
 }
 
 class LocalSystem implements System {
@@ -104,9 +106,12 @@ class LocalSystem implements System {
   }
 
   #closeJournal(): Promise<void> {
-    const { logs, journal } = this.#parts;
-    // The journal is closed whatever became of the logs.
-    this.#closing ??= logs.close().finally(() => journal.close());
+    const { logs, journal, snapshots } = this.#parts;
+    // Each is closed whatever became of the one before it.
+    this.#closing ??= logs
+      .close()
+      .finally(() => journal.close())
+      .finally(() => snapshots?.close());
     return this.#closing;
   }
 
@@ -143,8 +148,14 @@ export async function createSystem(options: SystemOptions): Promise<System> {
     logger,
     ...(options.journalObserver && { observer: options.journalObserver }),
   });
-  const host = new EntityHost({ kernel, logs, ...(observer && { observer }) });
-  const system = new LocalSystem({ kernel, journal, logs, host });
+  const { snapshots } = options;
+  const host = new EntityHost({
+    kernel,
+    logs,
+    ...(observer && { observer }),
+    ...(snapshots && { snapshots }),
+  });
+  const system = new LocalSystem({ kernel, journal, logs, host, snapshots });
   try {
     const { definitions = [] } = options;
     const known = typeof definitions === "function" ? await definitions(system) : definitions;

@@ -11,6 +11,7 @@ import type {
   AnyPersistentActorDefinition,
   Journal,
   JournalObserver,
+  SnapshotStore,
 } from "../persistence/index.ts";
 import type { System } from "./system.ts";
 
@@ -32,6 +33,11 @@ export interface SystemOptions {
   readonly shards?: number;
   /** A journal to use instead of `dataDir`'s. It is closed with the system. */
   readonly journal?: Journal;
+  /**
+   * Where states are kept beside the journal, to make recoveries short. Closed with the system. Default: in the
+   * journal itself.
+   */
+  readonly snapshots?: SnapshotStore;
   /** Default: warnings and errors on stderr. */
   readonly logger?: Logger;
   readonly observer?: Observer;

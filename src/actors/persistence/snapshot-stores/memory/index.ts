@@ -1,0 +1,1 @@
+export { type MemorySnapshotStoreOptions, memorySnapshotStore } from "./memory-snapshot-store.ts";

@@ -1,0 +1,149 @@
+/** States kept beside the log: they make recoveries short, and are believed only as far as the log proves them. */
+import { describe, expect, it } from "vitest";
+import {
+  memorySnapshotStore,
+  type Snapshot,
+  type SnapshotStore,
+} from "../../../src/actors/persistence/index.ts";
+import { definePersistentActor } from "../../../src/index.ts";
+import { waitUntil } from "../../support/wait-until.ts";
+import { crash, disk, freeze, settle, start } from "./entity-fixture.ts";
+
+const applied: number[] = [];
+
+const Counter = definePersistentActor("counter", {
+  initialState: () => ({ n: 0 }),
+  snapshot: { everyEvents: 10 },
+})
+  .events({
+    added: (state, by: number) => {
+      applied.push(by);
+      return { n: state.n + by };
+    },
+  })
+  .commands({
+    add: (counter, by: number) => counter.persist("added", by),
+    get: (counter) => counter.state.n,
+    end: (counter) => counter.delete(),
+  });
+
+/** Stays when a system is stopped, as a server of its own does. */
+function server(): SnapshotStore & { saved: Snapshot[]; broken: boolean } {
+  const store = memorySnapshotStore({ keep: 100 });
+  const saved: Snapshot[] = [];
+  const made = {
+    saved,
+    broken: false,
+    load: (...given: Parameters<SnapshotStore["load"]>) =>
+      made.broken ? Promise.reject(new Error("down")) : store.load(...given),
+    save: (...given: Parameters<SnapshotStore["save"]>) => {
+      if (made.broken) return Promise.reject(new Error("down"));
+      saved.push(given[1]);
+      return store.save(...given);
+    },
+    delete: (...given: Parameters<SnapshotStore["delete"]>) =>
+      made.broken ? Promise.reject(new Error("down")) : store.delete(...given),
+    close: () => Promise.resolve(),
+  };
+  return made;
+}
+
+async function add(
+  system: Awaited<ReturnType<typeof start>>,
+  id: string,
+  times: number,
+): Promise<void> {
+  for (let n = 0; n < times; n++) await system.actor(Counter, id).add(1);
+}
+
+describe("a snapshot store", () => {
+  it("spares the recovery what lies before the newest snapshot", async () => {
+    const journal = disk();
+    const snapshots = server();
+    const system = await start({ journal, snapshots });
+    await add(system, "x", 34);
+    expect(snapshots.saved.map(({ sequenceNumber }) => sequenceNumber)).toEqual([10, 20, 30]);
+    crash(system);
+    applied.length = 0;
+    const again = await start({ journal, snapshots });
+    expect(await again.actor(Counter, "x").get()).toBe(34);
+    expect(applied).toHaveLength(4);
+  });
+
+  it("gets confirmed states only", async () => {
+    const journal = disk(1);
+    const snapshots = server();
+    const system = await start({ journal, snapshots });
+    await add(system, "x", 5);
+    const thaw = freeze(system);
+    const adding = Promise.all(Array.from({ length: 20 }, () => system.actor(Counter, "x").add(1)));
+    await settle();
+    expect(snapshots.saved).toEqual([]);
+    thaw();
+    await adding;
+    await waitUntil("it is saved", () => snapshots.saved.length > 0);
+    expect(snapshots.saved[0]?.sequenceNumber).toBe(25);
+  });
+
+  it("that is wiped, down or slow loses nothing", async () => {
+    const journal = disk();
+    const snapshots = server();
+    const system = await start({ journal, snapshots });
+    await add(system, "x", 15);
+    snapshots.broken = true;
+    await add(system, "x", 15);
+    crash(system);
+    const again = await start({ journal, snapshots });
+    expect(await again.actor(Counter, "x").get()).toBe(30);
+    await add(again, "x", 1);
+    crash(again);
+    const wiped = await start({ journal, snapshots: server() });
+    expect(await wiped.actor(Counter, "x").get()).toBe(31);
+  });
+
+  it("that is ahead of the log, as after a roll-back of the log, is not believed", async () => {
+    const journal = disk(1);
+    const snapshots = server();
+    const system = await start({ journal, snapshots });
+    await add(system, "x", 9);
+    const lines: string[] = [];
+    const logger = {
+      debug: () => {},
+      info: () => {},
+      error: () => {},
+      warn: (message: string) => lines.push(message),
+      child: () => logger,
+    };
+    const key = { journalId: journal.journalId, persistenceId: "counter/x" };
+    await snapshots.save(key, {
+      sequenceNumber: 500,
+      position: 1_000_000,
+      schemaVersion: 1,
+      timeMs: 0,
+      payload: new Uint8Array(3),
+    });
+    crash(system);
+    const again = await start({ journal, snapshots, logger });
+    expect(await again.actor(Counter, "x").get()).toBe(9);
+    expect(lines.join()).toContain("ahead of the log");
+  });
+
+  it("of an earlier life of the entity is not believed", async () => {
+    const journal = disk(1);
+    const snapshots = server();
+    const system = await start({ journal, snapshots });
+    await add(system, "x", 12);
+    // The deletion does not reach the store.
+    snapshots.broken = true;
+    await system.actor(Counter, "x").end();
+    await add(system, "x", 3);
+    snapshots.broken = false;
+    crash(system);
+    const again = await start({ journal, snapshots });
+    expect(await again.actor(Counter, "x").get()).toBe(3);
+    await add(again, "x", 12);
+    crash(again);
+    const third = await start({ journal, snapshots });
+    expect(await third.actor(Counter, "x").get()).toBe(15);
+  });
+});
