@@ -106,17 +106,25 @@ class LocalSystem implements System {
   }
 
   #closeJournal(): Promise<void> {
-    const { logs, journal, snapshots } = this.#parts;
-    // Each is closed whatever became of the one before it.
-    this.#closing ??= logs
-      .close()
-      .finally(() => journal.close())
-      .finally(() => snapshots?.close());
+    this.#closing ??= closeStores(this.#parts);
     return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+}
+
+/** Each is closed whatever became of the one before it. */
+async function closeStores({ logs, journal, snapshots }: Parts): Promise<void> {
+  try {
+    await logs.close();
+  } finally {
+    try {
+      await journal.close();
+    } finally {
+      await snapshots?.close();
+    }
   }
 }
 

@@ -179,6 +179,27 @@ describe("a durable timer", () => {
     await rings(again, "snap", ["a", "b", "c", "d", "e", "still"]);
   });
 
+  it("of very many entities that are due at once wakes a bounded number at a time", async () => {
+    const journal = disk();
+    const clock = new ManualClock();
+    const system = await start({ journal, clock });
+    const ids = Array.from({ length: 60 }, (_, n) => `due-${n}`);
+    await Promise.all(ids.map((id) => system.actor(Alarm, id).set(minuteMs, "now")));
+    crash(system);
+    const after = new ManualClock(clock.nowMs() + minuteMs);
+    const limits = { recoveriesMax: 4 };
+    const again = await start({ journal, clock: after, definitions: [Alarm], limits });
+    let most = 0;
+    after.advance(0);
+    await waitUntil("all have rung", () => {
+      const all = again.entities();
+      most = Math.max(most, all.filter(({ phase }) => phase === "recovering").length);
+      const rung = all.filter(({ state }) => (state as { rings: string[] }).rings.length === 1);
+      return rung.length === 60;
+    });
+    expect(most).toBeLessThanOrEqual(4);
+  });
+
   it("is gone with its entity", async () => {
     const journal = disk();
     const clock = new ManualClock();

@@ -160,6 +160,17 @@ describe("stopping a system", () => {
     expect(isTroupeError(refused, "TROUPE_SYSTEM_STOPPED") && refused.outcome).toBe("not-done");
   });
 
+  it("by its kernel, as a signal does, flushes and closes the journal too", async () => {
+    const dataDir = folder();
+    const system = await create({ dataDir });
+    const adding = system.actor(Counter, "x").add(1);
+    await system.kernel.stop();
+    await adding;
+    await system.stop();
+    const again = await create({ dataDir });
+    expect(await again.actor(Counter, "x").get()).toBe(1);
+  });
+
   it("leaves no timer behind", async () => {
     const before = process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
     const system = await createSystem({ name: "quiet", logger: silentLogger });
