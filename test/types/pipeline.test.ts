@@ -28,11 +28,11 @@ describe("types of a pipeline", () => {
         const checkout = pipeline.job("checkout", { run: "x", outputs: ["sha", "tag"] });
         expectTypeOf(checkout.outputs.sha).toEqualTypeOf<ExpressionOf<string>>();
         // @ts-expect-error: Property 'shaa' does not exist
-        checkout.outputs.shaa;
+        void checkout.outputs.shaa;
         const plain = pipeline.job("plain", { run: "x" });
         expectTypeOf(plain).toEqualTypeOf<Job<never, false>>();
         // @ts-expect-error: it has no outputs
-        plain.outputs.sha;
+        void plain.outputs.sha;
       });
     }));
 
@@ -72,7 +72,7 @@ describe("types of a pipeline", () => {
         >();
         expectTypeOf(pipeline.parameters.count).toEqualTypeOf<ExpressionOf<number>>();
         // @ts-expect-error: Property 'versoin' does not exist
-        pipeline.parameters.versoin;
+        void pipeline.parameters.versoin;
       });
       expectTypeOf<ParametersOf<typeof parameters>>().branded.toEqualTypeOf<{
         readonly version: string;
@@ -111,7 +111,7 @@ describe("types of a pipeline", () => {
         // @ts-expect-error: a job is not a value
         pipeline.job("g", { run: sh`echo ${pipeline.job("h", { run: "x" })}` });
         // @ts-expect-error: a secret cannot stand in a text that is stored
-        template`${pipeline.secret("KEY")}`;
+        void template`${pipeline.secret("KEY")}`;
       });
       // @ts-expect-error: a secret cannot be a variable of the whole pipeline
       definePipeline("p", { env: { A: { secret: "KEY" } } }, () => {});

@@ -69,7 +69,9 @@ export class JobBuilder {
       const received =
         typeof need === "object" && need !== null && "name" in need
           ? `the job "${String(need.name)}" of another pipeline`
-          : `${typeof need === "string" ? `the text "${need}"` : String(need)}`;
+          : typeof need === "string"
+            ? `the text "${need}"`
+            : String(need);
       this.problems.push({
         code: "bad-need",
         path: ["jobs", index, "needs", at],

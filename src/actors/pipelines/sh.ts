@@ -160,8 +160,8 @@ function holeOf(value: ShellValue): ShellHole {
     return { key: `secret ${value.secret}`, variable, value };
   }
   if (typeof value === "object") {
-    const key = expressionText(value as Expression);
-    return { key, variable: holeVariable(key), value: [plainExpression(value as Expression)] };
+    const key = expressionText(value);
+    return { key, variable: holeVariable(key), value: [plainExpression(value)] };
   }
   return {
     key: `value ${typeof value} ${value}`,

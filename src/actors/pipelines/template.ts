@@ -50,7 +50,3 @@ export function expressionText(expression: Expression): string {
       return `run.${expression.field}`;
   }
 }
-
-export function* expressionsOf(template: Template): Generator<Expression> {
-  for (const part of template) if (typeof part !== "string") yield part;
-}

@@ -108,11 +108,13 @@ outputs: { url: "\${{ needs.ship.outputs.url }}" }
   it("refuses to make text of a value that is not known yet", () => {
     definePipeline("p", { parameters: { v: { type: "string" } } }, (pipeline) => {
       const a = pipeline.job("a", { run: "true", outputs: ["sha"] });
-      expect(() => `${a.outputs.sha}`).toThrow(/needs\.a\.outputs\.sha is not known .* use sh`…`/);
-      expect(() => `${pipeline.parameters.v}`).toThrow(/parameters\.v is not known/);
-      expect(() => `${pipeline.secret("KEY")}`).toThrow(/the secret "KEY" is not known/);
-      expect(() => `${sh`echo`}`).toThrow(/give it to run: as it is/);
-      expect(() => `${template`x`}`).toThrow(/give it to env:/);
+      expect(() => String(a.outputs.sha)).toThrow(
+        /needs\.a\.outputs\.sha is not known .* use sh`…`/,
+      );
+      expect(() => String(pipeline.parameters.v)).toThrow(/parameters\.v is not known/);
+      expect(() => String(pipeline.secret("KEY"))).toThrow(/the secret "KEY" is not known/);
+      expect(() => String(sh`echo`)).toThrow(/give it to run: as it is/);
+      expect(() => String(template`x`)).toThrow(/give it to env:/);
     });
   });
 

@@ -6,7 +6,7 @@
  *      that judge the whole definition later.
  *  Y3. Reading is bounded: aliases are followed on demand, and every value read counts.
  */
-import { isAlias, isMap, isScalar, isSeq, type ParsedNode, type Scalar } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, type ParsedNode } from "yaml";
 import { limits } from "../../kernel/index.ts";
 import { parseDuration } from "../duration.ts";
 import { type PipelineProblem, type ProblemList, type ProblemPath, quoted } from "../problem.ts";
@@ -104,11 +104,11 @@ export class YamlReader {
     const own = new Map<string, Entry>();
     const merged = new Map<string, Entry>();
     for (const pair of node.items) {
-      const key = pair.key as ParsedNode | null;
+      const { key } = pair;
       const name = isScalar(key) ? String(key.value) : "";
       const path = [...spot.path, name];
       const keyRange = key === null ? spot.range : { start: key.range[0], end: key.range[1] };
-      const value = this.spot(pair.value as ParsedNode | null, path, keyRange);
+      const value = this.spot(pair.value, path, keyRange);
       if (name === "<<") this.#merge(value, merged, spot);
       else {
         const entry = { name, key: { node: key, range: keyRange, path }, value };
@@ -192,7 +192,7 @@ export class YamlReader {
     if (!isScalar(node) || node.value === null) return this.wrongType(spot, what, advice);
     return typeof node.value === "string"
       ? node.value
-      : ((node as Scalar).source ?? String(node.value));
+      : (node.source ?? JSON.stringify(node.value));
   }
 
   /** Text that must be known before anything runs. */
@@ -281,5 +281,5 @@ export function kindOf(node: ParsedNode | null): string {
   if (isSeq(node)) return node.items.length === 0 ? "an empty list" : "a list";
   if (!isScalar(node) || node.value === null) return "nothing";
   if (typeof node.value === "string") return `the text ${quoted(node.value)}`;
-  return `${String(node.source ?? node.value)}`;
+  return node.source;
 }
