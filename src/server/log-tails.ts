@@ -3,7 +3,8 @@
  *
  *  T1. An attempt that is under way is followed at once: there are no more of those than slots.
  *  T2. Attempts that were over before the watch began are read a few at a time.
- *  T3. Every piece is written at the watcher's pace, and each tail holds at most one.
+ *  T3. The attempts of one job come one after the other, as they ran.
+ *  T4. Every piece is written at the watcher's pace, and each tail holds at most one.
  */
 import type { WatchRunResponse } from "../../proto/troupe/control/v1/control.ts";
 import { limits } from "../actors/kernel/index.ts";
@@ -41,7 +42,8 @@ export class LogTails {
     this.#tails.set(job.name, tails);
     while (tails.length < job.attempt) {
       const attempt = tails.length + 1;
-      tails.push(this.#begin({ runId: this.#runId, job: job.name, attempt }, job));
+      const earlier = tails.at(-1)?.done ?? Promise.resolve();
+      tails.push(this.#begin({ runId: this.#runId, job: job.name, attempt }, job, earlier));
     }
     for (const [index, { over }] of tails.entries()) {
       if (attemptIsOver(job, index + 1)) over.abort();
@@ -65,10 +67,11 @@ export class LogTails {
     this.#leaving.abort();
   }
 
-  #begin(key: AttemptKey, job: JobView): Tail {
+  #begin(key: AttemptKey, job: JobView, earlier: Promise<void>): Tail {
     const over = new AbortController();
     const work = (): Promise<void> => this.#tail(key, over.signal);
-    const done = attemptIsOver(job, key.attempt) ? this.#replays.with(work) : work();
+    const replayed = attemptIsOver(job, key.attempt);
+    const done = earlier.then(() => (replayed ? this.#replays.with(work) : work()));
     // Whoever waits for it meets its failure; until then it must not count as unhandled.
     done.catch(() => {});
     return { over, done };

@@ -397,6 +397,34 @@ describe("flow", () => {
     expect(acks.length).toBeLessThan(total / chunk.byteLength);
   });
 
+  it("reads no further than one window ahead of the disk, and goes on when it follows", async () => {
+    let free = (): void => {};
+    const blocked = new Promise<void>((resolve) => (free = resolve));
+    const { address, workers, logs } = await agentServiceBench({
+      logs: (real) => ({
+        append: (key, offset, data) => blocked.then(() => real.append(key, offset, data)),
+        end: (key) => real.end(key),
+        read: (key, offset, most) => real.read(key, offset, most),
+        seal: (key) => real.seal(key),
+        follow: (key, offset, signal) => real.follow(key, offset, signal),
+        close: () => real.close(),
+      }),
+    });
+    const agent = await ScriptedAgent.welcomed(address, identity);
+    workers.latest.session.assign(prepared);
+    const chunk = Buffer.alloc(64 * 1024);
+    const chunks = 64;
+    for (let i = 0; i < chunks; i += 1) agent.log(attempt, i * chunk.byteLength, chunk);
+    const inWindow = limits.logWindowBytes / chunk.byteLength;
+    await waitUntil("a window is read", () => workers.latest.heartbeats >= inWindow);
+    for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(workers.latest.heartbeats).toBeLessThanOrEqual(inWindow + 1);
+    free();
+    await waitUntil("all is stored", async () => {
+      return (await logs.end(attempt)) === chunks * chunk.byteLength;
+    });
+  });
+
   it("answers heartbeats, and every message counts as a sign of life", async () => {
     const { address, workers } = await agentServiceBench();
     const agent = await ScriptedAgent.welcomed(address, identity);
