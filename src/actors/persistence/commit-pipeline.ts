@@ -171,7 +171,7 @@ export class CommitPipeline implements TurnOwner {
   invalidate(error: unknown): void {
     const notDone = this.#shard.notServing(reasonOf(error));
     for (const finished of this.#waiting) {
-      if (finished.state === undefined && finished.status === "waiting") {
+      if (finished.state === undefined && finished.status !== "dropped") {
         this.#drop(finished, notDone);
       }
     }

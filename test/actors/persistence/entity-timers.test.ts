@@ -161,6 +161,9 @@ describe("a durable timer", () => {
     await rings(again, "late", ["late"]);
     await rings(again, "rung", ["once"]);
     expect(await again.actor(Alarm, "future").rings()).toEqual([]);
+    after.advance(0);
+    await settle();
+    await rings(again, "rung", ["once"]);
     after.advance(50 * minuteMs);
     await rings(again, "future", ["future"]);
   });
