@@ -16,7 +16,7 @@ import { durationText } from "./duration-text.ts";
 import type { Identity, IdentityFile } from "./identity.ts";
 import { agentLimits } from "./limits.ts";
 import { type Dialer, EnrolRefusedError, type Link, type LinkLoss } from "./link.ts";
-import type { FromServer, ToServer } from "./session-state.ts";
+import type { FromServer, ToServer } from "./session-messages.ts";
 
 export interface ConnectionListener {
   /** A stream is there: say Hello. */

@@ -1,10 +1,5 @@
-/** Runs jobs on this machine: the port that the session uses, and its one implementation. */
-import { type Assignment, Outcome } from "../../proto/troupe/agent/v1/agent.ts";
-import type { CgroupParent } from "./cgroup.ts";
-import type { AgentClock } from "./clock.ts";
-import { JobRun } from "./job-run.ts";
-import { PipeSupply } from "./output-pipe.ts";
-import { type ProcessTable, systemProcessTable } from "./process-table.ts";
+/** The port between the session, which knows what to run, and whatever runs it. */
+import type { Assignment, Outcome } from "../../proto/troupe/agent/v1/agent.ts";
 
 export interface JobEnd {
   readonly outcome: Outcome;
@@ -39,39 +34,6 @@ export interface Executor {
   /** Never throws: what goes wrong is the job's end. `assignment.attempt` must be there. */
   start(assignment: Assignment, listener: JobListener): RunningJob;
   close(): Promise<void>;
-}
-
-export interface ExecutorOptions {
-  /** Each attempt gets a folder of its own in here. */
-  readonly workFolder: string;
-  /** Begins every job's TROUPE_ATTEMPT_ID, so that the processes of one agent can be told from another's. */
-  readonly mark: string;
-  readonly clock: AgentClock;
-  readonly environment: NodeJS.ProcessEnv;
-  readonly onWarning: (message: string) => void;
-  readonly table?: ProcessTable;
-  /** undefined = no control groups. */
-  readonly cgroups?: CgroupParent | undefined;
-}
-
-export interface ExecutorContext extends Required<Omit<ExecutorOptions, "cgroups">> {
-  readonly cgroups: CgroupParent | undefined;
-  readonly pipes: PipeSupply;
-}
-
-/** Runs each job as processes of this machine. */
-export function processExecutor(options: ExecutorOptions): Executor {
-  const context: ExecutorContext = {
-    table: systemProcessTable(),
-    cgroups: undefined,
-    ...options,
-    pipes: new PipeSupply(options.workFolder),
-  };
-  context.pipes.prepare();
-  return {
-    start: (assignment, listener) => new JobRun(context, assignment, listener),
-    close: () => context.pipes.close(),
-  };
 }
 
 /** The end of a job that never ran. */

@@ -8,4 +8,4 @@ export type { AgentFlags } from "./command-line.ts";
 export { agentLimits } from "./limits.ts";
 export type { Dialer, Link, LinkEvents, LinkLoss } from "./link.ts";
 export { runAgent } from "./program.ts";
-export type { FromServer, ToServer } from "./session-state.ts";
+export type { FromServer, ToServer } from "./session-messages.ts";

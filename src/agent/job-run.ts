@@ -11,13 +11,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { type Assignment, type AttemptRef, Outcome } from "../../proto/troupe/agent/v1/agent.ts";
 import { AttemptFolder } from "./attempt-folder.ts";
-import {
-  type ExecutorContext,
-  type JobEnd,
-  type JobListener,
-  neverRan,
-  type RunningJob,
-} from "./executor.ts";
+import { type JobEnd, type JobListener, neverRan, type RunningJob } from "./executor.ts";
 import { JobLog } from "./job-log.ts";
 import { JobProblem, type JobProgram, jobProgram } from "./job-program.ts";
 import { JobStop } from "./job-stop.ts";
@@ -26,6 +20,7 @@ import { agentLimits } from "./limits.ts";
 import { Linger } from "./linger.ts";
 import type { OutputPipe } from "./output-pipe.ts";
 import { readOutputs } from "./outputs-file.ts";
+import type { ExecutorContext } from "./process-executor.ts";
 import { ProcessTree } from "./process-tree.ts";
 import { startProblem } from "./reason-text.ts";
 
@@ -113,6 +108,7 @@ export class JobRun implements RunningJob {
     this.#listener.started(startedAtMs);
     const drained = this.#readPipe(log);
     this.#stop.processStarted(tree, this.#timeout());
+    this.#context.pipes.replenish();
 
     const exit = await exited;
     const durationMs = Math.round(clock.monotonicMs() - beganMs);

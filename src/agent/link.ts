@@ -17,7 +17,7 @@ import {
 import type { Identity } from "./identity.ts";
 import { agentLimits } from "./limits.ts";
 import { parseServerAddress } from "./server-address.ts";
-import type { FromServer, ToServer } from "./session-state.ts";
+import type { FromServer, ToServer } from "./session-messages.ts";
 
 export interface Link {
   send(message: ToServer): void;

@@ -5,55 +5,65 @@
  */
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { closeSync, constants, openSync, unlinkSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, rmSync, unlinkSync } from "node:fs";
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-/** Makes FIFOs ahead of need: `mkfifo` is a process of its own, and jobs should not wait for it. */
+/** How many FIFOs one `mkfifo` makes, and with how many left the next one is started. */
+const batch = { count: 16, leftMin: 4 } as const;
+
+/** Makes FIFOs ahead of need and many at once: `mkfifo` is a process of its own, and jobs should not wait for it. */
 export class PipeSupply {
   readonly #folder: string;
-  #spare: Promise<string> | undefined;
+  readonly #ready: string[] = [];
+  #making: Promise<void> | undefined;
 
   constructor(folder: string) {
     this.#folder = folder;
   }
 
-  /** Makes one ready. Without this the first job waits a few milliseconds longer. */
-  prepare(): void {
-    this.#spare ??= this.#make();
-    // The failure is told to the one who takes it.
-    this.#spare.catch(() => {});
+  /** Makes more if few are left. To be called when there is time; a failure is told to the one who takes. */
+  replenish(): void {
+    if (this.#ready.length > batch.leftMin || this.#making !== undefined) return;
+    this.#making = this.#make().finally(() => {
+      this.#making = undefined;
+    });
+    this.#making.catch(() => {});
   }
 
   /** A new pipe. Rejects with what to install where there is no `mkfifo`, or with the disk's own error. */
   async take(): Promise<OutputPipe> {
-    this.prepare();
-    const path = this.#spare as Promise<string>;
-    this.#spare = undefined;
-    const pipe = new OutputPipe(await path);
-    this.prepare();
-    return pipe;
+    for (;;) {
+      const path = this.#ready.pop();
+      if (path === undefined) {
+        this.replenish();
+        await this.#making;
+      } else if (existsSync(path)) {
+        return new OutputPipe(path);
+      }
+      // Else somebody has tidied it away meanwhile: the next one.
+    }
   }
 
-  /** Removes the spare one. */
+  /** Removes what is ready. */
   async close(): Promise<void> {
-    const spare = this.#spare;
-    this.#spare = undefined;
-    await spare?.then(unlinkSync).catch(() => {});
+    await this.#making?.catch(() => {});
+    for (const path of this.#ready.splice(0)) rmSync(path, { force: true });
   }
 
-  async #make(): Promise<string> {
-    const path = join(this.#folder, `pipe-${randomBytes(6).toString("hex")}`);
+  async #make(): Promise<void> {
+    const name = () => join(this.#folder, `pipe-${randomBytes(6).toString("hex")}`);
+    const paths = Array.from({ length: batch.count }, name);
     try {
-      await promisify(execFile)("mkfifo", ["-m", "600", path]);
+      await promisify(execFile)("mkfifo", ["-m", "600", ...paths]);
+      this.#ready.push(...paths);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
       throw new Error("mkfifo was not found in PATH: install coreutils (or busybox)", {
         cause: error,
       });
     }
-    return path;
   }
 }
 

@@ -14,22 +14,25 @@
  *       what breaks the order of the protocol costs the link, never a job.
  *   T4. Draining, the agent ends exactly when nothing is held any more.
  */
-import {
-  type Assignment,
-  type AttemptRef,
-  type CancelJob,
-  type ConnectRequest,
-  type ConnectResponse,
-  type JobResult,
-  Outcome,
-  type ResultAck,
-  type Welcome,
+import type {
+  Assignment,
+  AttemptRef,
+  CancelJob,
+  JobResult,
+  ResultAck,
+  Welcome,
 } from "../../proto/troupe/agent/v1/agent.ts";
 import { attemptKey, attemptText, isAttempt } from "./attempt.ts";
 import { agentLimits } from "./limits.ts";
-
-export type ToServer = NonNullable<ConnectRequest["message"]>;
-export type FromServer = ConnectResponse["message"];
+import {
+  acceptedMessage,
+  declinedMessage,
+  drainingMessage,
+  type FromServer,
+  resultMessage,
+  startedMessage,
+  type ToServer,
+} from "./session-messages.ts";
 
 export interface SessionState {
   readonly link: "down" | "greeting" | "open";
@@ -187,7 +190,7 @@ function welcomed(state: SessionState, welcome: Welcome): SessionStep {
     if (found !== undefined) step = then(step, drop(step.state, found.key, found.attempt));
   }
   const effects: SessionEffect[] = [];
-  if (state.draining !== undefined) effects.push(sendDraining(state.draining));
+  if (state.draining !== undefined) effects.push(send(drainingMessage(state.draining)));
   for (const attempt of step.state.attempts.values()) {
     if (attempt.status !== "dropped") effects.push(...announce(attempt));
   }
@@ -197,11 +200,9 @@ function welcomed(state: SessionState, welcome: Welcome): SessionStep {
 }
 
 /** What the server has to hear of an attempt on a new link, but for its log and result (T2). */
-function announce(attempt: HeldAttempt): SessionEffect[] {
-  const effects = [send({ $case: "accepted", value: { attempt: attempt.ref } })];
-  if (attempt.startedAtMs !== undefined) {
-    effects.push(startedMessage(attempt.ref, attempt.startedAtMs));
-  }
+function announce({ ref, startedAtMs }: HeldAttempt): SessionEffect[] {
+  const effects = [send(acceptedMessage(ref))];
+  if (startedAtMs !== undefined) effects.push(send(startedMessage(ref, startedAtMs)));
   return effects;
 }
 
@@ -213,14 +214,14 @@ function assigned(state: SessionState, assignment: Assignment): SessionStep {
   if (known !== undefined && known.status !== "dropped") {
     const effects = announce(known);
     if (known.status === "ended" && known.sent) {
-      effects.push(send({ $case: "result", value: known.result }));
+      effects.push(send(resultMessage(known.result)));
     }
     return { state, effects };
   }
   const reason = whyDeclined(state, key);
   if (reason !== undefined) {
-    const result = send({ $case: "result", value: declined(ref, reason) });
-    return { state, effects: [result] };
+    // Not held: if this is lost with the link, the next Hello does not name the attempt either.
+    return { state, effects: [send(declinedMessage(ref, reason))] };
   }
   const attempt: HeldAttempt = {
     ref,
@@ -245,21 +246,6 @@ function whyDeclined(state: SessionState, key: string): string | undefined {
     return `${agentLimits.unacknowledgedMax} results wait for their acknowledgement`;
   }
   return undefined;
-}
-
-/** A declined assignment is not held: if this message is lost with the link, Hello does not name the attempt. */
-function declined(ref: AttemptRef, reason: string): JobResult {
-  return {
-    attempt: ref,
-    outcome: Outcome.DECLINED,
-    exitCode: 0,
-    signal: "",
-    outputs: {},
-    reason,
-    startedAtMs: 0,
-    durationMs: 0,
-    logBytes: 0,
-  };
 }
 
 function cancelled(state: SessionState, { attempt, reason, graceMs }: CancelJob): SessionStep {
@@ -301,7 +287,7 @@ function jobStarted(state: SessionState, key: string, startedAtMs: number): Sess
   const heard = state.link === "open" && attempt.status === "running";
   return {
     state: { ...state, attempts },
-    effects: heard ? [startedMessage(attempt.ref, startedAtMs)] : [],
+    effects: heard ? [send(startedMessage(attempt.ref, startedAtMs))] : [],
   };
 }
 
@@ -326,7 +312,7 @@ function logSent(state: SessionState, key: string): SessionStep {
   if (state.link !== "open" || attempt?.status !== "ended" || attempt.sent) return stay(state);
   return {
     state: { ...state, attempts: new Map(state.attempts).set(key, { ...attempt, sent: true }) },
-    effects: [send({ $case: "result", value: attempt.result })],
+    effects: [send(resultMessage(attempt.result))],
   };
 }
 
@@ -334,7 +320,7 @@ function drain(state: SessionState, reason: string): SessionStep {
   if (state.draining !== undefined) return stay(state);
   return {
     state: { ...state, draining: reason },
-    effects: state.link === "open" ? [sendDraining(reason)] : [],
+    effects: state.link === "open" ? [send(drainingMessage(reason))] : [],
   };
 }
 
@@ -408,12 +394,4 @@ function cut(state: SessionState, reason: string): SessionStep {
 
 function send(message: ToServer): SessionEffect {
   return { type: "send", message };
-}
-
-function startedMessage(ref: AttemptRef, startedAtMs: number): SessionEffect {
-  return send({ $case: "started", value: { attempt: ref, startedAtMs } });
-}
-
-function sendDraining(reason: string): SessionEffect {
-  return send({ $case: "draining", value: { reason } });
 }

@@ -19,15 +19,14 @@ import { Heartbeat } from "./heartbeat.ts";
 import { HeldJob } from "./held-job.ts";
 import { linkTerms } from "./link-terms.ts";
 import type { LogLink } from "./log-outbox.ts";
+import type { FromServer, ToServer } from "./session-messages.ts";
 import {
-  type FromServer,
   newSession,
   running,
   type SessionEffect,
   type SessionInput,
   type SessionState,
   step,
-  type ToServer,
 } from "./session-state.ts";
 
 /** How often an agent that would give up looks whether its jobs have ended. */

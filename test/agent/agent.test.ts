@@ -1,14 +1,11 @@
-import { createHash } from "node:crypto";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import { Outcome } from "../../proto/troupe/agent/v1/agent.ts";
-import { attemptKey } from "../../src/agent/attempt.ts";
 import { AgentError, type AgentOptions, exitCodes, startAgent } from "../../src/agent/index.ts";
 import { agentVersion } from "../../src/agent/version.ts";
-import { assignment, FakeServer, welcome } from "./support/fake-server.ts";
+import { assignment } from "./support/fake-server.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { isAlive } from "./support/job.ts";
 import { connected, start, startServer } from "./support/started-agent.ts";

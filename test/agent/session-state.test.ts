@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { type JobResult, Outcome } from "../../proto/troupe/agent/v1/agent.ts";
 import { attemptKey, attemptText } from "../../src/agent/attempt.ts";
 import { agentLimits } from "../../src/agent/limits.ts";
+import type { FromServer, ToServer } from "../../src/agent/session-messages.ts";
 import {
-  type FromServer,
   newSession,
   type SessionEffect,
   type SessionInput,
@@ -91,7 +91,7 @@ function describeEffect(effect: SessionEffect): string {
   }
 }
 
-function describeSend(message: Extract<SessionEffect, { type: "send" }>["message"]): string {
+function describeSend(message: ToServer): string {
   if (message.$case === "draining") return `draining(${message.value.reason})`;
   if (message.$case !== "result") {
     const { attempt } = message.value as { attempt?: { job: string } };

@@ -23,7 +23,7 @@ import {
   type Welcome,
 } from "../../../proto/troupe/agent/v1/agent.ts";
 import { attemptKey } from "../../../src/agent/attempt.ts";
-import type { FromServer, ToServer } from "../../../src/agent/session-state.ts";
+import type { FromServer, ToServer } from "../../../src/agent/session-messages.ts";
 import { until } from "./until.ts";
 
 export interface FakeServerOptions {

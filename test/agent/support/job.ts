@@ -3,12 +3,8 @@ import { onTestFinished } from "vitest";
 import type { Assignment, AttemptRef } from "../../../proto/troupe/agent/v1/agent.ts";
 import { type CgroupParent, openCgroupParent } from "../../../src/agent/cgroup.ts";
 import { systemClock } from "../../../src/agent/clock.ts";
-import {
-  type Executor,
-  type JobEnd,
-  processExecutor,
-  type RunningJob,
-} from "../../../src/agent/executor.ts";
+import type { Executor, JobEnd, RunningJob } from "../../../src/agent/executor.ts";
+import { processExecutor } from "../../../src/agent/process-executor.ts";
 import { systemProcessTable } from "../../../src/agent/process-table.ts";
 import { assignment } from "./fake-server.ts";
 import { temporaryFolder } from "./folder.ts";

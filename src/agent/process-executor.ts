@@ -1,0 +1,40 @@
+/** Runs each job as processes of this machine. */
+import type { CgroupParent } from "./cgroup.ts";
+import type { AgentClock } from "./clock.ts";
+import type { Executor } from "./executor.ts";
+import { JobRun } from "./job-run.ts";
+import { PipeSupply } from "./output-pipe.ts";
+import { type ProcessTable, systemProcessTable } from "./process-table.ts";
+
+export interface ExecutorOptions {
+  /** Each attempt gets a folder of its own in here. */
+  readonly workFolder: string;
+  /** Begins every job's TROUPE_ATTEMPT_ID, so that the processes of one agent can be told from another's. */
+  readonly mark: string;
+  readonly clock: AgentClock;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly onWarning: (message: string) => void;
+  readonly table?: ProcessTable;
+  /** undefined = no control groups. */
+  readonly cgroups?: CgroupParent | undefined;
+}
+
+/** What all jobs of one executor share. */
+export interface ExecutorContext extends Required<Omit<ExecutorOptions, "cgroups">> {
+  readonly cgroups: CgroupParent | undefined;
+  readonly pipes: PipeSupply;
+}
+
+export function processExecutor(options: ExecutorOptions): Executor {
+  const context: ExecutorContext = {
+    table: systemProcessTable(),
+    cgroups: undefined,
+    ...options,
+    pipes: new PipeSupply(options.workFolder),
+  };
+  context.pipes.replenish();
+  return {
+    start: (assignment, listener) => new JobRun(context, assignment, listener),
+    close: () => context.pipes.close(),
+  };
+}
