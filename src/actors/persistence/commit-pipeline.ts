@@ -30,6 +30,8 @@ export interface PipelineOwner {
   advanced(): void;
 }
 
+const lostBefore = "what the command may have seen was lost on its way to the journal";
+
 export class CommitPipeline implements TurnOwner {
   readonly gauge: SnapshotGauge;
   state: EntityState;
@@ -169,7 +171,7 @@ export class CommitPipeline implements TurnOwner {
 
   /** Drops all turns that wrote nothing: what they have seen may never have been. */
   invalidate(error: unknown): void {
-    const notDone = this.#shard.notServing(reasonOf(error));
+    const notDone = this.#shard.notServing(lostBefore, error);
     for (const finished of this.#waiting) {
       if (finished.state === undefined && finished.status !== "dropped") {
         this.#drop(finished, notDone);
@@ -179,7 +181,7 @@ export class CommitPipeline implements TurnOwner {
   }
 
   #callersError(finished: FinishedTurn, error: unknown): unknown {
-    if (finished.state === undefined) return this.#shard.notServing(reasonOf(error));
+    if (finished.state === undefined) return this.#shard.notServing(lostBefore, error);
     if (isTroupeError(error)) return error;
     const details = { actor: this.#subject.persistenceId, reason: reasonOf(error) };
     return new TroupeError("TROUPE_JOURNAL_UNCERTAIN", details, { cause: error });

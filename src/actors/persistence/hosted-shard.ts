@@ -103,8 +103,8 @@ export class HostedShard {
     settle(log.barrier(), reads);
   }
 
-  notServing(reason: string): TroupeError {
-    return new TroupeError("TROUPE_SHARD_NOT_SERVING", { shard: this.number, reason });
+  notServing(reason: string, cause?: unknown): TroupeError {
+    return new TroupeError("TROUPE_SHARD_NOT_SERVING", { shard: this.number, reason }, { cause });
   }
 }
 
