@@ -8,7 +8,10 @@ ensureBuilt();
 const services = await bringUp();
 let status = 1;
 try {
-  status = await runVitest(services.env);
+  status = await runVitest({
+    ...services.env,
+    TROUPE_ABSENT_SERVICES: services.absent.map(({ name }) => name.toLowerCase()).join(","),
+  });
 } finally {
   await services.stop();
 }

@@ -1,3 +1,5 @@
+import { kafka } from "./kafka.mjs";
+
 /**
  * The real services that tests and benchmarks talk to.
  *
@@ -8,7 +10,7 @@
  */
 
 /** @type {readonly { name: string, variable: string, needs: string, obtain: () => Promise<{ address: string, how: string, stop(): Promise<void> } | { missing: string }> }[]} */
-export const services = [];
+export const services = [kafka];
 
 /**
  * Brings up all services; one visible line each.
