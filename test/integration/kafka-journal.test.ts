@@ -1,6 +1,6 @@
 /** The contract of all journals on a real Kafka broker, and what is Kafka's alone: its topic. */
 import { randomUUID } from "node:crypto";
-import { Kafka, logLevel } from "kafkajs";
+import { ConfigResourceTypes, Kafka, logLevel } from "kafkajs";
 import { afterEach, describe, expect, test } from "vitest";
 import { isTroupeError } from "../../src/actors/kernel/index.ts";
 import type { Journal } from "../../src/actors/persistence/journal.ts";
@@ -91,7 +91,10 @@ describe("the topic", () => {
     const topic = newTopic();
     await open(optionsFor(topic));
     const configs = await withAdmin((client) =>
-      client.describeConfigs({ includeSynonyms: false, resources: [{ type: 2, name: topic }] }),
+      client.describeConfigs({
+        includeSynonyms: false,
+        resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
+      }),
     );
     const entries = configs.resources[0]?.configEntries ?? [];
     const settings = new Map(

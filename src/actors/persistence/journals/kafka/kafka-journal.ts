@@ -7,7 +7,7 @@
  *     any write are `refused`; everything else is `uncertain`, the connection's end as well.
  * K2. Nothing is repeated here. The next call finds a broker that answers.
  */
-import { isTroupeError, reasonOf, TroupeError } from "../../../kernel/index.ts";
+import { type Clock, isTroupeError, reasonOf, TroupeError } from "../../../kernel/index.ts";
 import type {
   AppendRequest,
   AppendResult,
@@ -25,6 +25,7 @@ import { ProduceLane, type ProduceResult, type WaitingAppend } from "./produce-l
 export interface KafkaJournalParts {
   readonly link: ClusterLink;
   readonly topic: string;
+  readonly clock: Clock;
   readonly journalId: string;
   readonly shards: number;
   readonly recordBytesMax: number;

@@ -98,6 +98,8 @@ export interface Wire {
   readonly isIntact: boolean;
   /** The decoded answer, errors of partitions and all: what they mean is the caller's matter. */
   request<Answer>(api: ApiName, payload: object, timeoutMs?: number): Promise<Answer>;
+  /** As `request`, with a body that the caller has encoded. */
+  send<Answer>(api: ApiName, body: Buffer, timeoutMs: number): Promise<Answer>;
   /** Ends the connections now; requests under way fail. */
   close(): void;
 }
@@ -148,10 +150,25 @@ class KafkajsWire implements Wire {
     return this.#pool.pool.every((connection) => connection.isConnected());
   }
 
-  async request<Answer>(api: ApiName, payload: object, timeoutMs = 0): Promise<Answer> {
+  request<Answer>(api: ApiName, payload: object, timeoutMs = 0): Promise<Answer> {
+    const { request, response } = this.#encoderOf(api)(payload);
+    return this.#send<Answer>(request, response, timeoutMs);
+  }
+
+  send<Answer>(api: ApiName, body: Buffer, timeoutMs: number): Promise<Answer> {
+    const { request, response } = this.#encoderOf(api)({});
+    // What kafkajs takes for one of its encoders when it puts the frame together.
+    const encoded = { buf: body, buffer: body };
+    const withBody = { ...request, encode: () => Promise.resolve(encoded) };
+    return this.#send<Answer>(withBody, response, timeoutMs);
+  }
+
+  #encoderOf(api: ApiName): Encode {
     const { apiKeys, requests } = kafkajs();
-    const encode = this.#broker.lookupRequest(apiKeys[api] ?? -1, requests[api]);
-    const { request, response } = encode(payload);
+    return this.#broker.lookupRequest(apiKeys[api] ?? -1, requests[api]);
+  }
+
+  async #send<Answer>(request: Request, response: Response, requestTimeout: number) {
     const answer = await this.#pool.send({
       request,
       response: {
@@ -159,7 +176,7 @@ class KafkajsWire implements Wire {
         // kafkajs' own throws the first error and with it all other answers.
         parse: (data) => Promise.resolve(data),
       },
-      requestTimeout: timeoutMs,
+      requestTimeout,
       logResponseError: false,
     });
     return answer as Answer;

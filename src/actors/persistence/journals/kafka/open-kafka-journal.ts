@@ -66,8 +66,8 @@ export async function openKafkaJournal(options: KafkaJournalOptions): Promise<Jo
   try {
     const facts = await new JournalTopic(link, topicOptions(options, topic), clock).prepare();
     const timeouts = { ackTimeoutMs: appendTimeoutMs, requestTimeoutMs: appendTimeoutMs + 1_000 };
-    const place = { link, topic, ...timeouts };
-    const journalId = await identityOf({ ...place, shards: facts.shards, clock, random });
+    const place = { link, topic, clock, ...timeouts };
+    const journalId = await identityOf({ ...place, shards: facts.shards, random });
     const requestBytesMax = limits.journalBatchBytesMax;
     return new KafkaJournal({ ...place, ...facts, journalId, requestBytesMax });
   } catch (error) {

@@ -3,8 +3,10 @@
  * partitions; at most `producesInFlightMax` are under way, and what comes meanwhile makes up the
  * next one. An error of one partition says nothing of the others.
  */
+import type { Clock } from "../../../kernel/index.ts";
 import type { AppendRequest } from "../../journal.ts";
 import type { ClusterLink } from "./cluster-link.ts";
+import { encodeProduce } from "./produce-request.ts";
 import { errorOf, isRefusal, protocolError } from "./protocol-errors.ts";
 
 export type ProduceResult =
@@ -20,6 +22,7 @@ export interface ProduceLaneOptions {
   readonly link: ClusterLink;
   readonly topic: string;
   readonly node: number;
+  readonly clock: Clock;
   readonly requestBytesMax: number;
   /** The broker answers within it, if only that the copies were not made. */
   readonly ackTimeoutMs: number;
@@ -83,25 +86,16 @@ export class ProduceLane {
   }
 
   async #produce(group: ReadonlyMap<number, readonly WaitingAppend[]>): Promise<void> {
-    const { link, topic, node, ackTimeoutMs, requestTimeoutMs } = this.#options;
+    const { link, topic, node, clock, ackTimeoutMs, requestTimeoutMs } = this.#options;
     const partitions = [...group].map(([partition, appends]) => ({
       partition,
-      firstSequence: 0,
-      messages: appends.map(({ request }) => ({
-        key: null,
-        value: asBuffer(request.bytes),
-        headers: {},
-      })),
+      records: appends.map(({ request }) => request.bytes),
     }));
-    const payload = { acks: -1, timeout: ackTimeoutMs, compression: 0 };
+    const body = encodeProduce(partitions, { topic, ackTimeoutMs, nowMs: clock.nowMs() });
     const destination = { node, partitions: [...group.keys()] };
     try {
       const answer = await link.use(destination, (wire) =>
-        wire.request<ProduceAnswer>(
-          "Produce",
-          { ...payload, topicData: [{ topic, partitions }] },
-          requestTimeoutMs,
-        ),
+        wire.send<ProduceAnswer>("Produce", body, requestTimeoutMs),
       );
       this.#settle(group, answer);
     } catch (cause) {
@@ -135,8 +129,4 @@ export class ProduceLane {
 
 function settleAll(appends: readonly WaitingAppend[], result: ProduceResult): void {
   for (const { settle } of appends) settle(result);
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
