@@ -15,6 +15,9 @@ export interface AgentRecord {
   readonly startedAtMs: number;
 }
 
+/** A name that is a file name, and stays in its folder. */
+const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
 const recordName = "agent.json";
 
 /** How much of the log's end is looked at for the last words of an agent. */
@@ -28,7 +31,7 @@ export class AgentFolder {
 
   /** Throws for a name that is no file name: it would leave `parent`. */
   constructor(parent: string, agentName: string) {
-    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(agentName)) {
+    if (!namePattern.test(agentName)) {
       throw new Error(
         `an agent's name consists of up to 128 letters, digits, '.', '_' and '-', not ${JSON.stringify(agentName)}`,
       );
@@ -87,12 +90,12 @@ export class AgentFolder {
   }
 }
 
-/** All agents that have a folder in `parent`. */
+/** All agents that have a folder in `parent`; what else is in there is none of ours. */
 export function agentFolders(parent: string): AgentFolder[] {
   try {
     const entries = readdirSync(parent, { withFileTypes: true });
     return entries
-      .filter((entry) => entry.isDirectory())
+      .filter((entry) => entry.isDirectory() && namePattern.test(entry.name))
       .map((entry) => new AgentFolder(parent, entry.name));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
