@@ -3,8 +3,11 @@
  *
  *  R1. A checkpoint is trusted only if a frame points to it: its writer saw it confirmed. The last checkpoint
  *      frame in the log may be a late one of a deposed owner, and would hide acknowledged events.
- *  R2. Somebody who cuts meanwhile makes a read fall out of range; then the recovery starts over.
- *  R3. A log that starts above zero and holds no pointer is an error, never an empty shard.
+ *  R2. A pointer is as old as the frame that bears it, and late copies land at the end: one whose checkpoint, or
+ *      what that adds to, was cut away since is passed over for a greater one further back. The greatest in the
+ *      log always leads to whole checkpoints, because its frame was confirmed before the cut.
+ *  R3. Somebody who cuts meanwhile makes a read fall out of range; then the recovery starts over.
+ *  R4. A log that starts above zero and holds no pointer is an error, never an empty shard.
  */
 import { TroupeError } from "../kernel/index.ts";
 import type { ConfirmedCheckpoint } from "./checkpoint.ts";
@@ -37,60 +40,89 @@ export async function recoverShard(context: ShardContext): Promise<LogPrefix> {
 }
 
 async function recoverOnce(context: ShardContext): Promise<LogPrefix> {
-  const { journal, shard } = context;
-  const extent = await journal.tail(shard);
-  const pointer = await new PointerSearch(context).greatest(extent);
-  const prefix = new LogPrefix(context);
-  if (pointer >= 0) await loadCheckpoint(context, prefix, pointer);
-  else if (extent.low > 0) await refuseEmpty(context, extent);
+  const extent = await context.journal.tail(context.shard);
+  const prefix = await prefixFromCheckpoint(context, extent);
   await prefix.sweepTo(extent.end);
   return prefix;
 }
 
-async function refuseEmpty({ journal, shard }: ShardContext, before: ShardExtent): Promise<never> {
-  const { low } = await journal.tail(shard);
-  if (low !== before.low) {
-    // Somebody cut between the two looks, and the pointers that were there are gone.
-    const details = { shard, position: before.low, first: low };
-    throw new TroupeError("TROUPE_JOURNAL_OUT_OF_RANGE", details);
+async function prefixFromCheckpoint(
+  context: ShardContext,
+  extent: ShardExtent,
+): Promise<LogPrefix> {
+  const search = new PointerSearch(context, extent);
+  for (;;) {
+    const prefix = new LogPrefix(context);
+    const pointer = await search.next();
+    if (pointer < 0) {
+      if (extent.low > 0) await refuse(context, extent, "no frame in it points to a checkpoint");
+      return prefix;
+    }
+    try {
+      await loadCheckpoint(context, prefix, pointer);
+      return prefix;
+    } catch (error) {
+      if (!isCutAway(error)) throw error;
+      // A late copy points to what a later cut has made worthless. A better pointer stands further back.
+      if (search.isExhausted)
+        await refuse(context, extent, "its newest checkpoint reaches below that");
+    }
   }
-  throw corrupt(shard, low, "the log starts here, and no frame in it points to a checkpoint");
 }
 
+async function refuse(
+  { journal, shard }: ShardContext,
+  before: ShardExtent,
+  why: string,
+): Promise<never> {
+  const { low } = await journal.tail(shard);
+  if (low === before.low) throw corrupt(shard, low, `the log starts here, and ${why}`);
+  // Somebody has cut between the two looks, and the pointers that were there are gone.
+  const details = { shard, position: before.low, first: low };
+  throw new TroupeError("TROUPE_JOURNAL_OUT_OF_RANGE", details);
+}
+
+/** Looks for pointers to checkpoints from the end of the log backwards, each time further. */
 class PointerSearch {
   readonly #context: ShardContext;
   readonly #reader: FrameReader;
+  readonly #extent: ShardExtent;
+  #reach = LOOK_BACK;
+  #tried: Position = -1;
+  /** The whole log has been looked through. */
+  isExhausted = false;
 
-  constructor(context: ShardContext) {
+  constructor(context: ShardContext, extent: ShardExtent) {
     this.#context = context;
+    this.#extent = extent;
     this.#reader = new FrameReader(context.identity.journalId, context.shard);
   }
 
-  /**
-   * The greatest pointer in the last records, or, if all of those point below what is left of the log, in the
-   * whole of it. -1 = none.
-   */
-  async greatest({ low, end }: ShardExtent): Promise<Position> {
-    for (let reach = LOOK_BACK; ; reach *= LOOK_FACTOR) {
-      const from = Math.max(low, end - reach);
-      const { pointer, records } = await this.#in(from, end);
-      if (from === low) return pointer >= low ? pointer : -1;
-      if (records > 0 && pointer >= low) return pointer;
+  /** A pointer that is greater than those tried before and leads to what is left of the log; -1 = there is none. */
+  async next(): Promise<Position> {
+    const { low, end } = this.#extent;
+    while (!this.isExhausted) {
+      const from = Math.max(low, end - this.#reach);
+      this.#reach *= LOOK_FACTOR;
+      this.isExhausted = from === low;
+      const pointer = await this.#greatestIn(from, end);
+      if (pointer < low || pointer <= this.#tried) continue;
+      this.#tried = pointer;
+      return pointer;
     }
+    return -1;
   }
 
-  async #in(from: Position, end: Position): Promise<{ pointer: Position; records: number }> {
+  async #greatestIn(from: Position, end: Position): Promise<Position> {
     const { journal, shard, options } = this.#context;
     let pointer = -1;
-    let records = 0;
     for (let at = from; at < end; ) {
       const page = await journal.read(shard, at, options.readPageBytes);
       if (page.records.length === 0) break;
       for (const record of page.records) pointer = Math.max(pointer, this.#pointerOf(record));
-      records += page.records.length;
       at = page.next;
     }
-    return { pointer, records };
+    return pointer;
   }
 
   #pointerOf(record: JournalRecord): Position {

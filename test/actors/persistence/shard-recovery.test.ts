@@ -148,6 +148,30 @@ describe("checkpoints", () => {
   });
 });
 
+test("late copies at the end may point to a checkpoint that adds to one which was cut away since", async () => {
+  const journal = memoryJournal({ shards: 1 });
+  const logs = quickLogs(journal, { options: { checkpointEveryEvents: 10 } });
+  const log = await logs.open(0);
+  await write(log, 12);
+  let late: Awaited<ReturnType<typeof framesOf>>[number] | undefined;
+  logs.provideBases(async (of, id) => {
+    if (late === undefined) {
+      // While the copying goes on a checkpoint falls due; it still adds to the one below the cut.
+      await write(log, 12, () => "busy");
+      late = (await framesOf(journal)).at(-1);
+    }
+    const sequenceNumber = of.entry(id)?.sequenceNumber ?? 0;
+    return { sequenceNumber, event: event("", { kind: "base" }) };
+  });
+  await logs.cut(true);
+  expect(late?.confirmedCheckpoint).toBeGreaterThan((await journal.tail(0)).low);
+  for (let copy = 0; copy < 70; copy++) {
+    await journal.append([{ shard: 0, expected: 0, bytes: late?.bytes ?? Buffer.alloc(0) }]);
+  }
+  const { log: again } = await recover(journal);
+  for (const id of ["e/0", "e/4", "busy"]) expect(again.entry(id)).toEqual(log.entry(id));
+});
+
 describe("a log that does not add up is an error, never an empty shard", () => {
   test("one that starts above zero and points to no checkpoint", async () => {
     const journal = memoryJournal({ shards: 1 });
