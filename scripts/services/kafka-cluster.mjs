@@ -100,7 +100,16 @@ function propertiesOf({ id, port, controllerPort }, seats, data) {
 }
 
 function format({ java, classPath }, clusterId, settings) {
-  const args = ["-cp", classPath, "kafka.tools.StorageTool", "format", "-t", clusterId, "-c", settings];
+  const args = [
+    "-cp",
+    classPath,
+    "kafka.tools.StorageTool",
+    "format",
+    "-t",
+    clusterId,
+    "-c",
+    settings,
+  ];
   const { status, stderr, stdout } = spawnSync(java, args, { encoding: "utf8" });
   if (status !== 0) throw new Error(`Kafka's StorageTool failed:\n${stdout}${stderr}`);
 }
@@ -114,7 +123,14 @@ function nodeOf({ seat, jars, settings, heapMb }) {
     address: `${ADDRESS}:${seat.port}`,
     words: "",
     start() {
-      const args = [...JAVA_OPTIONS, `-Xmx${heapMb}m`, "-cp", jars.classPath, "kafka.Kafka", settings];
+      const args = [
+        ...JAVA_OPTIONS,
+        `-Xmx${heapMb}m`,
+        "-cp",
+        jars.classPath,
+        "kafka.Kafka",
+        settings,
+      ];
       const started = spawn(jars.java, args, { detached: true, stdio: ["ignore", "pipe", "pipe"] });
       child = started;
       for (const stream of [started.stdout, started.stderr]) {
@@ -159,7 +175,9 @@ async function answers(nodes, count) {
     const dead = nodes.find((node) => !node.isRunning());
     if (dead !== undefined || Date.now() > until) {
       const words = nodes.map((node) => `node ${node.id}: ${node.words}`).join("\n");
-      throw new Error(`Kafka gave no answer within ${START_DEADLINE_MS} ms. Its last words:\n${words}`);
+      throw new Error(
+        `Kafka gave no answer within ${START_DEADLINE_MS} ms. Its last words:\n${words}`,
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

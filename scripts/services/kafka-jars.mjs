@@ -44,7 +44,11 @@ function findJava() {
 export function kafkaJars() {
   const hint = `Install Java ${JAVA_VERSION_MIN} or newer and Maven, or start Docker, or set KAFKA_BROKERS.`;
   let java = findJava();
-  if (java === undefined && canInstall() && aptInstall([`openjdk-${JAVA_VERSION_MIN}-jre-headless`])) {
+  if (
+    java === undefined &&
+    canInstall() &&
+    aptInstall([`openjdk-${JAVA_VERSION_MIN}-jre-headless`])
+  ) {
     java = findJava();
   }
   if (java === undefined) return { missing: hint };
