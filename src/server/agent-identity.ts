@@ -3,7 +3,8 @@
  * id is made from the token's hash and becomes the agent's id, so that using the token up and taking
  * the agent in are one commit: no crash can leave the one without the other.
  *
- *   unknown ──invite──▶ invited ──enrol──▶ enrolled
+ *   unknown ──invite──▶ invited ──enrol──▶ enrolled ──forget──▶ unknown
+ *                          └──a day after it has expired──────────▶┘
  *
  *  N1. No secret is stored, only SHA-256 hashes; they are compared in constant time.
  *  N2. A token is used up by the first success and by nothing else.
@@ -31,6 +32,8 @@ interface Enrolled {
   /** SHA-256 of the credential, hex. */
   readonly credentialHash: string;
 }
+
+const dayMs = 86_400_000;
 
 interface IdentityState extends Invitation, Enrolled {
   readonly status: "unknown" | "invited" | "enrolled";
@@ -62,12 +65,17 @@ export const AgentIdentity = definePersistentActor("agent-identity", {
     invited: (state, invitation: Invitation) => ({ ...state, ...invitation, status: "invited" }),
     enrolled: (state, enrolled: Enrolled) => ({ ...state, ...enrolled, status: "enrolled" }),
   })
+  .timers<{ forgotten: undefined }>({
+    forgotten: (identity) => identity.delete(),
+  })
   .commands({
     /** Makes the token valid. */
-    invite: (identity, invitation: Invitation) =>
-      identity.state.status === "unknown"
-        ? identity.persist("invited", invitation)
-        : identity.reject("taken"),
+    invite: (identity, invitation: Invitation) => {
+      if (identity.state.status !== "unknown") return identity.reject("taken");
+      // Until then whoever comes too late is told so.
+      identity.timers.start("forgotten", { atMs: invitation.expiresAtMs + dayMs });
+      return identity.persist("invited", invitation);
+    },
 
     /** Trades the token for an identity. */
     enrol: (identity, input: EnrolInput) => {
@@ -78,6 +86,7 @@ export const AgentIdentity = definePersistentActor("agent-identity", {
       const agentName = state.agentName === "" ? input.agentName : state.agentName;
       const labels = { ...input.labels, ...state.labels };
       const { version, credentialHash } = input;
+      identity.timers.cancel("forgotten");
       identity.persist("enrolled", { agentName, labels, version, credentialHash });
       return { agentName, labels };
     },
@@ -89,6 +98,11 @@ export const AgentIdentity = definePersistentActor("agent-identity", {
         return identity.reject("unknown");
       }
       return { agentName: state.agentName, labels: state.labels };
+    },
+
+    /** The agent is gone for good; its credential is worth nothing any more. */
+    forget: (identity) => {
+      if (identity.state.status !== "unknown") identity.delete();
     },
   });
 

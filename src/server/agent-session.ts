@@ -18,6 +18,7 @@ import type {
   ConnectRequest,
   ConnectResponse,
   Hello,
+  LogChunk,
   Refused,
 } from "../../proto/troupe/agent/v1/agent.ts";
 import { type Clock, type Logger, limits, reasonOf } from "../actors/kernel/index.ts";
@@ -29,18 +30,11 @@ import {
   type AttemptKey,
   attemptId,
   type CancelOrder,
-  type FinishAnswer,
   type PreparedAttempt,
   type Workers,
 } from "../actors/workers/index.ts";
-import {
-  assignmentOf,
-  attemptOf,
-  helloOf,
-  type KnownAgent,
-  protocolVersion,
-} from "./agent-messages.ts";
-import { AttemptIntake } from "./attempt-intake.ts";
+import { assignmentOf, helloOf, type KnownAgent, protocolVersion } from "./agent-messages.ts";
+import { HeldAttempts } from "./held-attempts.ts";
 import { SessionWriter } from "./session-writer.ts";
 
 export type AgentCall = ServerDuplexStream<ConnectRequest, ConnectResponse>;
@@ -86,8 +80,7 @@ export class AgentStreamSession implements AgentSession {
   readonly #services: SessionServices;
   readonly #writer: SessionWriter;
   readonly #logger: Logger;
-  readonly #intakes = new Map<string, AttemptIntake>();
-  readonly #answered = new Map<string, FinishAnswer>();
+  #attempts: HeldAttempts | undefined;
   #link: AgentLink | undefined;
   #end: End | undefined;
   #strayMessages = 0;
@@ -139,9 +132,8 @@ export class AgentStreamSession implements AgentSession {
   }
 
   assign(prepared: PreparedAttempt): void {
-    const id = attemptId(prepared.attempt);
-    this.#answered.delete(id);
-    this.#hold(prepared.attempt, false);
+    if (this.#end !== undefined) return;
+    this.#attempts?.assign(prepared.attempt);
     this.#writer.write({ $case: "assignment", value: assignmentOf(prepared) });
   }
 
@@ -165,8 +157,8 @@ export class AgentStreamSession implements AgentSession {
 
   async #receive({ message }: ConnectRequest): Promise<void> {
     if (this.#end !== undefined) return;
-    const link = this.#link;
-    if (link === undefined) {
+    const [link, attempts] = [this.#link, this.#attempts];
+    if (link === undefined || attempts === undefined) {
       if (message?.$case === "hello") return this.#greet(message.value);
       return this.#refuse({
         code: "hello-expected",
@@ -183,18 +175,19 @@ export class AgentStreamSession implements AgentSession {
           $case: "heartbeatAck",
           value: { sequence: message.value.sequence },
         });
-      case "accepted":
-        return this.#ofHeld(message.value.attempt, (attempt) => link.accepted(attempt));
+      case "accepted": {
+        const attempt = attempts.held("accepted", message.value.attempt);
+        return attempt && link.accepted(attempt);
+      }
       case "started": {
+        const attempt = attempts.held("started", message.value.attempt);
         const { startedAtMs } = message.value;
-        return this.#ofHeld(message.value.attempt, (attempt) =>
-          this.#inBackground("started", link.started(attempt, startedAtMs)),
-        );
+        return attempt && this.#inBackground("started", link.started(attempt, startedAtMs));
       }
       case "log":
-        return this.#receiveLog(message.value);
+        return attempts.log(checkedChunk(message.value));
       case "result":
-        return this.#receiveResult(message.value);
+        return attempts.result(message.value);
       case "draining":
         return this.#inBackground("draining", link.draining(message.value.reason));
       case undefined:
@@ -224,12 +217,21 @@ export class AgentStreamSession implements AgentSession {
     }
     if (this.#end !== undefined) return link.closed(this.#end.cause);
     this.#link = link;
-    await this.#welcome(link, read.hello);
+    const attempts = this.#attemptsOf(link);
+    this.#attempts = attempts;
+    this.#welcome(link);
+    const disowned = new Set(link.disowned.map(attemptId));
+    for (const attempt of read.hello.holding) {
+      if (!disowned.has(attemptId(attempt))) await attempts.resume(attempt);
+      if (this.#end !== undefined) return;
+    }
+    link.open();
+    const { slots, holding } = read.hello;
+    this.#logger.info("agent connected", { slots, holding: holding.length });
   }
 
-  async #welcome(link: AgentLink, hello: AgentHello): Promise<void> {
+  #welcome(link: AgentLink): void {
     const { terms } = this.#services;
-    const disowned = new Set(link.disowned.map(attemptId));
     this.#writer.write({
       $case: "welcome",
       value: {
@@ -242,82 +244,16 @@ export class AgentStreamSession implements AgentSession {
         serverVersion: terms.serverVersion,
       },
     });
-    for (const attempt of hello.holding) {
-      if (!disowned.has(attemptId(attempt))) await this.#hold(attempt, true).tellEnd();
-      if (this.#end !== undefined) return;
-    }
-    link.open();
-    this.#logger.info("agent connected", { slots: hello.slots, holding: hello.holding.length });
   }
 
-  #receiveLog(chunk: { attempt: AttemptRef | undefined; offset: number; data: Uint8Array }) {
-    if (chunk.data.byteLength > limits.logChunkBytesMax) {
-      const got = `a log chunk of ${chunk.data.byteLength} bytes`;
-      throw new SessionEnd(
-        status.INVALID_ARGUMENT,
-        `expected log chunks up to ${limits.logChunkBytesMax} bytes, got ${got}`,
-      );
-    }
-    return this.#ofHeld(chunk.attempt, (_, intake) => {
-      intake.chunk(chunk.offset, chunk.data);
-      return intake.room();
-    });
-  }
-
-  #receiveResult(result: Parameters<AttemptIntake["result"]>[0]): void {
-    const attempt = attemptOf(result.attempt);
-    const id = attempt === undefined ? "" : attemptId(attempt);
-    const intake = this.#intakes.get(id);
-    if (intake !== undefined) return intake.result(result);
-    const earlier = this.#answered.get(id);
-    if (earlier === undefined) this.#countStray("result", result.attempt);
-    const answer = earlier ?? { recorded: false, reason: "this agent does not hold that attempt" };
-    this.#writer.write({ $case: "resultAck", value: { attempt: result.attempt, ...answer } });
-  }
-
-  #ofHeld<Done>(
-    ref: AttemptRef | undefined,
-    use: (attempt: AttemptKey, intake: AttemptIntake) => Done,
-  ): Done | undefined {
-    const attempt = attemptOf(ref);
-    const intake = attempt === undefined ? undefined : this.#intakes.get(attemptId(attempt));
-    if (attempt !== undefined && intake !== undefined) return use(attempt, intake);
-    this.#countStray("message", ref);
-    return undefined;
-  }
-
-  #hold(attempt: AttemptKey, resumed: boolean): AttemptIntake {
-    const id = attemptId(attempt);
-    const known = this.#intakes.get(id);
-    if (known !== undefined) return known;
+  #attemptsOf(link: AgentLink): HeldAttempts {
     const { logs, clock } = this.#services;
-    const intake = new AttemptIntake(attempt, resumed, {
-      logs,
-      clock,
-      link: this.#linkNow(),
-      writer: this.#writer,
-      logger: this.#logger,
-      failed: (error) =>
-        this.#finish(status.UNAVAILABLE, `the log could not be stored: ${reasonOf(error)}`),
-      settled: (of, answer) => this.#settled(of, answer),
-    });
-    this.#intakes.set(id, intake);
-    return intake;
-  }
-
-  #linkNow(): AgentLink {
-    if (this.#link === undefined) throw new Error("an order came before the welcome");
-    return this.#link;
-  }
-
-  #settled(attempt: AttemptKey, answer: FinishAnswer): void {
-    const id = attemptId(attempt);
-    this.#intakes.delete(id);
-    this.#answered.set(id, answer);
-    const [oldest] = this.#answered.keys();
-    if (this.#answered.size > limits.sessionAnswersMax && oldest !== undefined) {
-      this.#answered.delete(oldest);
-    }
+    const failed = (error: unknown): void =>
+      this.#finish(status.UNAVAILABLE, `the log could not be stored: ${reasonOf(error)}`);
+    return new HeldAttempts(
+      { logs, clock, link, writer: this.#writer, logger: this.#logger, failed },
+      (what, attempt) => this.#countStray(what, attempt),
+    );
   }
 
   /** The link's own errors are about one report; the agent repeats what matters. */
@@ -342,14 +278,23 @@ export class AgentStreamSession implements AgentSession {
     if (this.#end !== undefined) return;
     this.#end = { code, cause };
     this.#writer.end();
-    for (const intake of this.#intakes.values()) intake.close();
-    this.#intakes.clear();
+    this.#attempts?.close();
     if (code === status.OK) this.#call.end();
     else this.#call.emit("error", { code, details: cause });
     this.#link?.closed(cause);
     const stray = this.#strayMessages;
     this.#logger.info("agent session ended", { cause, ...(stray > 0 ? { stray } : {}) });
   }
+}
+
+/** What comes out is small enough to be stored. */
+function checkedChunk(chunk: LogChunk): LogChunk {
+  if (chunk.data.byteLength <= limits.logChunkBytesMax) return chunk;
+  const got = `a log chunk of ${chunk.data.byteLength} bytes`;
+  throw new SessionEnd(
+    status.INVALID_ARGUMENT,
+    `expected log chunks up to ${limits.logChunkBytesMax} bytes, got ${got}`,
+  );
 }
 
 /** Stands for a message whose bytes do not follow the protocol. */

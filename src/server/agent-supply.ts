@@ -229,6 +229,9 @@ export class AgentSupply {
     try {
       await this.#options.provider.destroy(name);
       this.#agents.delete(name);
+      // What is destroyed never comes back, and nobody else shall come in its name.
+      const worker = this.#options.workers.list().find(({ agentName }) => agentName === name);
+      if (worker !== undefined) await this.#options.enrolment.forget(worker.workerId);
     } catch (error) {
       this.#logger.warn("an agent could not be ended", { agent: name, error });
     }

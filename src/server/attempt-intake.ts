@@ -54,7 +54,7 @@ const reportAgainAfterMs = 500;
 const reportAgainAfterMsMax = 15_000;
 
 export class AttemptIntake {
-  readonly #attempt: AttemptKey;
+  readonly attempt: AttemptKey;
   readonly #services: IntakeServices;
   #chunks: Chunk[] = [];
   #waitingBytes = 0;
@@ -72,15 +72,15 @@ export class AttemptIntake {
 
   /** `resumed`: the agent held it before this session. */
   constructor(attempt: AttemptKey, resumed: boolean, services: IntakeServices) {
-    this.#attempt = attempt;
+    this.attempt = attempt;
     this.#resuming = resumed;
     this.#services = services;
   }
 
   /** Tells the agent how much of this log is stored: it goes on from there after a new connection. */
   async tellEnd(): Promise<void> {
-    const end = await this.#services.logs.end(this.#attempt);
-    if (!this.#closed) this.#services.writer.acknowledgeLog(this.#attempt, end);
+    const end = await this.#services.logs.end(this.attempt);
+    if (!this.#closed) this.#services.writer.acknowledgeLog(this.attempt, end);
   }
 
   chunk(offset: number, data: Uint8Array): void {
@@ -156,7 +156,7 @@ export class AttemptIntake {
     const { logs } = this.#services;
     try {
       if (this.#resuming) await this.#fill(offset);
-      this.#advanced(await logs.append(this.#attempt, offset, data));
+      this.#advanced(await logs.append(this.attempt, offset, data));
     } catch (error) {
       if (isTroupeError(error, "TROUPE_LOG_SEALED")) this.#sealed = true;
       else if (isTroupeError(error, "TROUPE_LOG_GAP")) await this.#tellGap();
@@ -173,17 +173,17 @@ export class AttemptIntake {
   #advanced(end: number): void {
     this.#impatience?.cancel();
     this.#impatience = undefined;
-    if (!this.#closed) this.#services.writer.acknowledgeLog(this.#attempt, end);
+    if (!this.#closed) this.#services.writer.acknowledgeLog(this.attempt, end);
   }
 
   async #tellGap(): Promise<void> {
     const { logs, writer, clock, failed } = this.#services;
-    const end = await logs.end(this.#attempt);
+    const end = await logs.end(this.attempt);
     if (this.#closed || this.#gapToldAt === end) return;
     this.#gapToldAt = end;
-    writer.acknowledgeLog(this.#attempt, end);
+    writer.acknowledgeLog(this.attempt, end);
     this.#impatience ??= clock.setTimer(limits.logGapTimeoutMs, () =>
-      failed(new Error(`the log of ${attemptId(this.#attempt)} did not go on at byte ${end}`)),
+      failed(new Error(`the log of ${attemptId(this.attempt)} did not go on at byte ${end}`)),
     );
   }
 
@@ -197,7 +197,7 @@ export class AttemptIntake {
     for (let at = offset - hole; at < offset; at += limits.logChunkBytesMax) {
       const piece = Buffer.alloc(Math.min(limits.logChunkBytesMax, offset - at), " ");
       if (at === offset - hole) piece.write(mark);
-      await logs.append(this.#attempt, at, piece);
+      await logs.append(this.attempt, at, piece);
     }
   }
 
@@ -205,19 +205,18 @@ export class AttemptIntake {
   async #holeBefore(offset: number): Promise<number> {
     const { logs, logger } = this.#services;
     this.#resuming = false;
-    const hole = Math.max(0, offset - (await logs.end(this.#attempt)));
-    if (hole > 0)
-      logger.error("stored log bytes are gone", { attempt: this.#attempt, bytes: hole });
+    const hole = Math.max(0, offset - (await logs.end(this.attempt)));
+    if (hole > 0) logger.error("stored log bytes are gone", { attempt: this.attempt, bytes: hole });
     return hole;
   }
 
   async #logIsComplete(result: JobResult): Promise<boolean> {
     const { logs } = this.#services;
     const hole = this.#resuming ? await this.#holeBefore(result.logBytes) : 0;
-    const end = await logs.end(this.#attempt);
+    const end = await logs.end(this.attempt);
     if (hole > 0) {
       // The result follows the last chunk: an agent that resumes with it has none to send.
-      await logs.append(this.#attempt, end, Buffer.from(markOfLost(hole)));
+      await logs.append(this.attempt, end, Buffer.from(markOfLost(hole)));
       return true;
     }
     if (end >= result.logBytes || this.#sealed) return true;
@@ -231,17 +230,17 @@ export class AttemptIntake {
     let againAfterMs = reportAgainAfterMs;
     while (!this.#closed) {
       try {
-        const answer = await link.finished(this.#attempt, resultOf(result));
+        const answer = await link.finished(this.attempt, resultOf(result));
         // An empty log stays without a file; its readers learn from the run that the attempt is over.
-        if (result.logBytes > 0) await logs.seal(this.#attempt);
+        if (result.logBytes > 0) await logs.seal(this.attempt);
         if (this.#closed) return;
-        const attempt = { ...this.#attempt };
+        const attempt = { ...this.attempt };
         writer.write({ $case: "resultAck", value: { attempt, ...answer } });
-        settled(this.#attempt, answer);
+        settled(this.attempt, answer);
         return this.close();
       } catch (error) {
         if (this.#closed) return;
-        logger.warn("a result could not be recorded yet", { attempt: this.#attempt, error });
+        logger.warn("a result could not be recorded yet", { attempt: this.attempt, error });
         await this.#pause(againAfterMs);
         againAfterMs = Math.min(againAfterMs * 2, reportAgainAfterMsMax);
       }

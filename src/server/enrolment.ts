@@ -53,6 +53,8 @@ export interface Enrolment {
   enrol(request: EnrolRequest): Promise<EnrolledIdentity & { readonly credential: string }>;
   /** Reads `Bearer <agent id>.<credential>`. Throws `TROUPE_AGENT_REFUSED`. */
   authenticate(authorization: string | undefined): Promise<EnrolledIdentity>;
+  /** The agent is gone for good: its credential is worth nothing any more. No error if it is unknown. */
+  forget(agentId: string): Promise<void>;
 }
 
 export interface EnrolmentServices {
@@ -67,6 +69,7 @@ export function createEnrolment(services: EnrolmentServices): Enrolment {
     createToken: (options = {}) => createToken(services, options),
     enrol: (request) => enrol(services, request),
     authenticate: (authorization) => authenticate(services, authorization),
+    forget: (agentId) => services.system.actor(AgentIdentity, agentId).forget(),
   };
 }
 

@@ -21,6 +21,7 @@ export const identity: Identity = { agentId: "agent-1", credential: "secret" };
 const knownAgents: Enrolment = {
   createToken: () => Promise.reject(new Error("no tokens here")),
   enrol: () => Promise.reject(new Error("no tokens here")),
+  forget: async () => {},
   authenticate: async (authorization) => {
     const id = /^Bearer (.+)\.secret$/.exec(authorization ?? "")?.[1];
     if (id === undefined) throw new TroupeError("TROUPE_AGENT_REFUSED", { reason: "unknown" });

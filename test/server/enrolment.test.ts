@@ -122,6 +122,22 @@ describe("a token", () => {
 });
 
 describe("a credential", () => {
+  it("is worth nothing once the agent is forgotten, nor is the token it came by", async () => {
+    const { enrolment } = await bench();
+    const { token, agentId } = await enrolment.createToken();
+    const { credential } = await enrolment.enrol({ token, ...someone });
+    await enrolment.forget(agentId);
+    await enrolment.forget(agentId);
+    expect(await refusal(enrolment.authenticate(`Bearer ${agentId}.${credential}`))).toMatchObject([
+      "TROUPE_AGENT_REFUSED",
+      {},
+    ]);
+    expect(await refusal(enrolment.enrol({ token, ...someone }))).toMatchObject([
+      "TROUPE_TOKEN_REFUSED",
+      { reason: "unknown" },
+    ]);
+  });
+
   it("is refused when it, or the agent, is unknown", async () => {
     const { enrolment } = await bench();
     const { token, agentId } = await enrolment.createToken();

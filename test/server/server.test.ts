@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -18,6 +19,7 @@ import {
   submission,
   temporaryFolder,
 } from "./running-server.ts";
+import { enroll } from "./scripted-agent.ts";
 
 describe("a server on a folder", () => {
   it("says where it is, and leaves nothing of itself behind", async () => {
@@ -139,8 +141,6 @@ describe("a server on a folder", () => {
     const first = await runningServer({ dataDir });
     await first.stop();
     const journal = join(dataDir, "journal");
-    mkdirSync(journal, { recursive: true });
-    const { readdirSync } = await import("node:fs");
     for (const name of readdirSync(journal)) {
       if (statSync(join(journal, name)).isFile())
         writeFileSync(join(journal, name), "rubbish".repeat(9_000));
@@ -182,6 +182,27 @@ describe("a run over the wire", () => {
     const log = await collectLog(client, { runId: "r1", job: "ship" });
     expect(log).toBe("ship abc\n");
     expect((await client.submitRun(submission("r1", jobs))).created).toBe(false);
+  });
+
+  it("leaves no secret, token or credential anywhere in the folder", async () => {
+    const server = await runningServer({ secretSource: mapSecretSource({ NPM: "canary-secret" }) });
+    const client = await clientOf(server);
+    const { token } = await client.createToken({ ttlMs: 0, labels: {} });
+    const { agentId, credential } = await enroll(server.agentAddress, token);
+    const { agent } = await obedientAgent(server.agentAddress, { agentId, credential });
+    await client.submitRun(submission("r1", [job("a", { secrets: { TOKEN: "NPM" } })]));
+    await runToEnd(client, "r1");
+    expect(agent.all("assignment")[0]?.secrets).toEqual({ TOKEN: "canary-secret" });
+    await server.stop();
+    const files = readdirSync(server.dataDir, { recursive: true, encoding: "utf8" })
+      .map((name) => join(server.dataDir, name))
+      .filter((path) => statSync(path).isFile());
+    expect(files.length).toBeGreaterThan(2);
+    const stored = Buffer.concat(files.map((path) => readFileSync(path))).toString("latin1");
+    expect(stored).toContain(agentId);
+    for (const canary of ["canary-secret", token, token.slice("troupe_".length), credential]) {
+      expect(stored).not.toContain(canary);
+    }
   });
 
   it("fails and retries as the pipeline says", async () => {
@@ -514,7 +535,6 @@ async function collectLog(
 
 /** A socket file behind which nobody listens, as `kill -9` leaves it. */
 async function leaveDeadSocket(path: string): Promise<void> {
-  const { spawnSync } = await import("node:child_process");
   const script = `require("net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))`;
   spawnSync(process.execPath, ["-e", script, path]);
   expect(existsSync(path)).toBe(true);

@@ -17,6 +17,7 @@ const scheduler = {
 const enrolment: Enrolment = {
   createToken: async () => ({ token: "t", agentId: "a", expiresAtMs: 0 }),
   enrol: () => Promise.reject(new Error("nobody enrols here")),
+  forget: async () => {},
   authenticate: () => Promise.reject(new Error("nobody connects here")),
 };
 
