@@ -54,11 +54,12 @@ const suggestionsMax = 20;
 export function buildGraph(nodes: readonly GraphNode[]): GraphReport {
   const problems: GraphProblem[] = [];
   const indexByName = new Map<string, number>();
-  nodes.forEach(({ name }, job) => {
+  for (let job = 0; job < nodes.length; job++) {
+    const name = nodes[job]?.name ?? "";
     const first = indexByName.get(name);
     if (first === undefined) indexByName.set(name, job);
     else problems.push({ kind: "duplicate-job", job, first });
-  });
+  }
   const needs = resolveNeeds(nodes, indexByName, problems);
   const graph = { size: nodes.length, indexByName, needs, dependents: reversed(needs) };
   for (const jobs of findCycles(graph)) problems.push({ kind: "cycle", jobs });
@@ -76,22 +77,24 @@ function resolveNeeds(
   const namedBy = new Int32Array(nodes.length).fill(-1);
   let edges = 0;
   let suggestions = 0;
-  nodes.forEach((node, job) => {
-    node.needs.forEach((need, at) => {
+  for (let job = 0; job < nodes.length; job++) {
+    const { name = "", needs = [] } = nodes[job] ?? {};
+    for (let at = 0; at < needs.length; at++) {
+      const need = needs[at] ?? "";
       const target = indexByName.get(need);
       if (target === undefined) {
         const suggestion =
           suggestions++ < suggestionsMax ? closestName(need, indexByName.keys()) : undefined;
         problems.push({ kind: "unknown-need", job, at, suggestion });
-      } else if (need === node.name) problems.push({ kind: "self-need", job, at });
+      } else if (need === name) problems.push({ kind: "self-need", job, at });
       else if (namedBy[target] === job) problems.push({ kind: "repeated-need", job, at });
       else {
         namedBy[target] = job;
         targets[edges++] = target;
       }
-    });
+    }
     offsets[job + 1] = edges;
-  });
+  }
   return { offsets, targets: targets.subarray(0, edges) };
 }
 

@@ -9,11 +9,7 @@ const cycleShownMax = 30;
 export function checkGraph(jobs: readonly JobDefinition[], problems: ProblemList): JobGraph {
   const { graph, problems: found } = buildGraph(jobs);
   for (const problem of found) problems.add(describe(problem, jobs, graph));
-  jobs.forEach((job, index) => {
-    for (const need of neighbours(graph.needs, index)) {
-      if (jobs[need]?.finally !== job.finally) problems.add(mixedPhases(jobs, index, need));
-    }
-  });
+  if (jobs.some((job) => job.finally)) checkPhases(jobs, graph, problems);
   return graph;
 }
 
@@ -93,6 +89,14 @@ function describeCycle(cycle: readonly number[], jobs: readonly JobDefinition[])
     received: `${picture} (each needs the next)`,
     advice: `remove one of these needs, for example ${quoted(second)} from the needs of ${quoted(first)}`,
   };
+}
+
+function checkPhases(jobs: readonly JobDefinition[], graph: JobGraph, problems: ProblemList): void {
+  jobs.forEach((job, index) => {
+    for (const need of neighbours(graph.needs, index)) {
+      if (jobs[need]?.finally !== job.finally) problems.add(mixedPhases(jobs, index, need));
+    }
+  });
 }
 
 function mixedPhases(
