@@ -1,5 +1,10 @@
 /** A pipeline's graph as text, Mermaid or DOT: pure. */
-import type { JobDefinition, PipelineDefinition } from "../../actors/pipelines/index.ts";
+import {
+  buildGraph,
+  type JobDefinition,
+  levelsOf,
+  type PipelineDefinition,
+} from "../../actors/pipelines/index.ts";
 import type { Style } from "./style.ts";
 import { table } from "./table.ts";
 
@@ -8,9 +13,13 @@ export function graphText(definition: PipelineDefinition, style: Style): string[
   const lines: string[] = [style.paint("bold", definition.name)];
   const ordinary = definition.jobs.filter((job) => !job.finally);
   const last = definition.jobs.filter((job) => job.finally);
-  levelsOf(ordinary).forEach((jobs, level) => {
-    lines.push(style.paint("dim", `level ${level + 1}`), ...jobRows(jobs, style));
-  });
+  const { graph } = buildGraph(ordinary);
+  if (graph !== undefined) {
+    levelsOf(graph).forEach((level, index) => {
+      const jobs = level.flatMap((job) => ordinary[job] ?? []);
+      lines.push(style.paint("dim", `level ${index + 1}`), ...jobRows(jobs, style));
+    });
+  }
   if (last.length > 0) lines.push(style.paint("dim", "finally"), ...jobRows(last, style));
   return lines;
 }
@@ -25,31 +34,14 @@ function jobRows(jobs: readonly JobDefinition[], style: Style): string[] {
   );
 }
 
-function levelsOf(jobs: readonly JobDefinition[]): JobDefinition[][] {
-  const levelByName = new Map<string, number>();
-  const levels: JobDefinition[][] = [];
-  // A valid definition has no cycles, so each pass settles at least one job.
-  let waiting = [...jobs];
-  while (waiting.length > 0) {
-    const ready = waiting.filter((job) => job.needs.every((need) => levelByName.has(need)));
-    if (ready.length === 0) break;
-    for (const job of ready) {
-      const level = Math.max(-1, ...job.needs.map((need) => levelByName.get(need) ?? -1)) + 1;
-      levelByName.set(job.name, level);
-      (levels[level] ??= []).push(job);
-    }
-    waiting = waiting.filter((job) => !levelByName.has(job.name));
-  }
-  return levels;
-}
-
 export function graphMermaid(definition: PipelineDefinition): string[] {
   const ids = new Map(definition.jobs.map((job, index) => [job.name, `j${index}`]));
+  const id = (name: string): string => ids.get(name) ?? name;
   return [
     "flowchart LR",
-    ...definition.jobs.map((job) => `  ${ids.get(job.name)}["${job.name}"]`),
+    ...definition.jobs.map((job) => `  ${id(job.name)}["${job.name}"]`),
     ...definition.jobs.flatMap((job) =>
-      job.needs.map((need) => `  ${ids.get(need)} --> ${ids.get(job.name)}`),
+      job.needs.map((need) => `  ${id(need)} --> ${id(job.name)}`),
     ),
   ];
 }
