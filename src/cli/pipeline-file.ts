@@ -43,7 +43,7 @@ async function importModule(path: string, extension: string): Promise<Record<str
   const { createJiti } = await import("jiti");
   const own = new URL("../index.js", import.meta.url).pathname;
   const jiti = createJiti(import.meta.url, { alias: { troupe: own }, moduleCache: false });
-  return (await jiti.import(path)) as Record<string, unknown>;
+  return jiti.import<Record<string, unknown>>(path);
 }
 
 function pipelineOf(module: Record<string, unknown>, file: string): PipelineDefinition {

@@ -43,7 +43,8 @@ export async function smallDisk(folder: string, mountOptions: string): Promise<S
   return {
     enter,
     sh(line) {
-      const [command = "", ...args] = [...enter, "sh", "-c", line];
+      const [command, ...args] = [...enter, "sh", "-c", line];
+      if (command === undefined) throw new Error("there is no way into the small disk");
       const { status, stdout, stderr } = spawnSync(command, args, { encoding: "utf8" });
       if (status !== 0) throw new Error(`${line}: ${stderr}`);
       return stdout;

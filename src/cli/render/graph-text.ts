@@ -14,12 +14,10 @@ export function graphText(definition: PipelineDefinition, style: Style): string[
   const ordinary = definition.jobs.filter((job) => !job.finally);
   const last = definition.jobs.filter((job) => job.finally);
   const { graph } = buildGraph(ordinary);
-  if (graph !== undefined) {
-    levelsOf(graph).forEach((level, index) => {
-      const jobs = level.flatMap((job) => ordinary[job] ?? []);
-      lines.push(style.paint("dim", `level ${index + 1}`), ...jobRows(jobs, style));
-    });
-  }
+  levelsOf(graph).forEach((level, index) => {
+    const jobs = level.flatMap((job) => ordinary[job] ?? []);
+    lines.push(style.paint("dim", `level ${index + 1}`), ...jobRows(jobs, style));
+  });
   if (last.length > 0) lines.push(style.paint("dim", "finally"), ...jobRows(last, style));
   return lines;
 }
