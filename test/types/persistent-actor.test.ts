@@ -10,6 +10,7 @@ import {
   definePersistentActor,
   isRejectedBy,
   isTroupeError,
+  type PersistentContext,
   type Rejection,
   silentLogger,
 } from "../../src/index.ts";
@@ -131,7 +132,14 @@ describe("what compiles", () => {
     })
       .events({ named: (state, name: string) => [...state, name] })
       .commands({ name: (names, name: string) => names.persist("named", name) });
-    expect([Counter.name, Names.name]).toEqual(["counter", "names"]);
+    // `recovered` is declared before the events, and still fits a function that knows them.
+    type Known = PersistentContext<{ n: number }, { added: { by: number } }, { late: undefined }>;
+    const recover = (known: Known): void => known.persist("added", { by: known.state.n });
+    const Typed = definePersistentActor("typed", {
+      initialState: () => ({ n: 0 }),
+      recovered: (known) => recover(known),
+    });
+    expect([Counter.name, Names.name, Typed]).toMatchObject(["counter", "names", {}]);
   });
 });
 
