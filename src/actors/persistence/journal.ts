@@ -69,7 +69,10 @@ export interface Journal {
 
   tail(shard: number): Promise<ShardExtent>;
 
-  /** One result per request, in order. Never throws for a store's failure: that is `uncertain`. */
+  /**
+   * One result per request, in order. Never throws for a store's failure: that is `uncertain`.
+   * The bytes must not change until it has settled.
+   */
   append(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]>;
 
   /**

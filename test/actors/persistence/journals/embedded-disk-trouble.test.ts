@@ -1,8 +1,14 @@
 /** A disk that is full, fails, or recovers, under a running embedded journal. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { type Logger, seededRandom, silentLogger } from "../../../../src/actors/kernel/index.ts";
-import { openEmbeddedJournal } from "../../../../src/actors/persistence/journals/index.ts";
+import {
+  type FileSystem,
+  nodeFileSystem,
+  openEmbeddedJournal,
+} from "../../../../src/actors/persistence/journals/index.ts";
 import { type DiskFault, dataFolder, EmulatedDisk } from "./emulated-disk.ts";
 import { append, failureOf, land, readShard } from "./journal-work.ts";
 
@@ -105,3 +111,30 @@ test("an opening on a failing disk says so, and the next one finds everything", 
   expect((await failureOf(open())).code).toBe("TROUPE_JOURNAL_UNAVAILABLE");
   expect(await readShard(await open(), 0)).toEqual(["record"]);
 });
+
+test.each(["EROFS", "EACCES"])(
+  "a folder that may not be written (%s) can be read all the same",
+  async (code) => {
+    const directory = await mkdtemp(join(tmpdir(), "troupe-journal-"));
+    try {
+      const writer = await openEmbeddedJournal({ directory });
+      await land(writer, 0, "record");
+      await writer.close();
+      const fileSystem: FileSystem = {
+        ...nodeFileSystem,
+        open: (path, mode) =>
+          mode === "read"
+            ? nodeFileSystem.open(path, mode)
+            : Promise.reject(Object.assign(new Error(`${code}: ${path}`), { code })),
+      };
+      const failure = await failureOf(openEmbeddedJournal({ directory, fileSystem }));
+      expect(failure.code).toBe("TROUPE_JOURNAL_READ_ONLY");
+      expect(failure.message).toContain(directory);
+      const reader = await openEmbeddedJournal({ directory, fileSystem, readOnly: true });
+      expect(await readShard(reader, 0)).toEqual(["record"]);
+      await reader.close();
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  },
+);
