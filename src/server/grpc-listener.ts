@@ -11,9 +11,10 @@ export interface GrpcListener {
 }
 
 const settings: ServerOptions = {
-  // A dead connection is noticed within 15 s, also where no packet says so.
-  "grpc.keepalive_time_ms": 10_000,
-  "grpc.keepalive_timeout_ms": 5_000,
+  // A dead connection is noticed within 40 s, also where no packet says so; what that means for jobs is
+  // decided by leases. A machine that is merely busy answers in time.
+  "grpc.keepalive_time_ms": 20_000,
+  "grpc.keepalive_timeout_ms": 20_000,
   "grpc.keepalive_permit_without_calls": 1,
 };
 

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import {
   JobStatus,
-  RunStatus,
   type RunView,
   type WatchRunResponse,
 } from "../../proto/troupe/control/v1/control.ts";
@@ -94,9 +93,6 @@ export async function collect(
   for await (const { change } of watch) if (change !== undefined) changes.push(change);
   return changes;
 }
-
-export const statusName = (status: RunStatus): string =>
-  Object.entries(RunStatus).find(([, value]) => value === status)?.[0] ?? "?";
 
 export function jobStatuses(run: RunView): Record<string, string> {
   const names = new Map<number, string>(
