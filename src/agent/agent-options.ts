@@ -10,8 +10,8 @@ import { type Dialer, grpcDialer } from "./link.ts";
 export interface AgentOptions {
   /** `host:port` that the agent dials. */
   readonly server: string;
-  /** One-time token; needed only as long as the state folder holds no identity. Forgotten once it is used. */
-  readonly token?: string;
+  /** One-time token, or where to get it: asked for only where the state folder holds no identity, or one that the server does not know. Forgotten once it is used. */
+  readonly token?: string | TokenSource;
   /** How people call this agent: letters, digits, `.`, `_`, `-`. Default: the host's name. */
   readonly name?: string;
   /** Jobs ask for labels; an agent gets a job only if it has all of them. */
@@ -41,6 +41,9 @@ export interface AgentOptions {
   /** For tests: another way to the server than gRPC. */
   readonly dialer?: Dialer;
 }
+
+/** Resolves with undefined where there is no token. */
+export type TokenSource = () => Promise<string | undefined>;
 
 export type CompleteOptions = Required<Omit<AgentOptions, "token" | "tlsCa" | "plaintext">>;
 

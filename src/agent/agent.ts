@@ -10,10 +10,16 @@ import { arch, availableParallelism, platform, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Capabilities } from "../../proto/troupe/agent/v1/agent.ts";
 import { AgentError, exitCodes } from "./agent-error.ts";
-import { type AgentOptions, type CompleteOptions, completeOptions } from "./agent-options.ts";
+import {
+  type AgentOptions,
+  type CompleteOptions,
+  completeOptions,
+  type TokenSource,
+} from "./agent-options.ts";
 import { openCgroupParent } from "./cgroup.ts";
 import { Connection } from "./connection.ts";
-import { IdentityFile } from "./identity.ts";
+import type { Executor } from "./executor.ts";
+import { type Identity, IdentityFile } from "./identity.ts";
 import { clearLeftovers } from "./leftovers.ts";
 import { agentLimits } from "./limits.ts";
 import { processExecutor } from "./process-executor.ts";
@@ -60,12 +66,15 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       workFolder,
       mark: state.mark,
       clock,
-      environment: complete.environment,
+      environment: { ...complete.environment, TROUPE_AGENT_NAME: complete.name },
       onWarning: (message) => log.warn(message),
       table,
       cgroups,
     });
-    const session = newSession(complete, { token, state, executor, workFolder });
+    const identityFile = new IdentityFile(state.path);
+    const identity = identityFile.read();
+    const parts = { identityFile, identity, executor, workFolder };
+    const session = newSession(complete, { ...parts, token: await checkedToken(token, identity) });
     session.start();
     return new RunningAgent(complete, session, async () => {
       await executor.close();
@@ -78,10 +87,26 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 }
 
 interface SessionParts {
-  readonly token: string | undefined;
-  readonly state: StateFolder;
-  readonly executor: ReturnType<typeof processExecutor>;
+  readonly token: TokenSource | undefined;
+  readonly identity: Identity | undefined;
+  readonly identityFile: IdentityFile;
+  readonly executor: Executor;
   readonly workFolder: string;
+}
+
+/** An agent that is nobody yet needs a token, and it should not take a dial to find that out. */
+async function checkedToken(
+  token: AgentOptions["token"],
+  identity: Identity | undefined,
+): Promise<TokenSource | undefined> {
+  if (typeof token === "function" && identity !== undefined) return token;
+  const text = typeof token === "function" ? await token() : token;
+  if (text !== undefined) return () => Promise.resolve(text);
+  if (identity !== undefined) return undefined;
+  throw new AgentError(
+    "this agent has not enrolled yet: give it a one-time token (on the server: troupe token create)",
+    exitCodes.usage,
+  );
 }
 
 function newSession(options: CompleteOptions, parts: SessionParts): Session {
@@ -100,7 +125,8 @@ function newSession(options: CompleteOptions, parts: SessionParts): Session {
     connect: (listener) =>
       new Connection({
         dialer,
-        identityFile: new IdentityFile(parts.state.path),
+        identityFile: parts.identityFile,
+        identity: parts.identity,
         token: parts.token,
         enrolment: { agentName, labels: { ...labels }, version: agentVersion, csrPem: "" },
         clock,

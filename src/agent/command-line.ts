@@ -7,8 +7,8 @@ export const helpText = `Usage: troupe-agent --server host:port [options]
 Runs jobs for a Troupe server. The agent dials the server; nothing listens here.
 
   --server HOST:PORT     the server's agent address
-  --token-file FILE      one-time token for the first start, - for standard input;
-                         or TROUPE_TOKEN in the environment
+  --token-file FILE      one-time token for the first start, - for standard input
+                         (else TROUPE_TOKEN of the environment, else standard input)
   --name NAME            how this agent is called (default: the host's name)
   --label NAME=VALUE     what jobs may ask for; repeat for more
   --slots N              jobs at once (default: 1)
@@ -30,7 +30,7 @@ Exit codes: 0 done, 1 this machine is in the way, 2 usage, 3 refused by the serv
 /** What the flags say, as plain data: also what another program passes to `runAgent`. */
 export interface AgentFlags {
   readonly server: string;
-  /** A file that holds the one-time token, `-` for standard input. Default: TROUPE_TOKEN of the environment, if any. */
+  /** A file that holds the one-time token, `-` for standard input. Default: TROUPE_TOKEN of the environment, else standard input unless it is a terminal. */
   readonly tokenFile?: string;
   readonly name?: string;
   readonly label?: Readonly<Record<string, string>>;

@@ -10,6 +10,7 @@
 import type { EnrollRequest } from "../../proto/troupe/agent/v1/agent.ts";
 import { AgentError, exitCodes } from "./agent-error.ts";
 import type { AgentLog } from "./agent-log.ts";
+import type { TokenSource } from "./agent-options.ts";
 import { redialDelayMs } from "./backoff.ts";
 import type { AgentClock, AgentTimer } from "./clock.ts";
 import { durationText } from "./duration-text.ts";
@@ -32,8 +33,10 @@ export interface ConnectionListener {
 export interface ConnectionOptions {
   readonly dialer: Dialer;
   readonly identityFile: IdentityFile;
-  /** undefined: an agent that has enrolled before. */
-  readonly token: string | undefined;
+  /** Who the agent is, if it has enrolled before. */
+  readonly identity: Identity | undefined;
+  /** undefined: there is none. */
+  readonly token: TokenSource | undefined;
   readonly enrolment: Omit<EnrollRequest, "token">;
   readonly clock: AgentClock;
   readonly random: () => number;
@@ -44,7 +47,7 @@ export interface ConnectionOptions {
 export class Connection {
   readonly #options: ConnectionOptions;
   readonly #listener: ConnectionListener;
-  #token: string | undefined;
+  #token: TokenSource | undefined;
   #identity: Identity | undefined;
   #link: Link | undefined;
   #timer: AgentTimer | undefined;
@@ -53,18 +56,11 @@ export class Connection {
   #failures = 0;
   #closed = false;
 
-  /** Throws `AgentError` when there is neither an identity nor a token. */
   constructor(options: ConnectionOptions) {
     this.#options = options;
     this.#listener = options.listener;
     this.#token = options.token;
-    this.#identity = options.identityFile.read();
-    if (this.#identity === undefined && this.#token === undefined) {
-      throw new AgentError(
-        "this agent has not enrolled yet: give it a one-time token (on the server: troupe token create)",
-        exitCodes.usage,
-      );
-    }
+    this.#identity = options.identity;
   }
 
   start(): void {
@@ -124,8 +120,8 @@ export class Connection {
 
   async #enrol(): Promise<Identity> {
     const { dialer, enrolment, identityFile, log } = this.#options;
-    const token = this.#token;
-    if (token === undefined) throw new AgentError("there is no token left", exitCodes.refused);
+    const token = await this.#token?.();
+    if (token === undefined) throw unknownHere("and there is no token");
     try {
       const { agentId, credential } = await dialer.enrol({ ...enrolment, token });
       this.#token = undefined;
@@ -172,10 +168,7 @@ export class Connection {
         this.#identity = undefined;
         return undefined;
       }
-      return new AgentError(
-        `the server does not know this agent: ${reason}. Start it once with a new token (on the server: troupe token create)`,
-        exitCodes.refused,
-      );
+      return unknownHere(reason);
     }
     // Once welcomed, these come from something between here and the server, and pass.
     if (this.#everOpened) return undefined;
@@ -194,4 +187,11 @@ export class Connection {
     log.warn(`${reason}; dialling again in ${delayMs} ms`);
     this.#timer = clock.setTimer(delayMs, () => void this.#dial());
   }
+}
+
+function unknownHere(reason: string): AgentError {
+  return new AgentError(
+    `the server does not know this agent: ${reason}. Start it once with a new token (on the server: troupe token create)`,
+    exitCodes.refused,
+  );
 }

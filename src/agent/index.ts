@@ -2,7 +2,7 @@
 export { type Agent, type AgentEnd, startAgent } from "./agent.ts";
 export { AgentError, exitCodes } from "./agent-error.ts";
 export { type AgentLog, lineLog, silentLog } from "./agent-log.ts";
-export type { AgentOptions } from "./agent-options.ts";
+export type { AgentOptions, TokenSource } from "./agent-options.ts";
 export type { AgentClock, AgentTimer } from "./clock.ts";
 export type { AgentFlags } from "./command-line.ts";
 export { agentLimits } from "./limits.ts";

@@ -6,7 +6,7 @@ export type Environment = Record<string, string>;
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** Handed on from the agent where it has them: they say where a process belongs, and are no secret. */
+/** Handed on from the agent's environment: they say where a process belongs, and are no secret. */
 const handedOn = ["TROUPE_SYSTEM_ID", "TROUPE_AGENT_NAME"];
 
 export interface JobEnvironmentOptions {

@@ -5,7 +5,7 @@ import { AgentError, exitCodes } from "./agent-error.ts";
 import { type AgentLog, fileWriter, lineLog } from "./agent-log.ts";
 import type { AgentOptions } from "./agent-options.ts";
 import { type AgentFlags, helpText, parseCommandLine } from "./command-line.ts";
-import { readToken, takeEnvironmentToken } from "./token-source.ts";
+import { readOptionalToken, readToken, takeEnvironmentToken } from "./token-source.ts";
 import { agentVersion } from "./version.ts";
 
 /** `troupe-agent` with these arguments. Resolves with its exit code (`exitCodes`). */
@@ -42,7 +42,7 @@ async function explained(work: () => number | Promise<number>): Promise<number> 
 
 async function run(flags: AgentFlags): Promise<number> {
   const log = openLog(flags.logFile);
-  const agent = await startAgent({ ...(await agentOptions(flags)), log });
+  const agent = await startAgent({ ...agentOptions(flags), log });
   const disobey = obeySignals(agent, flags.drainTimeoutMs, log);
   const { exitCode, reason } = await agent.ended;
   disobey();
@@ -50,7 +50,7 @@ async function run(flags: AgentFlags): Promise<number> {
   return exitCode;
 }
 
-async function agentOptions(flags: AgentFlags): Promise<AgentOptions> {
+function agentOptions(flags: AgentFlags): AgentOptions {
   const { tokenFile, label, tlsCaFile, drainTimeoutMs: _, logFile: __, ...same } = flags;
   const environmentToken = takeEnvironmentToken(process.env);
   if (tokenFile !== undefined && environmentToken !== undefined) {
@@ -59,14 +59,18 @@ async function agentOptions(flags: AgentFlags): Promise<AgentOptions> {
       exitCodes.usage,
     );
   }
-  const token =
-    tokenFile === undefined ? environmentToken : await readToken(tokenFile, process.stdin);
   return {
     ...same,
     ...(label === undefined ? {} : { labels: label }),
-    ...(token === undefined ? {} : { token }),
+    token: environmentToken ?? (() => tokenFrom(tokenFile)),
     ...(tlsCaFile === undefined ? {} : { tlsCa: readCa(tlsCaFile) }),
   };
+}
+
+/** Without a flag, standard input is asked, unless a person sits at it. */
+async function tokenFrom(tokenFile: string | undefined): Promise<string | undefined> {
+  if (tokenFile !== undefined) return readToken(tokenFile, process.stdin);
+  return process.stdin.isTTY ? undefined : readOptionalToken(process.stdin);
 }
 
 function readCa(path: string): Buffer {

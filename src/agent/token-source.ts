@@ -13,14 +13,22 @@ export function takeEnvironmentToken(environment: NodeJS.ProcessEnv): string | u
 
 /** The token in `path`, or on standard input for `-`. Throws `AgentError` for an empty or unlikely one. */
 export async function readToken(path: string, stdin: NodeJS.ReadStream): Promise<string> {
-  const text = path === "-" ? await readAll(stdin) : await readTokenFile(path);
-  const token = text.trim();
   const where = path === "-" ? "standard input" : path;
+  const text = path === "-" ? await readAll(stdin) : await readTokenFile(path);
+  const token = checked(text, where);
   if (token === "") throw usage(`there is no token in ${where}`);
-  if (token.length > tokenCharsMax || /\s/.test(token)) {
-    throw usage(`what is in ${where} is no token: expected one short line`);
-  }
   return token;
+}
+
+/** The same from standard input, where it need not be: undefined if that is empty. */
+export async function readOptionalToken(stdin: NodeJS.ReadStream): Promise<string | undefined> {
+  return checked(await readAll(stdin), "standard input") || undefined;
+}
+
+function checked(text: string, where: string): string {
+  const token = text.trim();
+  if (token.length <= tokenCharsMax && !/\s/.test(token)) return token;
+  throw usage(`what is in ${where} is no token: expected one short line`);
 }
 
 async function readTokenFile(path: string): Promise<string> {

@@ -34,6 +34,14 @@ describe("a job on the line", () => {
     expect(server.violations).toEqual([]);
   });
 
+  test("knows which agent it is on", async () => {
+    const { server } = await connected();
+    const job = assignment({ script: 'echo "$TROUPE_AGENT_NAME"' });
+    server.last.assign(job);
+    await server.result(job.attempt);
+    expect(server.text(job.attempt)).toBe("tester\n");
+  });
+
   test("can be cancelled by the server", async () => {
     const { server } = await connected();
     const job = assignment({ script: "echo up; sleep 300" });
@@ -114,6 +122,25 @@ describe("who the agent is", () => {
     const end = await agent.ended;
     expect(end.exitCode).toBe(exitCodes.refused);
     expect(end.reason).toMatch(/unknown, used or expired.*make a new one with troupe token create/);
+  });
+
+  test("where to get a token is asked only when there is need of one", async () => {
+    const stateDir = temporaryFolder();
+    let asked = 0;
+    const token = async () => {
+      asked++;
+      return "token-1";
+    };
+    const server = await startServer();
+    for (let starts = 0; starts < 2; starts++) {
+      const agent = await start(server, { stateDir, token });
+      await agent.connected;
+      await agent.stop();
+    }
+    expect(asked).toBe(1);
+    const other = await startServer();
+    await (await start(other, { stateDir, token })).connected;
+    expect(asked).toBe(2);
   });
 
   test("an identity that the server does not know ends it, unless there is a token", async () => {

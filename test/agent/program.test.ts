@@ -44,13 +44,14 @@ describe("troupe-agent", () => {
 
   test("the token comes from a file, from standard input or from the environment, once", async () => {
     const server = await startServer();
-    for (const name of ["a", "b", "c"]) server.tokens.add(name);
+    for (const name of ["a", "b", "c", "d"]) server.tokens.add(name);
     const file = join(temporaryFolder(), "token");
     writeFileSync(file, "a\n");
     await connectedProcess(server, { args: ["--token-file", file] });
     await connectedProcess(server, { input: "b\n" });
     await connectedProcess(server, { args: [], env: { TROUPE_TOKEN: "c" } });
-    expect(server.enrolments.map((request) => request.token)).toEqual(["a", "b", "c"]);
+    await connectedProcess(server, { args: [], input: "d" });
+    expect(server.enrolments.map((request) => request.token)).toEqual(["a", "b", "c", "d"]);
     const twice = agentProcess({
       args: ["--server", server.address, "--token-file", file],
       env: { TROUPE_TOKEN: "c" },

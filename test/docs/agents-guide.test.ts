@@ -1,0 +1,71 @@
+/**
+ * The steps of docs/agents.md, taken from its text and done: a server, a token, an agent, a job. Only
+ * the port and the folders are the test's own.
+ */
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { start, startServer, temporaryFolder, troupe } from "../support/troupe-process.ts";
+import { waitUntil } from "../support/wait-until.ts";
+import { codeBlocks, root } from "./code-blocks.ts";
+
+const place = join("docs", "agents.md");
+const blocks = codeBlocks().filter((block) => block.place.startsWith(place));
+const shellLines = blocks
+  .filter((block) => block.language === "sh")
+  .flatMap((block) => block.code.split("\n"))
+  .map((line) => line.replace(/\s+#.*$/, ""))
+  .filter((line) => line.startsWith("troupe "));
+
+function line(beginning: string): string[] {
+  const found = shellLines.filter((text) => text.startsWith(`troupe ${beginning}`));
+  expect(found, `one line of ${place} that begins with troupe ${beginning}`).toHaveLength(1);
+  return (found[0] as string)
+    .replace(/ > \w+$/, "")
+    .split(" ")
+    .slice(1);
+}
+
+it("an agent is let in, seen, and given a job", async () => {
+  const folder = temporaryFolder();
+  const data = join(folder, "data");
+  const [, ...serverFlags] = line("dev");
+  expect(serverFlags).toEqual(["--agents", "0"]);
+  const server = await startServer({ data, agents: 0 });
+  const env = { TROUPE_DATA: data };
+
+  const token = await troupe(line("token create"), { env });
+  expect(token).toMatchObject({ code: 0 });
+  writeFileSync(join(folder, "token"), token.stdout);
+
+  const args = line("agent").map((word) => (word === "127.0.0.1:7447" ? server.address : word));
+  start(args, { cwd: folder, env: { HOME: folder } });
+  await waitUntil("the agent is listed with its label", async () => {
+    const { stdout } = await troupe(line("workers"), { env });
+    return /build-1.*idle/.test(stdout) && stdout.includes("disk=ssd");
+  });
+
+  const pipeline =
+    "name: p\njobs:\n  a:\n    labels: { disk: ssd }\n    run: echo from $TROUPE_AGENT_NAME\n";
+  writeFileSync(join(folder, "pipeline.yaml"), pipeline);
+  const submitted = await troupe(line("submit"), { cwd: folder, env });
+  expect(submitted).toMatchObject({ code: 0 });
+  await waitUntil("the run has succeeded", async () => {
+    const { stdout } = await troupe(["ps"], { env });
+    return /\bp\b.*succeeded/.test(stdout);
+  });
+});
+
+it("the systemd unit is one that systemd takes, and its flags exist", () => {
+  const unit = blocks.find((block) => block.language === "ini")?.code ?? "";
+  const exec = /^ExecStart=(\S+) ((?:.*\\\n)*.*)$/m.exec(unit);
+  const flags = [...(exec?.[2] ?? "").matchAll(/--[a-z-]+/g)].map(([flag]) => flag);
+  expect(flags.length).toBeGreaterThan(4);
+  const agent = join(root, "dist/src/agent/main.js");
+  const help = execFileSync(process.execPath, [agent, "--help"], { encoding: "utf8" });
+  for (const flag of flags) expect(help).toContain(flag);
+  expect(unit).toContain("KillMode=mixed");
+  const documented = readFileSync(join(root, place), "utf8");
+  for (const code of [0, 1, 2, 3, 4, 5]) expect(documented).toMatch(new RegExp(`\\b${code} `));
+});
