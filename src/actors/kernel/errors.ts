@@ -164,7 +164,7 @@ export const errorTable = {
     retryable: true,
     outcome: "not-done",
     message: (d) =>
-      `The journal ${d.journal} refused the write: ${d.reason}. Nothing was stored; repeat the command.`,
+      `Nothing was stored, the command can be repeated: the journal ${d.journal} refused the write. ${d.reason}`,
   }),
   TROUPE_JOURNAL_OUT_OF_RANGE: entry<{ shard: number; position: number; first: number }>({
     retryable: true,
@@ -184,7 +184,7 @@ export const errorTable = {
     retryable: true,
     outcome: "unknown",
     message: (d) =>
-      `The journal ${d.journal} has no room: ${d.reason}. Free some space; what is stored stays readable.`,
+      `The journal ${d.journal} has no room, its disk is full: ${d.reason}. Free some space; what is stored stays readable.`,
   }),
   TROUPE_JOURNAL_READ_ONLY: entry<{ journal: string; reason: string }>({
     retryable: false,
