@@ -7,6 +7,9 @@ import { type AgentServiceServer, AgentServiceService } from "../../proto/troupe
 import { grpcDialer } from "../../src/agent/link.ts";
 import { temporaryFolder } from "./support/folder.ts";
 
+/** A program of the machine, not of a package. */
+const openssl = "openssl";
+
 const request = { token: "t", agentName: "n", labels: {}, version: "v", csrPem: "" };
 
 /** A server with a certificate for `localhost` that signs itself. */
@@ -15,7 +18,7 @@ async function tlsServer(): Promise<{ port: number; ca: Buffer }> {
   const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
   const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
   const made = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-  execFileSync("openssl", ["req", ...made, ...subject, "-keyout", key, "-out", cert], {
+  execFileSync(openssl, ["req", ...made, ...subject, "-keyout", key, "-out", cert], {
     stdio: "ignore",
   });
   const pair = { private_key: readFileSync(key), cert_chain: readFileSync(cert) };
