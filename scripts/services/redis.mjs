@@ -1,10 +1,8 @@
 /** Redis for snapshots: found, or started with append-only file and no eviction. */
 import { spawnSync } from "node:child_process";
-import { connect } from "node:net";
 import { aptInstall, canInstall, hasDocker, onPath } from "./program.mjs";
+import { pings, REDIS_SETTINGS } from "./redis-server.mjs";
 import { freePort, startServer, temporaryFolder } from "./server-process.mjs";
-
-const SETTINGS = ["--save", "", "--appendonly", "yes", "--maxmemory-policy", "noeviction"];
 
 export const redis = {
   name: "Redis",
@@ -28,7 +26,7 @@ async function fromProgram(command, how) {
   const { stop } = await startServer({
     name: "Redis",
     command,
-    args: ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, ...SETTINGS],
+    args: ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, ...REDIS_SETTINGS],
     folder,
     deadlineMs: 10_000,
     answers: () => pings(port),
@@ -52,7 +50,7 @@ async function fromDocker() {
       `127.0.0.1:${port}:6379`,
       "redis:7",
       "redis-server",
-      ...SETTINGS,
+      ...REDIS_SETTINGS,
     ],
     folder,
     // The image may have to be pulled.
@@ -67,16 +65,4 @@ async function fromDocker() {
       await stop();
     },
   };
-}
-
-function pings(port) {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, "127.0.0.1", () => socket.write("PING\r\n"));
-    socket.setTimeout(1_000, () => socket.destroy(new Error("no answer")));
-    socket.once("error", reject);
-    socket.once("data", (data) => {
-      socket.destroy();
-      resolve(data.toString().startsWith("+PONG"));
-    });
-  });
 }

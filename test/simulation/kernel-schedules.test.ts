@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { playSchedule } from "../actors/kernel/schedule-model.ts";
 
-/** `TROUPE_SEED` plays one run; `TROUPE_SCHEDULES` sets how many are played, from a new seed each day. */
+/** `TROUPE_SEED` plays one run; `TROUPE_SCHEDULES` says how many are played, `TROUPE_FIRST_SEED` from where. */
 const only = Number(process.env["TROUPE_SEED"] ?? 0);
 const runs = Number(process.env["TROUPE_SCHEDULES"] ?? 10_000);
-const first = only > 0 ? only : Math.floor(Date.now() / 86_400_000) * 100_000;
+const first = only > 0 ? only : Number(process.env["TROUPE_FIRST_SEED"] ?? 1);
 
 test("10,000 random schedules of the kernel keep the rules", async () => {
   const last = only > 0 ? only : first + runs - 1;

@@ -93,6 +93,8 @@ class ScheduleRun {
   constructor(seed: number) {
     this.#seed = seed;
     const observer = {
+      // A new actor of an old name has no past: its parent may have been started again.
+      actorStopped: ({ path }: { path: string }) => this.#restartsAt.delete(path),
       actorRestarted: ({ path }: { path: string }) => this.#restarted(path),
     };
     const limits = { askTimeoutMs: 500, deadLetterSamplesMax: 10_000 };

@@ -1,0 +1,60 @@
+/**
+ * `npm run ci:long`: what takes longer than a change may wait for: many more random histories and
+ * schedules, from seeds nobody has seen, and every benchmark at its full size. The benchmarks'
+ * documents are written to benchmarks/results, dated.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ensureBuilt, root } from "./prepare.mjs";
+import { runStages } from "./stages.mjs";
+
+ensureBuilt();
+const day = Math.floor(Date.now() / 86_400_000);
+const vitest = ["node_modules/.bin/vitest", "run", "--testTimeout", "7200000"];
+const held = runStages([
+  {
+    name: "random histories and schedules",
+    budgetS: 3_600,
+    command: [...vitest, "--project", "simulation"],
+    env: {
+      TROUPE_MODEL_RUNS: "100000",
+      TROUPE_MODEL_SEED: String(day * 1_000_000),
+      TROUPE_SCHEDULES: "100000",
+      TROUPE_FIRST_SEED: String(day * 1_000_000),
+    },
+  },
+  {
+    name: "power cuts",
+    budgetS: 1_200,
+    command: [...vitest, "--project", "unit", "test/actors/persistence/journals/power-cut"],
+    env: { JOURNAL_RUNS: "5000" },
+  },
+]);
+
+const results = join(root, "benchmarks", "results");
+mkdirSync(results, { recursive: true });
+const suites = readdirSync(join(root, "dist", "benchmarks"), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && entry.name !== "results")
+  .map(({ name }) => name);
+let measured = true;
+for (const suite of suites) {
+  console.log(`\n── benchmark ${suite}`);
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    ["--expose-gc", join(root, "dist", "benchmarks", "main.js"), suite, "--json"],
+    {
+      cwd: root,
+      stdio: ["ignore", "pipe", "inherit"],
+      maxBuffer: 64 * 1024 * 1024,
+      encoding: "utf8",
+    },
+  );
+  if (status === 0) {
+    const date = new Date().toISOString().slice(0, 10);
+    writeFileSync(join(results, `${date}-${suite}.json`), stdout);
+  } else {
+    measured = false;
+  }
+}
+process.exit(held && measured ? 0 : 1);
