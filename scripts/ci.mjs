@@ -31,7 +31,8 @@ const passed = runStages([
   })),
   {
     name: "tests",
-    budgetS: 600,
+    budgetS: 720,
+    env: { TROUPE_MODEL_RUNS: "20000" },
     command: [
       "npm",
       "test",
