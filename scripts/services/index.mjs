@@ -1,4 +1,5 @@
 import { kafka } from "./kafka.mjs";
+import { redis } from "./redis.mjs";
 
 /**
  * The real services that tests and benchmarks talk to.
@@ -10,7 +11,7 @@ import { kafka } from "./kafka.mjs";
  */
 
 /** @type {readonly { name: string, variable: string, needs: string, obtain: () => Promise<{ address: string, how: string, stop(): Promise<void> } | { missing: string }> }[]} */
-export const services = [kafka];
+export const services = [kafka, redis];
 
 /**
  * Brings up all services; one visible line each.

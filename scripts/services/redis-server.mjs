@@ -2,7 +2,8 @@
 import { spawn, spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { connect } from "node:net";
-import { onPath } from "./program.mjs";
+import { dirname, join } from "node:path";
+import { aptInstall, canInstall, onPath } from "./program.mjs";
 import { freePort, temporaryFolder } from "./server-process.mjs";
 
 const START_DEADLINE_MS = 10_000;
@@ -15,9 +16,16 @@ export const REDIS_SETTINGS = [
   "noeviction",
 ];
 
+/** The server's path; as root on Debian or Ubuntu it is installed when it is missing. */
+export function redisProgram() {
+  const found = onPath("redis-server");
+  if (found !== undefined || !canInstall() || !aptInstall(["redis-server"])) return found;
+  return onPath("redis-server");
+}
+
 /** With an append-only file: what was written is there again after a kill and a start. */
 export async function startRedis({ args = [] } = {}) {
-  const program = onPath("redis-server");
+  const program = redisProgram();
   if (program === undefined) throw new Error("No redis-server on the PATH. Install it.");
   const port = await freePort();
   const folder = temporaryFolder("redis");
@@ -73,7 +81,8 @@ export async function startRedisCluster() {
     }
     const addresses = servers.map(({ port }) => `127.0.0.1:${port}`);
     const args = ["--cluster", "create", ...addresses, "--cluster-yes"];
-    const { status, stdout, stderr } = spawnSync("redis-cli", args, { encoding: "utf8" });
+    const client = join(dirname(redisProgram() ?? ""), "redis-cli");
+    const { status, stdout, stderr } = spawnSync(client, args, { encoding: "utf8" });
     if (status !== 0) throw new Error(`redis-cli made no cluster:\n${stdout}${stderr}`);
   } catch (error) {
     await Promise.all(servers.map((server) => server.stop()));

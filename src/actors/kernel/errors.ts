@@ -251,6 +251,31 @@ export const errorTable = {
       `Shard ${d.shard} was claimed ${d.times} times and taken by ${d.by} each time. ` +
       `Let one node alone serve it: stop the other process, or look at why the nodes disagree.`,
   }),
+  TROUPE_SNAPSHOT_STORE_UNUSABLE: entry<{
+    store: string;
+    expected: string;
+    got: string;
+    advice: string;
+  }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The snapshot store ${d.store} must be ${d.expected}, but is ${d.got}. ${d.advice}.`,
+  }),
+  TROUPE_SNAPSHOT_STORE_UNAVAILABLE: entry<{ store: string; operation: string; reason: string }>({
+    retryable: true,
+    outcome: (d) => (d.operation === "save" || d.operation === "delete" ? "unknown" : "not-done"),
+    message: (d) =>
+      `The snapshot store ${d.store} failed to ${d.operation}: ${d.reason}. ` +
+      `No event is lost, entities recover from the log; look at the server and the network.`,
+  }),
+  TROUPE_SNAPSHOT_DAMAGED: entry<{ store: string; key: string; problem: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The snapshot ${d.key} in ${d.store} cannot be used: ${d.problem}. ` +
+      `The entity recovers from the log and writes a new one; delete the key if this comes again.`,
+  }),
   TROUPE_EVENT_TOO_LARGE: entry<{ actor: string; event: string; bytes: number; bytesMax: number }>({
     retryable: false,
     outcome: "not-done",

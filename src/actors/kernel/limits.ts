@@ -188,6 +188,18 @@ export const limitTable = {
     reason: "snapshots in memory are a cache and must not crowd out the actors themselves",
     effect: "the snapshots saved longest ago are dropped; those entities recover from the log",
   }),
+  redisSnapshotChunkBytes: limit({
+    default: 524_288,
+    unit: "bytes",
+    reason: "one command of Redis holds up all others; of this size for about a millisecond",
+    effect: "a larger snapshot is written in several commands, its manifest last",
+  }),
+  redisSnapshotsSavingBytesMax: limit({
+    default: 67_108_864,
+    unit: "bytes",
+    reason: "snapshots on their way to a slow server are held in memory",
+    effect: "the save fails with TROUPE_SNAPSHOT_STORE_UNAVAILABLE; the next one is tried again",
+  }),
   snapshotEveryBytes: limit({
     default: 1_048_576,
     unit: "bytes",

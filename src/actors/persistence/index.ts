@@ -74,4 +74,9 @@ export type {
 export { NodeShardLogs, openShardLogs, type ShardLogsParts } from "./shard-logs.ts";
 export { defaultShardLogsOptions, type ShardLogsOptions } from "./shard-logs-options.ts";
 export type { Snapshot, SnapshotBounds, SnapshotKey, SnapshotStore } from "./snapshot-store.ts";
-export { type MemorySnapshotStoreOptions, memorySnapshotStore } from "./snapshot-stores/index.ts";
+export {
+  type MemorySnapshotStoreOptions,
+  memorySnapshotStore,
+  openRedisSnapshotStore,
+  type RedisSnapshotStoreOptions,
+} from "./snapshot-stores/index.ts";

@@ -1,0 +1,4 @@
+export {
+  openRedisSnapshotStore,
+  type RedisSnapshotStoreOptions,
+} from "./open-redis-snapshot-store.ts";
