@@ -44,10 +44,17 @@ export abstract class Addressee<Self extends Addressee<Self>>
       const { type } = message as { type?: unknown };
       const command = typeof type === "string" ? type : "message";
       const ask = new Ask(this.path, command, { resolve, reject });
-      const late = (answer: unknown): void => this.dead(command, answer, "late-reply");
-      const what = { ...message, replyTo: new ReplyRef(this.ref, ask, late) };
+      const replyTo = new ReplyRef(this, ask);
+      // This order is what V8 copies quickly; replyTo must not be the message's own.
+      const what = { replyTo, ...message };
+      if (what.replyTo !== replyTo) what.replyTo = replyTo;
       if (this.engine.await(ask, options)) this.post(what, ask);
     });
+  }
+
+  /** An answer came to an ask that had settled. */
+  answeredLate(command: string, answer: unknown): void {
+    this.dead(command, answer, "late-reply");
   }
 
   /** Tells of something that reached nobody. */

@@ -50,21 +50,29 @@ export class LocalMessageRef<M> implements MessageRef<M> {
   }
 }
 
+/** What a reply reference needs of the actor that was asked. */
+interface Asked {
+  readonly ref: ActorRef;
+  answeredLate(command: string, answer: unknown): void;
+}
+
 /** Where the answer to one ask is sent. */
 export class ReplyRef implements MessageRef<unknown> {
-  /** The actor that was asked. */
-  readonly ref: ActorRef;
+  readonly #asked: Asked;
   readonly #ask: Ask;
-  readonly #late: (answer: unknown) => void;
 
-  constructor(ref: ActorRef, ask: Ask, late: (answer: unknown) => void) {
-    this.ref = ref;
+  constructor(asked: Asked, ask: Ask) {
+    this.#asked = asked;
     this.#ask = ask;
-    this.#late = late;
+  }
+
+  /** The actor that was asked. */
+  get ref(): ActorRef {
+    return this.#asked.ref;
   }
 
   tell(answer: unknown): void {
-    if (!this.#ask.resolve(answer)) this.#late(answer);
+    if (!this.#ask.resolve(answer)) this.#asked.answeredLate(this.#ask.command, answer);
   }
 
   ask(): Promise<never> {
