@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { connect, createServer } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { startRedisCluster } from "../../scripts/services/redis-server.mjs";
 import { isTroupeError } from "../../src/actors/kernel/index.ts";
 import {
   openRedisSnapshotStore,
@@ -193,6 +194,26 @@ describe("trouble", () => {
     }
     const found = await waitUntil("it serves again", () => store.load(key).catch(() => undefined));
     expect(found.sequenceNumber).toBe(1);
+  });
+
+  it("a cluster that lost a primary settles every call in time, and serves again with it", async () => {
+    const own = await startRedisCluster();
+    onTestFinished(() => own.stop());
+    const store = await opened({ urls: own.urls, timeoutMs: 1_000 });
+    const ids = Array.from({ length: 12 }, (_, n) => ({ ...key, persistenceId: `account/${n}` }));
+    await Promise.all(ids.map((id) => store.save(id, snapshot(1))));
+    await own.servers[0]?.kill();
+    const startedMs = performance.now();
+    const results = await Promise.allSettled(ids.map((id) => store.load(id)));
+    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    expect(results.filter(({ status }) => status === "rejected").length).toBeGreaterThan(0);
+    await own.servers[0]?.start();
+    // What it had not yet written to its file may be away; a save tells that it serves.
+    await waitUntil("all are kept again", async () => {
+      const saved = await Promise.allSettled(ids.map((id) => store.save(id, snapshot(2))));
+      return saved.every((one) => one.status === "fulfilled" && one.value);
+    });
+    for (const id of ids) expect((await store.load(id))?.sequenceNumber).toBe(2);
   });
 
   it("a full server refuses the save and keeps what is there", async () => {
