@@ -8,26 +8,49 @@ import { TroupeError } from "./troupe-error.ts";
 type Handler = (context: unknown, ...input: unknown[]) => unknown;
 type Validated = ValidatedCommand<never, never, unknown, unknown>;
 
+/** The commands of one definition, shared by all its actors. */
+export class CommandTable {
+  readonly #commands: ReadonlyMap<string, unknown>;
+  /** The last one that was found: commands of one kind come in a row. */
+  #name = "";
+  #command: unknown = undefined;
+
+  constructor(commands: object) {
+    this.#commands = new Map<string, unknown>(Object.entries(commands));
+  }
+
+  get names(): string[] {
+    return [...this.#commands.keys()];
+  }
+
+  find(name: string): unknown {
+    if (name === this.#name) return this.#command;
+    this.#name = name;
+    this.#command = this.#commands.get(name);
+    return this.#command;
+  }
+}
+
 /**
  * One life of an actor with commands: finds the handler, checks the input, calls it. It is its
  * own context, which saves an object per actor.
  */
 export class CommandProgram<S> extends ActorContextImplementation<S> implements Program {
-  readonly #commands: ReadonlyMap<string, unknown>;
+  readonly #commands: CommandTable;
 
-  constructor(incarnation: Incarnation, commands: ReadonlyMap<string, unknown>) {
+  constructor(incarnation: Incarnation, commands: CommandTable) {
     super(incarnation);
     this.#commands = commands;
   }
 
   receive(what: unknown, how: string | Ask | null): unknown {
     const command = typeof how === "string" ? how : (how?.command ?? "");
-    const handler = this.#commands.get(command);
+    const handler = this.#commands.find(command);
     // A command is always sent with an array of inputs.
     const input = what as readonly unknown[];
     if (typeof handler === "function") return this.#call(handler as Handler, input);
     if (isValidatedCommand(handler)) return this.#check(command, handler, input[0]);
-    const known = [...this.#commands.keys()];
+    const known = this.#commands.names;
     return new Refusal(
       new TroupeError("TROUPE_COMMAND_UNKNOWN", { actor: this.path, command, known }),
     );

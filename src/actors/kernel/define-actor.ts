@@ -1,7 +1,7 @@
 import type { ActorServices, Addressed, Terminated, TimerSchedule } from "./actor-services.ts";
 import type { Blueprint, FaceTarget, MailboxOptions, Program, Spawnable } from "./blueprint.ts";
 import type { CommandMap, MethodOf } from "./command.ts";
-import { CommandProgram } from "./command-program.ts";
+import { CommandProgram, CommandTable } from "./command-program.ts";
 import { type Handle, handleClass } from "./handle.ts";
 import type { Logger } from "./logger.ts";
 import type { Rejection, Stashed } from "./rejection.ts";
@@ -71,7 +71,7 @@ export function defineActor<S, P = unknown>(
       type Methods = { readonly [K in keyof C]: MethodOf<C[K]> };
       const commandNames = Object.keys(commands);
       checkCommandNames(name, commandNames);
-      const handlers: ReadonlyMap<string, unknown> = new Map(Object.entries(commands));
+      const table = new CommandTable(commands);
       const HandleOf = handleClass<Methods>(name, commandNames);
       const blueprint: Blueprint = {
         kind: name,
@@ -79,7 +79,7 @@ export function defineActor<S, P = unknown>(
         mailbox: options.mailbox,
         repliesByReturn: true,
         start(incarnation, props) {
-          const program = new CommandProgram<S>(incarnation, handlers);
+          const program = new CommandProgram<S>(incarnation, table);
           const begin = (state: S): Program => {
             program.begin(state);
             return program;
