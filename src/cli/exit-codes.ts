@@ -7,4 +7,6 @@ export const exitCodes = {
   invalid: 2,
   /** The run was cancelled. */
   cancelled: 3,
+  /** Left by a signal before the end; what was watched may go on. As shells say it. */
+  interrupted: 130,
 } as const;

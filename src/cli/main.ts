@@ -10,11 +10,11 @@ import { addRunCommands } from "./program/run-commands.ts";
 import { addServerCommands } from "./program/server-commands.ts";
 
 const context = processContext();
-try {
-  process.exitCode = await main(process.argv.slice(2), context);
-} catch (error) {
-  process.exitCode = reportFailure(error, context);
-}
+const exitCode = await main(process.argv.slice(2), context).catch((error: unknown) =>
+  reportFailure(error, context),
+);
+// A pipeline's module may have left timers or sockets behind: all that matters is written, so this is the end.
+process.stdout.write("", () => process.exit(exitCode));
 
 async function main(args: readonly string[], context: CliContext): Promise<number> {
   let exitCode: number = exitCodes.ok;
@@ -40,7 +40,7 @@ Start here:
   troupe validate my.yaml            say what is wrong with it, and where
   troupe dev                         a server on ./.troupe; then: submit, ps, logs, cancel
 
-Exit codes: 0 done, 1 failed, 2 wrong command line or pipeline, 3 cancelled.
+Exit codes: 0 done, 1 failed, 2 wrong command line or pipeline, 3 cancelled, 130 interrupted.
 NO_COLOR turns colours off; without a terminal the output is plain lines.`,
   );
   addRunCommands(program, host);

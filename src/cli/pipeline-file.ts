@@ -1,7 +1,8 @@
 /** Loads a pipeline from YAML, or from a TypeScript or JavaScript module that exports one. */
 import { readFile } from "node:fs/promises";
 import { extname, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { isTroupeError } from "../actors/kernel/index.ts";
 import {
   isPipeline,
   type PipelineDefinition,
@@ -34,16 +35,28 @@ async function readText(path: string, shown: string): Promise<string> {
   }
 }
 
+/** What the module does wrong is its author's to mend: it is told with the file's name. */
 async function importModule(path: string, extension: string): Promise<Record<string, unknown>> {
   await readText(path, path);
-  if (extension === ".js" || extension === ".mjs") {
-    return (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+  try {
+    if (extension === ".js" || extension === ".mjs") {
+      return (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+    }
+    // Node 20 cannot strip types; jiti can, and the module gets this very copy of troupe.
+    const { createJiti } = await import("jiti");
+    const own = fileURLToPath(new URL("../index.js", import.meta.url));
+    // No cache on disk: a shared temporary folder is no place for code that will be run.
+    const jiti = createJiti(import.meta.url, {
+      alias: { troupe: own },
+      moduleCache: false,
+      fsCache: false,
+    });
+    return await jiti.import<Record<string, unknown>>(path);
+  } catch (error) {
+    if (isTroupeError(error)) throw error;
+    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    throw new UsageError(`"${path}" could not be loaded as a pipeline: ${reason}`);
   }
-  // Node 20 cannot strip types; jiti can, and the module gets this very copy of troupe.
-  const { createJiti } = await import("jiti");
-  const own = new URL("../index.js", import.meta.url).pathname;
-  const jiti = createJiti(import.meta.url, { alias: { troupe: own }, moduleCache: false });
-  return jiti.import<Record<string, unknown>>(path);
 }
 
 function pipelineOf(module: Record<string, unknown>, file: string): PipelineDefinition {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { JobStatus, RunStatus } from "../../proto/troupe/control/v1/control.ts";
 import { duration } from "../../src/cli/render/duration.ts";
-import { jsonEvents } from "../../src/cli/render/json-events.ts";
+import { JsonEvents } from "../../src/cli/render/json-events.ts";
 import { LiveArea } from "../../src/cli/render/live-area.ts";
 import { LogLines } from "../../src/cli/render/log-lines.ts";
 import { exitCodeOf, presenter } from "../../src/cli/render/presenter.ts";
@@ -35,7 +35,9 @@ describe("style", () => {
 
   it("honours NO_COLOR, also when empty, and FORCE_COLOR", () => {
     expect(styleOf({ isTTY: true }, { NO_COLOR: "" }).color).toBe(false);
-    expect(styleOf({ isTTY: false }, { FORCE_COLOR: "1" }).paint("red", "x")).toContain("\u001b[31m");
+    expect(styleOf({ isTTY: false }, { FORCE_COLOR: "1" }).paint("red", "x")).toContain(
+      "\u001b[31m",
+    );
   });
 
   it("does not redraw on a dumb terminal or in CI", () => {
@@ -46,10 +48,12 @@ describe("style", () => {
 
 describe("table", () => {
   it("pads by what is seen, not by colour codes", () => {
-    expect(table([["\u001b[31ma\u001b[39m", "b"], ["ccc", "d"]])).toEqual([
-      "\u001b[31ma\u001b[39m    b",
-      "ccc  d",
-    ]);
+    expect(
+      table([
+        ["\u001b[31ma\u001b[39m", "b"],
+        ["ccc", "d"],
+      ]),
+    ).toEqual(["\u001b[31ma\u001b[39m    b", "ccc  d"]);
     expect(visibleWidth("\u001b[31mab\u001b[39m")).toBe(2);
     expect(clip("abcdef", 4)).toBe("abc…");
   });
@@ -102,7 +106,7 @@ describe("summary", () => {
       { status: RunStatus.SUCCEEDED, finishedAtMs: 4_000 },
     );
     view.outputs["sha"] = "abc";
-    expect(summary(view, plainStyle)).toEqual([
+    expect(summary(view, plainStyle, 9_000)).toEqual([
       "+ build  succeeded  2.0 s",
       "x lint   failed     500 ms  failure allowed, exit code 3",
       "- ship   skipped            needs build",
@@ -135,6 +139,15 @@ describe("log lines", () => {
     expect(seen).toEqual(["100%", "half", "again"]);
   });
 
+  it("lets colours pass, and nothing else that drives a terminal", () => {
+    const seen: string[] = [];
+    const lines = new LogLines((_, line) => seen.push(line));
+    const hostile =
+      "\u001b[2J\u001b[H\u001b]0;title\u0007\u001b[?25l\u001bc\u0008\u001b[31mred\u001b[0m\ttab\u009b2J\n";
+    lines.write("a", 1, Buffer.from(hostile));
+    expect(seen).toEqual(["\u001b[31mred\u001b[0m\ttab2J"]);
+  });
+
   it("shows a line without end in pieces instead of keeping it", () => {
     let characters = 0;
     const lines = new LogLines((_, line) => {
@@ -156,9 +169,7 @@ describe("live area", () => {
     area.draw(["3"]);
     area.close();
     expect(written).toBe(
-      "\u001b[?25l1\n2\n" +
-        "\r\u001b[2A\u001b[0Jlog\n3\n" +
-        "\r\u001b[1A\u001b[0J\u001b[?25h",
+      "\u001b[?25l1\n2\n" + "\r\u001b[2A\u001b[0Jlog\n3\n" + "\r\u001b[1A\u001b[0J\u001b[?25h",
     );
   });
 });
@@ -179,7 +190,10 @@ describe("presenter", () => {
   it("writes plain lines where there is no terminal", () => {
     const { view, text } = output(false);
     view.apply({ $case: "snapshot", value: run([job("a", { status: JobStatus.QUEUED })]) });
-    view.apply({ $case: "job", value: job("a", { status: JobStatus.RUNNING, startedAtMs: 2_000 }) });
+    view.apply({
+      $case: "job",
+      value: job("a", { status: JobStatus.RUNNING, startedAtMs: 2_000 }),
+    });
     view.apply({
       $case: "log",
       value: { job: "a", attempt: 1, offset: 0, data: Buffer.from("hello\n") },
@@ -194,7 +208,7 @@ describe("presenter", () => {
     view.end();
     expect(text.value).toBe(
       [
-        "run r-1 of demo, 1 jobs",
+        "run r-1 of demo, 1 job",
         "> a running",
         "a | hello",
         "+ a succeeded (2.0 s)",
@@ -231,10 +245,27 @@ describe("presenter", () => {
   });
 });
 
-it("gives log events as text with their place", () => {
-  const [event] = jsonEvents({
-    $case: "log",
-    value: { job: "a", attempt: 2, offset: 7, data: Buffer.from("x") },
+describe("log events", () => {
+  const piece = (offset: number, data: Buffer) =>
+    ({ $case: "log", value: { job: "a", attempt: 2, offset, data } }) as const;
+
+  it("are text with their place, and never split a character", () => {
+    const events = new JsonEvents();
+    const bytes = Buffer.from("x€y");
+    expect(events.of(piece(7, bytes.subarray(0, 2)))).toEqual([
+      { type: "log", job: "a", attempt: 2, offset: 7, text: "x" },
+    ]);
+    expect(events.of(piece(9, bytes.subarray(2)))).toEqual([
+      { type: "log", job: "a", attempt: 2, offset: 8, text: "€y" },
+    ]);
+    expect(events.rest()).toEqual([]);
   });
-  expect(event).toEqual({ type: "log", job: "a", attempt: 2, offset: 7, text: "x" });
+
+  it("tell the rest of a log that ended within a character", () => {
+    const events = new JsonEvents();
+    expect(events.of(piece(0, Buffer.from("€").subarray(0, 2)))).toEqual([]);
+    expect(events.rest()).toEqual([
+      { type: "log", job: "a", attempt: 2, offset: 0, text: "\ufffd" },
+    ]);
+  });
 });

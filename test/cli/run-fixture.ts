@@ -1,4 +1,9 @@
-import { JobView, RunStatus, RunSummary, type RunView } from "../../proto/troupe/control/v1/control.ts";
+import {
+  JobView,
+  RunStatus,
+  RunSummary,
+  type RunView,
+} from "../../proto/troupe/control/v1/control.ts";
 
 export function job(name: string, fields: Partial<JobView> = {}): JobView {
   return { ...JobView.create({ name, attempt: 1, attemptsMax: 1 }), ...fields };

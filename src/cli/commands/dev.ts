@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { processProvider } from "../../providers/process/index.ts";
 import {
   chainSecretSources,
+  connectControl,
   environmentSecretSource,
   mapSecretSource,
   startServer,
@@ -50,7 +51,23 @@ export async function dev(context: CliContext, options: DevOptions): Promise<num
     process.once("SIGINT", stop);
     process.once("SIGTERM", stop);
   });
-  context.stdout.write(`${signal}: stopping; what runs goes on when the server is back\n`);
-  await server.stop();
+  // Agents that run something stay, and come back to the next server; idle ones go.
+  const agents = (await hasRunningJobs(dataDir)) ? "keep" : "destroy";
+  context.stdout.write(
+    agents === "keep"
+      ? `${signal}: stopping; what runs goes on, and its agents wait for the server to come back\n`
+      : `${signal}: stopping\n`,
+  );
+  await server.stop({ agents });
   return exitCodes.ok;
+}
+
+async function hasRunningJobs(dataDir: string): Promise<boolean> {
+  const client = await connectControl({ dataDir });
+  try {
+    const { workers } = await client.listWorkers({});
+    return workers.some(({ running }) => running.length > 0);
+  } finally {
+    client.close();
+  }
 }

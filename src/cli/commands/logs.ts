@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import type { CliContext } from "../cli-context.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { Interruption } from "../interruption.ts";
 import { withClient } from "../with-client.ts";
 
 export interface LogsOptions {
@@ -24,17 +25,16 @@ export function logs(
       offset: options.offset,
       follow: options.follow === true,
     };
-    const leaving = new AbortController();
-    const leave = (): void => leaving.abort();
-    process.once("SIGINT", leave);
+    const interruption = new Interruption(context);
+    const { signal } = interruption;
     try {
-      for await (const { data } of client.readLog(request, leaving.signal)) {
-        if (!context.stdout.write(data)) await once(context.stdout, "drain");
+      for await (const { data } of client.readLog(request, signal)) {
+        if (!context.stdout.write(data)) await once(context.stdout, "drain", { signal });
       }
     } catch (error) {
-      if (!leaving.signal.aborted) throw error;
+      if (!signal.aborted) throw error;
     } finally {
-      process.off("SIGINT", leave);
+      interruption.dispose();
     }
     return exitCodes.ok;
   });

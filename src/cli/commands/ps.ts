@@ -4,7 +4,7 @@ import type { CliContext } from "../cli-context.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { duration } from "../render/duration.ts";
 import { runWord } from "../render/job-line.ts";
-import { jsonEvents } from "../render/json-events.ts";
+import { JsonEvents } from "../render/json-events.ts";
 import { summary } from "../render/summary.ts";
 import { table } from "../render/table.ts";
 import { withClient } from "../with-client.ts";
@@ -65,16 +65,11 @@ async function showRun(
   const { run } = await client.getRun({ runId });
   if (run === undefined) return exitCodes.failed;
   if (options.json === true) {
-    for (const event of jsonEvents({ $case: "snapshot", value: run })) {
+    for (const event of new JsonEvents().of({ $case: "snapshot", value: run })) {
       context.stdout.write(`${JSON.stringify(event)}\n`);
     }
     return exitCodes.ok;
   }
-  const still = run.summary?.finishedAtMs === 0;
-  const shown =
-    still && run.summary !== undefined
-      ? { ...run, summary: { ...run.summary, finishedAtMs: context.nowMs() } }
-      : run;
-  context.stdout.write(`${summary(shown, context.out).join("\n")}\n`);
+  context.stdout.write(`${summary(run, context.out, context.nowMs()).join("\n")}\n`);
   return exitCodes.ok;
 }

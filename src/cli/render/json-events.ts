@@ -3,11 +3,14 @@
  *
  *   run      { type, runId, pipeline, status, jobs, jobsFinished, createdAtMs, finishedAtMs?, outputs? }
  *   job      { type, job, status, attempt, worker?, exitCode?, reason?, startedAtMs?, finishedAtMs?, outputs? }
- *   log      { type, job, attempt, offset, text }   text = the bytes as UTF-8, in order, unsplit
+ *   log      { type, job, attempt, offset, text }   text = the bytes from `offset` as UTF-8; a character
+ *            that came in two pieces is in the later one
  *   end      a last `run` event with type "end": the run as it ended, with its outputs
  */
+import { StringDecoder } from "node:string_decoder";
 import type {
   JobView,
+  LogPiece,
   RunSummary,
   RunView,
   WatchRunResponse,
@@ -18,19 +21,55 @@ export type JsonEvent = { readonly type: "run" | "job" | "log" | "end" } & Reado
   Record<string, unknown>
 >;
 
-export function jsonEvents(change: NonNullable<WatchRunResponse["change"]>): JsonEvent[] {
-  switch (change.$case) {
-    case "snapshot":
-      return [runEvent(change.value.summary, change.value), ...change.value.jobs.map(jobEvent)];
-    case "summary":
-      return [runEvent(change.value)];
-    case "job":
-      return [jobEvent(change.value)];
-    case "log": {
-      const { job, attempt, offset, data } = change.value;
-      return [{ type: "log", job, attempt, offset, text: Buffer.from(data).toString("utf8") }];
+/** Keeps what a job's log has of a character until the rest of it comes. */
+export class JsonEvents {
+  readonly #logs = new Map<string, { readonly decoder: StringDecoder; place: LogPlace }>();
+
+  of(change: NonNullable<WatchRunResponse["change"]>): JsonEvent[] {
+    switch (change.$case) {
+      case "snapshot":
+        return [runEvent(change.value.summary, change.value), ...change.value.jobs.map(jobEvent)];
+      case "summary":
+        return [runEvent(change.value)];
+      case "job":
+        return [jobEvent(change.value)];
+      case "log":
+        return this.#log(change.value);
     }
   }
+
+  /** Logs that ended within a character: what was there of it. */
+  rest(): JsonEvent[] {
+    const ends = [...this.#logs.values()].map(({ decoder, place }) =>
+      logEvent(place, decoder.end()),
+    );
+    this.#logs.clear();
+    return ends.filter(({ text }) => text !== "");
+  }
+
+  #log({ job, attempt, offset, data }: LogPiece): JsonEvent[] {
+    const key = `${attempt} ${job}`;
+    let log = this.#logs.get(key);
+    if (log === undefined) {
+      log = { decoder: new StringDecoder("utf8"), place: { job, attempt, offset } };
+      this.#logs.set(key, log);
+    }
+    const { place } = log;
+    const text = log.decoder.write(Buffer.from(data));
+    if (text === "") return [];
+    log.place = { job, attempt, offset: place.offset + Buffer.byteLength(text) };
+    return [logEvent(place, text)];
+  }
+}
+
+interface LogPlace {
+  readonly job: string;
+  readonly attempt: number;
+  readonly offset: number;
+}
+
+function logEvent(place: LogPlace, text: string): JsonEvent & { readonly text: string } {
+  return { type: "log", ...place, text };
 }
 
 export function finalEvent(run: RunView): JsonEvent {

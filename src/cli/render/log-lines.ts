@@ -32,7 +32,7 @@ export class LogLines {
     partial.text = lines.pop() ?? "";
     for (const line of lines) this.#onLine(job, withoutOverwritten(line));
     while (partial.text.length > LINE_CHARACTERS_MAX) {
-      this.#onLine(job, partial.text.slice(0, LINE_CHARACTERS_MAX));
+      this.#onLine(job, harmless(partial.text.slice(0, LINE_CHARACTERS_MAX)));
       partial.text = partial.text.slice(LINE_CHARACTERS_MAX);
     }
   }
@@ -51,9 +51,26 @@ export class LogLines {
   }
 }
 
+/**
+ * Only colours may pass: what a job prints must not clear the screen, set its title or hide the
+ * cursor of the one who watches. `troupe logs` gives the bytes as they are.
+ */
+function harmless(text: string): string {
+  return text
+    .replace(OPERATING_SYSTEM_COMMAND, "")
+    .replace(CONTROL_SEQUENCE, (sequence) => (sequence.endsWith("m") ? sequence : ""))
+    .replace(OTHER_CONTROL, "");
+}
+
+const OPERATING_SYSTEM_COMMAND = /\u001b[\]PX^_][^\u0007\u001b]*(?:\u0007|\u001b\\|$)/g;
+const CONTROL_SEQUENCE = /\u001b\[[0-?]*[ -/]*[@-~]?/g;
+/** All but tab, and the escape of a colour. */
+const OTHER_CONTROL =
+  /\u001b(?!\[[0-?]*m)[ -/]*[0-~]?|[\u0000-\u0008\u000a-\u001a\u001c-\u001f\u007f\u0080-\u009f]/g;
+
 /** A progress bar redraws its line with carriage returns: only the last state is worth a line. */
 function withoutOverwritten(line: string): string {
   const text = line.endsWith("\r") ? line.slice(0, -1) : line;
   const last = text.lastIndexOf("\r");
-  return last < 0 ? text : text.slice(last + 1);
+  return harmless(last < 0 ? text : text.slice(last + 1));
 }

@@ -5,7 +5,7 @@ import type {
   WatchRunResponse,
 } from "../../../proto/troupe/control/v1/control.ts";
 import { hasEnded, jobNotes, jobSymbol, jobTook, jobWord, runWord } from "./job-line.ts";
-import { finalEvent, jsonEvents } from "./json-events.ts";
+import { finalEvent, JsonEvents } from "./json-events.ts";
 import { LiveArea, type TerminalStream } from "./live-area.ts";
 import { LogLines } from "./log-lines.ts";
 import { progressTree } from "./progress-tree.ts";
@@ -15,6 +15,8 @@ import { summary } from "./summary.ts";
 
 export interface Presenter {
   apply(change: NonNullable<WatchRunResponse["change"]>): void;
+  /** A word from the command itself, not from the run. */
+  note(text: string): void;
   /** The stream has ended: the last words. `final` is the run as it ended, where it could be had. */
   end(final?: RunView): void;
   readonly run: RunView | undefined;
@@ -39,6 +41,7 @@ export function presenter(options: PresenterOptions): Presenter {
 /** One JSON object a line, as they happen. */
 class JsonPresenter implements Presenter {
   readonly #model = new RunModel();
+  readonly #events = new JsonEvents();
   readonly #out: TerminalStream;
 
   constructor(options: PresenterOptions) {
@@ -51,10 +54,15 @@ class JsonPresenter implements Presenter {
 
   apply(change: NonNullable<WatchRunResponse["change"]>): void {
     this.#model.apply(change);
-    for (const event of jsonEvents(change)) this.#out.write(`${JSON.stringify(event)}\n`);
+    for (const event of this.#events.of(change)) this.#out.write(`${JSON.stringify(event)}\n`);
+  }
+
+  note(text: string): void {
+    this.#out.write(`${JSON.stringify({ type: "note", text })}\n`);
   }
 
   end(final?: RunView): void {
+    for (const event of this.#events.rest()) this.#out.write(`${JSON.stringify(event)}\n`);
     if (final !== undefined) this.#out.write(`${JSON.stringify(finalEvent(final))}\n`);
   }
 }
@@ -83,9 +91,8 @@ class PlainPresenter implements Presenter {
     const changes = this.#model.apply(change);
     if (first) this.#heading(this.#model.run);
     for (const { before, job } of changes) {
-      if (before !== undefined && before.status === job.status && before.attempt === job.attempt) {
-        continue;
-      }
+      const same = before?.status === job.status && before.attempt === job.attempt;
+      if (same && before.reason === job.reason) continue;
       if (hasEnded(job.status) || jobWord(job.status) === "retrying") this.#logs.end(job.name);
       if (!worthALine({ before, job })) continue;
       const took = jobTook(job, this.#options.nowMs());
@@ -97,16 +104,22 @@ class PlainPresenter implements Presenter {
     }
   }
 
+  note(text: string): void {
+    this.#line(text);
+  }
+
   end(final = this.#model.run): void {
     this.#logs.endAll();
     if (final === undefined) return;
     this.#line("");
-    for (const line of summary(final, this.#options.style)) this.#line(line);
+    const lines = summary(final, this.#options.style, this.#options.nowMs());
+    for (const line of lines) this.#line(line);
   }
 
   #heading(run: RunView | undefined): void {
     if (run?.summary === undefined) return;
-    this.#line(`run ${run.summary.runId} of ${run.summary.pipeline}, ${run.jobs.length} jobs`);
+    const jobs = run.jobs.length === 1 ? "1 job" : `${run.jobs.length} jobs`;
+    this.#line(`run ${run.summary.runId} of ${run.summary.pipeline}, ${jobs}`);
   }
 
   #line(text: string): void {
@@ -114,9 +127,10 @@ class PlainPresenter implements Presenter {
   }
 }
 
-/** Waiting, queued and assigned say nothing to a reader of a log file. */
+/** Waiting, queued and assigned say nothing to a reader of a log file, unless they say why. */
 function worthALine({ job }: JobChange): boolean {
   const word = jobWord(job.status);
+  if (word === "queued") return job.reason !== "";
   return word === "running" || word === "retrying" || hasEnded(job.status);
 }
 
@@ -152,12 +166,16 @@ class LivePresenter implements Presenter {
     }
   }
 
+  note(text: string): void {
+    this.#area.print(text);
+  }
+
   end(final = this.#model.run): void {
     clearInterval(this.#timer);
     this.#logs.endAll();
     this.#area.close();
     if (final === undefined) return;
-    const lines = ["", ...summary(final, this.#options.style)];
+    const lines = ["", ...summary(final, this.#options.style, this.#options.nowMs())];
     this.#options.out.write(`${lines.join("\n")}\n`);
   }
 

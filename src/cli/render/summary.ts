@@ -9,10 +9,11 @@ import { table } from "./table.ts";
 /** A run of thousands is summed up: every job that did not succeed, and this many of all at most. */
 const SUMMARY_JOBS_MAX = 60;
 
-export function summary(run: RunView, style: Style): string[] {
+export function summary(run: RunView, style: Style, clockMs: number): string[] {
   const head = run.summary;
   if (head === undefined) return [];
-  const nowMs = head.finishedAtMs;
+  // A run that still goes on is summed up as of now.
+  const nowMs = head.finishedAtMs || clockMs;
   const shown =
     run.jobs.length <= SUMMARY_JOBS_MAX
       ? run.jobs
@@ -31,7 +32,7 @@ export function summary(run: RunView, style: Style): string[] {
     lines.push("", "outputs");
     lines.push(...table(outputs.map(([name, value]) => [`  ${name}`, value])));
   }
-  const took = duration(head.finishedAtMs - head.createdAtMs);
+  const took = duration(nowMs - head.createdAtMs);
   lines.push(
     "",
     `${style.paint("bold", head.pipeline)} ${head.runId} ${paintRun(head.status, style)} in ${took} (${countWords(run.jobs)})`,

@@ -148,6 +148,14 @@ describe("a folder", () => {
     expect(result?.outcome).not.toBe("at");
   });
 
+  test("with a log and no metadata is damaged, not empty", async () => {
+    await (await written("one")).close();
+    await disk.fileSystem().remove(join(dataFolder, "journal.json"));
+    const { code, message } = await failureOf(open());
+    expect(code).toBe("TROUPE_JOURNAL_CORRUPT");
+    expect(message).toContain("journal.json");
+  });
+
   const metadata = join(dataFolder, "journal.json");
   const rewrite = (text: string): void => disk.tamper(metadata, () => Buffer.from(text));
 

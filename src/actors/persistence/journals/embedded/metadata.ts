@@ -53,8 +53,13 @@ export async function createMetadata(
     });
   }
   await fileSystem.makeDirectory(directory);
+  const names = await fileSystem.list(directory);
+  if (names.some((name) => name.endsWith(".log") && name !== segmentName(0))) {
+    return metadataOfOthers(place);
+  }
   const first = await fileSystem.open(join(directory, segmentName(0)), "append");
   try {
+    if ((await first.size()) > 0) return await metadataOfOthers(place);
     await first.sync();
   } finally {
     await first.close();
@@ -67,6 +72,15 @@ export async function createMetadata(
   const others = await readMetadata(place);
   if (others === undefined) throw unusable(directory, `its ${fileName} came and went`);
   return others;
+}
+
+/** A segment that holds something has had metadata: another process has just made it, or it was lost. */
+async function metadataOfOthers(place: Place): Promise<Metadata> {
+  const others = await readMetadata(place);
+  if (others !== undefined) return others;
+  const where = join(place.directory, fileName);
+  const problem = "it is missing beside a log that holds records; restore it from a backup";
+  throw new TroupeError("TROUPE_JOURNAL_CORRUPT", { where, problem });
 }
 
 /** As it is read: nothing is sure yet. */
