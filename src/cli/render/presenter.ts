@@ -1,5 +1,6 @@
 /** How a run is shown while it goes on: in place on a terminal, line by line elsewhere, or as events. */
 import type {
+  JobView,
   LogPiece,
   RunView,
   WatchRunResponse,
@@ -32,6 +33,7 @@ export interface PresenterOptions {
 }
 
 const REDRAW_MS = 80;
+const WAITED_LONG_MS = 5_000;
 
 export function presenter(options: PresenterOptions): Presenter {
   if (options.json) return new JsonPresenter(options);
@@ -70,6 +72,7 @@ class JsonPresenter implements Presenter {
 /** A job's start and end are a line each, log lines carry their job's name: for pipes and CI. */
 class PlainPresenter implements Presenter {
   readonly #model = new RunModel();
+  readonly #toldWhy = new Map<string, string>();
   readonly #options: PresenterOptions;
   readonly #logs: LogLines;
 
@@ -91,8 +94,11 @@ class PlainPresenter implements Presenter {
     const changes = this.#model.apply(change);
     if (first) this.#heading(this.#model.run);
     for (const { before, job } of changes) {
-      const same = before?.status === job.status && before.attempt === job.attempt;
-      if (same && before.reason === job.reason) continue;
+      if (jobWord(job.status) === "queued") {
+        this.#sayWhyItWaits(job);
+        continue;
+      }
+      if (before?.status === job.status && before.attempt === job.attempt) continue;
       if (hasEnded(job.status) || jobWord(job.status) === "retrying") this.#logs.end(job.name);
       if (!worthALine({ before, job })) continue;
       const took = jobTook(job, this.#options.nowMs());
@@ -116,6 +122,15 @@ class PlainPresenter implements Presenter {
     for (const line of lines) this.#line(line);
   }
 
+  /** Once per reason, and only of a job that has waited for a while: most wait for an agent to start. */
+  #sayWhyItWaits(job: JobView): void {
+    const { name, reason } = job;
+    if (reason === "" || this.#toldWhy.get(name) === reason) return;
+    if (this.#options.nowMs() - job.queuedAtMs < WAITED_LONG_MS) return;
+    this.#toldWhy.set(name, reason);
+    this.#line(`${jobSymbol(job.status, this.#options.style)} ${name} waits: ${reason}`);
+  }
+
   #heading(run: RunView | undefined): void {
     if (run?.summary === undefined) return;
     const jobs = run.jobs.length === 1 ? "1 job" : `${run.jobs.length} jobs`;
@@ -127,10 +142,9 @@ class PlainPresenter implements Presenter {
   }
 }
 
-/** Waiting, queued and assigned say nothing to a reader of a log file, unless they say why. */
+/** Waiting, queued and assigned say nothing to a reader of a log file. */
 function worthALine({ job }: JobChange): boolean {
   const word = jobWord(job.status);
-  if (word === "queued") return job.reason !== "";
   return word === "running" || word === "retrying" || hasEnded(job.status);
 }
 
