@@ -38,7 +38,7 @@ providerContract("process", async (): Promise<ProviderHarness> => {
     cleanUp: async () => {
       const agents = readdirSync(stateDir);
       await Promise.all(agents.map((agentName) => provider().destroy(agentName)));
-      rmSync(stateDir, { recursive: true, force: true });
+      rmSync(stateDir, { recursive: true, force: true, maxRetries: 5 });
     },
   };
 });
