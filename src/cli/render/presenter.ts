@@ -122,13 +122,17 @@ class PlainPresenter implements Presenter {
     for (const line of lines) this.#line(line);
   }
 
-  /** Once per reason, and only of a job that has waited for a while: most wait for an agent to start. */
-  #sayWhyItWaits(job: JobView): void {
-    const { name, reason } = job;
+  /** Once per reason, and only of a job that still waits after a while: most wait for an agent to start. */
+  #sayWhyItWaits({ name, reason, attempt }: JobView): void {
     if (reason === "" || this.#toldWhy.get(name) === reason) return;
-    if (this.#options.nowMs() - job.queuedAtMs < WAITED_LONG_MS) return;
     this.#toldWhy.set(name, reason);
-    this.#line(`${jobSymbol(job.status, this.#options.style)} ${name} waits: ${reason}`);
+    const timer = setTimeout(() => {
+      const job = this.#model.job(name);
+      const still = job !== undefined && jobWord(job.status) === "queued";
+      if (!still || job.attempt !== attempt || job.reason !== reason) return;
+      this.#line(`${jobSymbol(job.status, this.#options.style)} ${name} waits: ${reason}`);
+    }, WAITED_LONG_MS);
+    timer.unref();
   }
 
   #heading(run: RunView | undefined): void {
