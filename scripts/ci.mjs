@@ -22,7 +22,15 @@ const passed = runStages([
   {
     name: "examples/self.yaml by troupe run",
     budgetS: 300,
-    command: [...troupe, "run", "examples/self.yaml", "--param", `folder=${root}`],
+    command: [
+      ...troupe,
+      "run",
+      "examples/self.yaml",
+      "--param",
+      `folder=${root}`,
+      "--param",
+      "tests=test/actors/kernel",
+    ],
   },
   ...[22, 24].map((major) => ({
     name: `unit tests on Node ${major}`,
