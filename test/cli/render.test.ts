@@ -168,9 +168,11 @@ describe("live area", () => {
     area.print("log");
     area.draw(["3"]);
     area.close();
-    expect(written).toBe(
-      "\u001b[?25l1\n2\n" + "\r\u001b[2A\u001b[0Jlog\n3\n" + "\r\u001b[1A\u001b[0J\u001b[?25h",
-    );
+    expect(written.split("\r")).toEqual([
+      "\u001b[?25l1\n2\n",
+      "\u001b[2A\u001b[0Jlog\n3\n",
+      "\u001b[1A\u001b[0J\u001b[?25h",
+    ]);
   });
 });
 
