@@ -18,8 +18,9 @@ interface Introduction {
   readonly works: readonly string[];
 }
 
-/** Answers in the order of the questions; all fail when the process ends. */
+/** Answers in the order in which they came; all that are waited for fail when the process ends. */
 class Answers<T> {
+  readonly #came: T[] = [];
   readonly #waiting: { resolve: (answer: T) => void; reject: (error: Error) => void }[] = [];
 
   constructor(child: ChildProcess) {
@@ -30,10 +31,14 @@ class Answers<T> {
   }
 
   came(answer: T): void {
-    this.#waiting.shift()?.resolve(answer);
+    const first = this.#waiting.shift();
+    if (first === undefined) this.#came.push(answer);
+    else first.resolve(answer);
   }
 
   next(): Promise<T> {
+    const answer = this.#came.shift();
+    if (answer !== undefined) return Promise.resolve(answer);
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 }
