@@ -229,7 +229,7 @@ describe("a message reference", () => {
       const wider: MessageRef<string | number> = narrow;
       return wider;
     });
-    expect(true).toBe(narrowsAtRuntime());
+    expect(narrowsAtRuntime()).toBe(true);
   });
 });
 
