@@ -123,7 +123,8 @@ export const suite: Suite = {
     "senders in the same thread, bursts of 10,000; each contender in a process of its own, all in " +
     "turns within one run; Pekko on a dispatcher of one thread, with the serial collector",
   notMeasured:
-    "several threads or nodes, persistence, latency under an open load, handlers that wait, memory " +
+    "several threads or nodes, persistence, latency under an open load, handlers that wait, Pekko's " +
+    "ask by hand-made reply actors (its context.ask is measured, as it comes), memory " +
     "(see `npm run -s bench -- kernel-soak`)",
   async run(bench) {
     const runners = await startAll(bench);
