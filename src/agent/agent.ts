@@ -59,6 +59,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const state = new StateFolder(complete.stateDir, table);
   try {
     const { clock, log } = complete;
+    // First what may refuse the start: the executor makes things ahead that would be left behind.
+    const identityFile = new IdentityFile(state.path);
+    const identity = identityFile.read();
+    const checked = await checkedToken(token, identity);
     const workFolder = makeWorkFolder(complete.workDir, state.mark);
     const cgroups = complete.cgroups ? openCgroupParent(state.mark) : undefined;
     await clearLeftovers({ mark: state.mark, workFolder, table, clock, cgroups, log });
@@ -71,10 +75,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       table,
       cgroups,
     });
-    const identityFile = new IdentityFile(state.path);
-    const identity = identityFile.read();
     const parts = { identityFile, identity, executor, workFolder };
-    const session = newSession(complete, { ...parts, token: await checkedToken(token, identity) });
+    const session = newSession(complete, { ...parts, token: checked });
     session.start();
     return new RunningAgent(complete, session, async () => {
       await executor.close();
