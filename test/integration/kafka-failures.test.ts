@@ -49,7 +49,7 @@ afterEach(async () => {
     node.thaw();
   }
   await cluster.current().ready();
-}, 120_000);
+});
 
 async function openJournal(topic: string): Promise<Journal> {
   const brokers = cluster.current().address.split(",");

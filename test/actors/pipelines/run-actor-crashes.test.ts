@@ -162,7 +162,7 @@ test("a run ends the same whatever dies on its way", async () => {
     }),
     { numRuns: 60 },
   );
-}, 60_000);
+});
 
 test("a server killed again and again under 300 jobs repeats none that was acknowledged", async () => {
   lab = await Lab.open();
@@ -192,7 +192,7 @@ test("a server killed again and again under 300 jobs repeats none that was ackno
   expect(summary).toMatchObject({ status: "succeeded", jobsFinished: 300 });
   const starts = agents.flatMap((agent) => agent.starts);
   expect(starts.toSorted()).toEqual(jobs.map(({ name }) => `r/${name}/1`).toSorted());
-}, 60_000);
+});
 
 test("a journal that loses, delays and refuses writes loses no job and repeats none", async () => {
   await fc.assert(
@@ -223,7 +223,7 @@ test("a journal that loses, delays and refuses writes loses no job and repeats n
     }),
     { numRuns: 20 },
   );
-}, 60_000);
+});
 
 /** As a client does: what was not answered is asked again, a little later. */
 async function untilAnswered<T>(call: () => Promise<T>, during?: Lab): Promise<T> {
@@ -252,4 +252,4 @@ test("2,000 jobs on 16 agents", async () => {
   const loads = lab.agents.map(({ starts }) => starts.length);
   expect(loads.reduce((sum, load) => sum + load)).toBe(2_000);
   expect(Math.min(...loads)).toBeGreaterThan(50);
-}, 60_000);
+});

@@ -193,4 +193,4 @@ test("nothing confirmed is lost, and nothing is invented, whatever the disk does
     }),
     { numRuns: runs },
   );
-}, 120_000);
+});

@@ -105,4 +105,4 @@ test("two processes that append at once, killed and started again, lose and doub
   await journal.close();
   expect(confirmed.size).toBeGreaterThan(1000);
   for (const [text, place] of confirmed) expect(found.get(text), text).toEqual(place);
-}, 120_000);
+});
