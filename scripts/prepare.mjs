@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -32,13 +32,24 @@ export function ensureBuilt() {
   const sources = ["src", "proto", "benchmarks", "tsconfig.json", "tsconfig.build.json"];
   if (built > 0 && sources.every((source) => newestMs(join(root, source)) <= built)) return;
   step("building (tsc)");
-  // An incremental build leaves the output of deleted sources behind.
-  rmSync(join(root, "dist"), { recursive: true, force: true });
+  removeOrphans(join(root, "dist"));
   run(process.execPath, [
     join(root, "node_modules", "typescript", "bin", "tsc"),
     "-p",
     join(root, "tsconfig.build.json"),
   ]);
+}
+
+/** An incremental build leaves the output of deleted sources behind. */
+function removeOrphans(directory) {
+  if (!existsSync(directory)) return;
+  for (const entry of readdirSync(directory, { withFileTypes: true, recursive: true })) {
+    const output = join(entry.parentPath ?? entry.path, entry.name);
+    const stem = /^(.*?)(?:\.js|\.js\.map|\.d\.ts)$/.exec(
+      relative(join(root, "dist"), output),
+    )?.[1];
+    if (entry.isFile() && stem && !existsSync(join(root, `${stem}.ts`))) rmSync(output);
+  }
 }
 
 /** Runs a command, its output on stderr; ends this process with its exit code if it fails. */
