@@ -351,6 +351,40 @@ export const errorTable = {
       `The log ${d.log} could not be stored: ${d.reason}. Make room or correct the folder's rights; ` +
       `the sender keeps the bytes and sends them again.`,
   }),
+  // ── blobs ──────────────────────────────────────────────────────────────────────────────
+  TROUPE_BLOB_NOT_FOUND: entry<{ key: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `There is no blob ${JSON.stringify(d.key)}. It was never stored, or its retention is over: store it again.`,
+  }),
+  TROUPE_BLOB_MISMATCH: entry<{ expected: string; got: string; bytes: number }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The content should have the SHA-256 ${d.expected}, but its ${d.bytes} bytes have ${d.got}. ` +
+      `Nothing was kept; send it again from its beginning.`,
+  }),
+  TROUPE_BLOB_TOO_LARGE: entry<{ bytesMax: number }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The content has more than the ${d.bytesMax} bytes that are allowed. Nothing was kept; divide or compress it.`,
+  }),
+  TROUPE_BLOB_GAP: entry<{ key: string; end: number; gotOffset: number }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The blob ${d.key} ends at byte ${d.end}, but was to be appended to at ${d.gotOffset}. ` +
+      `Go on at ${d.end}; if somebody else appends to it, stop.`,
+  }),
+  TROUPE_BLOB_STORE_UNAVAILABLE: entry<{ store: string; operation: string; reason: string }>({
+    retryable: true,
+    outcome: "unknown",
+    message: (d) =>
+      `The blob store ${d.store} failed to ${d.operation}: ${d.reason}. ` +
+      `What was confirmed before is stored; look at its disk, its server or the network, and try again.`,
+  }),
   TROUPE_QUEUE_FULL: entry<{ attemptsMax: number; accepted: number }>({
     retryable: true,
     outcome: (d) => (d.accepted === 0 ? "not-done" : "unknown"),

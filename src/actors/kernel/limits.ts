@@ -652,6 +652,19 @@ export const limitTable = {
     reason: "bytes of one log that wait for the disk; senders stop earlier, at logWindowBytes",
     effect: "an append fails with TROUPE_LOG_BEHIND",
   }),
+  // ── blobs ──────────────────────────────────────────────────────────────────────────────
+  blobBytesMax: limit({
+    default: 5 * 1024 * 1024 * 1024,
+    unit: "bytes",
+    reason: "what an S3 server copies in one call, so that every store takes the same",
+    effect: "the put fails with TROUPE_BLOB_TOO_LARGE, and nothing is kept",
+  }),
+  blobNameCharactersMax: limit({
+    default: 800,
+    unit: "characters",
+    reason: "an object store takes 1,024 bytes with its prefix and what we add",
+    effect: "the call fails with TROUPE_NAME_INVALID",
+  }),
   runsKnownMax: limit({
     default: 1_000,
     unit: "items",

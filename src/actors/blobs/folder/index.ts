@@ -1,0 +1,1 @@
+export { FolderBlobStore, type FolderBlobStoreOptions } from "./folder-blob-store.ts";

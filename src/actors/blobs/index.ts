@@ -1,0 +1,10 @@
+export { checkAppendedKey, contentKey } from "./blob-key.ts";
+export type {
+  BlobRange,
+  BlobSource,
+  BlobStat,
+  BlobStore,
+  ContentBlob,
+  PutOptions,
+} from "./blob-store.ts";
+export { FolderBlobStore, type FolderBlobStoreOptions } from "./folder/index.ts";
