@@ -202,6 +202,12 @@ export {
 export type {
   Journal,
   JournalObserver,
+  KafkaOptions,
+  RedisOptions,
+  RedisSettings,
+  SaslOptions,
+  SaslPassword,
+  SaslToken,
   Snapshot,
   SnapshotBounds,
   SnapshotKey,

@@ -29,7 +29,7 @@ const Counter = definePersistentActor("counter", {
   });
 
 async function opened(url: string): Promise<SnapshotStore> {
-  const store = await openRedisSnapshotStore({ url, timeoutMs, mustAnswer: false });
+  const store = await openRedisSnapshotStore({ url, timeoutMs });
   onTestFinished(() => store.close());
   return store;
 }

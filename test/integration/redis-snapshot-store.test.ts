@@ -261,13 +261,12 @@ describe("the open", () => {
     const own = await redisForTest();
     await own.kill();
     const url = own.url.replace("//", "//:secret@");
-    const error: unknown = await openRedisSnapshotStore({ url, timeoutMs: 300 }).catch(
-      (thrown: unknown) => thrown,
-    );
+    const opening = openRedisSnapshotStore({ url, timeoutMs: 300, mustAnswer: true });
+    const error: unknown = await opening.catch((thrown: unknown) => thrown);
     expect(isTroupeError(error, "TROUPE_SNAPSHOT_STORE_UNAVAILABLE")).toBe(true);
     expect(String(error)).toContain(`127.0.0.1:${own.port}`);
     expect(String(error)).not.toContain("secret");
-    const store = await opened({ url: own.url, timeoutMs: 300, mustAnswer: false });
+    const store = await opened({ url: own.url, timeoutMs: 300 });
     await expect(store.load(key)).rejects.toThrow("failed to load");
     await own.start();
     await waitUntil("it is found", () => store.save(key, snapshot(1)).catch(() => false));

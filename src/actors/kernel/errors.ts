@@ -152,6 +152,12 @@ export const errorTable = {
     outcome: "not-done",
     message: (d) => `The option ${d.option} must be ${d.expected}, but is ${d.got}. Correct it.`,
   }),
+  TROUPE_OPTIONS_CONTRADICT: entry<{ options: readonly string[]; problem: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The options ${d.options.join(" and ")} cannot be given together: ${d.problem}.`,
+  }),
   // ── journal ────────────────────────────────────────────────────────────────────────────
   TROUPE_JOURNAL_UNCERTAIN: entry<{ actor: string; reason: string }>({
     retryable: false,

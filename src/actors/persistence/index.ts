@@ -38,9 +38,15 @@ export type {
 export type { JournalObserver } from "./journal-observer.ts";
 export {
   type EmbeddedJournalOptions,
+  type KafkaJournalOptions,
+  type KafkaOptions,
   type MemoryJournalOptions,
   memoryJournal,
   openEmbeddedJournal,
+  openKafkaJournal,
+  type SaslOptions,
+  type SaslPassword,
+  type SaslToken,
 } from "./journals/index.ts";
 export type {
   DurableTimers,
@@ -78,5 +84,7 @@ export {
   type MemorySnapshotStoreOptions,
   memorySnapshotStore,
   openRedisSnapshotStore,
+  type RedisOptions,
+  type RedisSettings,
   type RedisSnapshotStoreOptions,
 } from "./snapshot-stores/index.ts";

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import {
   consoleLogger,
   createKernel,
@@ -17,18 +16,14 @@ import {
   EntityHost,
   type EntitySnapshot,
   type Journal,
-  memoryJournal,
-  openEmbeddedJournal,
   openShardLogs,
   type PersistentActorDefinition,
   type ShardLogs,
   type SnapshotStore,
 } from "../persistence/index.ts";
+import { openStores } from "./open-stores.ts";
 import type { Addressable, System } from "./system.ts";
 import type { SystemOptions } from "./system-options.ts";
-
-/** Where the journal lies in a data folder. */
-export const journalFolder = "journal";
 
 interface Parts {
   readonly kernel: Kernel;
@@ -129,15 +124,16 @@ async function closeStores({ logs, journal, snapshots }: Parts): Promise<void> {
 }
 
 /**
- * Starts an actor system in this process: embedded, with a journal in `dataDir`, or in memory only. Resolves
+ * Starts an actor system in this process: with a journal in `dataDir`, on `kafka`, or in memory only. Resolves
  * when every shard of the journal is served here; then what has to be awake is being woken.
  *
- * @throws what opening the journal throws (TROUPE_JOURNAL_…), TROUPE_NAME_TAKEN for two definitions of one name.
+ * @throws what opening the stores throws (TROUPE_JOURNAL_…, TROUPE_SNAPSHOT_STORE_…), TROUPE_OPTIONS_CONTRADICT,
+ * TROUPE_NAME_TAKEN for two definitions of one name.
  */
 export async function createSystem(options: SystemOptions): Promise<System> {
   const { name, observer, clock = systemClock, random = systemRandom } = options;
   const logger = options.logger ?? consoleLogger("warn");
-  const journal = options.journal ?? (await openJournal(options));
+  const { journal, snapshots } = await openStores({ ...options, logger });
   const kernel = createKernel({
     name,
     clock,
@@ -156,7 +152,6 @@ export async function createSystem(options: SystemOptions): Promise<System> {
     logger,
     ...(options.journalObserver && { observer: options.journalObserver }),
   });
-  const { snapshots } = options;
   const host = new EntityHost({
     kernel,
     logs,
@@ -174,16 +169,4 @@ export async function createSystem(options: SystemOptions): Promise<System> {
     await system.stop({ deadlineMs: 0 });
     throw error;
   }
-}
-
-function openJournal({
-  dataDir,
-  shards,
-  random,
-  logger,
-}: SystemOptions): Promise<Journal> | Journal {
-  const given = { ...(shards !== undefined && { shards }), ...(random && { random }) };
-  if (dataDir === undefined) return memoryJournal(given);
-  const directory = join(dataDir, journalFolder);
-  return openEmbeddedJournal({ ...given, directory, ...(logger && { logger }) });
 }

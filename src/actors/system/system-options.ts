@@ -11,6 +11,8 @@ import type {
   AnyPersistentActorDefinition,
   Journal,
   JournalObserver,
+  KafkaOptions,
+  RedisOptions,
   SnapshotStore,
 } from "../persistence/index.ts";
 import type { System } from "./system.ts";
@@ -19,10 +21,17 @@ export interface SystemOptions {
   /** For people: in logs, metrics and errors. */
   readonly name: string;
   /**
-   * The folder that holds the journal; made when it is missing. Without one the journal is in memory
-   * and ends with the process.
+   * The folder that holds the journal; made when it is missing. Without a folder, `kafka` or `journal` it is
+   * in memory and ends with the process.
    */
   readonly dataDir?: string;
+  /** The journal on a Kafka topic, which is made when it is missing. Instead of `dataDir`. */
+  readonly kafka?: KafkaOptions;
+  /**
+   * States are kept in Redis beside the journal, to make recoveries short. It is a cache: wiped, stale or
+   * away it costs time, never data. Default: in the journal itself.
+   */
+  readonly redis?: RedisOptions;
   /**
    * The persistent actors that this system hosts, and may wake by itself: their durable timers and half-done
    * work go on after a crash. Others are registered by their first use, and wake from then on. A function is
@@ -31,12 +40,9 @@ export interface SystemOptions {
   readonly definitions?: Definitions | ((system: System) => Definitions | Promise<Definitions>);
   /** Shards of a new journal, 1 to 65,535; fixed for its life. Default 64. */
   readonly shards?: number;
-  /** A journal to use instead of `dataDir`'s. It is closed with the system. */
+  /** An open journal to use instead of one by address. It is closed with the system. */
   readonly journal?: Journal;
-  /**
-   * Where states are kept beside the journal, to make recoveries short. Closed with the system. Default: in the
-   * journal itself.
-   */
+  /** An open snapshot store to use instead of `redis`. It is closed with the system. */
   readonly snapshots?: SnapshotStore;
   /** Default: warnings and errors on stderr. */
   readonly logger?: Logger;

@@ -13,5 +13,12 @@ export {
   faultJournal,
   type ReadFault,
 } from "./fault/index.ts";
-export { type KafkaJournalOptions, openKafkaJournal } from "./kafka/index.ts";
+export {
+  type KafkaJournalOptions,
+  type KafkaOptions,
+  openKafkaJournal,
+  type SaslOptions,
+  type SaslPassword,
+  type SaslToken,
+} from "./kafka/index.ts";
 export { type MemoryJournalOptions, memoryJournal } from "./memory/index.ts";

@@ -9,14 +9,14 @@ import type { Socket } from "node:net";
 import net from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import tls from "node:tls";
-import type { SASLOptions } from "kafkajs";
 import type { Logger } from "../../../kernel/index.ts";
+import type { SaslOptions } from "./kafka-options.ts";
 
 export interface WireOptions {
   readonly clientId: string;
   /** Options of `tls.connect`; absent = no TLS. */
   readonly tls?: ConnectionOptions;
-  readonly sasl?: SASLOptions;
+  readonly sasl?: SaslOptions;
   readonly connectTimeoutMs: number;
   /** For every request that does not name its own. */
   readonly requestTimeoutMs: number;

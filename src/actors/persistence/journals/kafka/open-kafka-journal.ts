@@ -1,5 +1,3 @@
-import type { ConnectionOptions } from "node:tls";
-import type { SASLOptions } from "kafkajs";
 import {
   type Clock,
   isTroupeError,
@@ -17,33 +15,11 @@ import { ClusterLink } from "./cluster-link.ts";
 import { identityOf } from "./journal-identity.ts";
 import { JournalTopic } from "./journal-topic.ts";
 import { KafkaJournal } from "./kafka-journal.ts";
+import { checkKafkaOptions, type KafkaOptions } from "./kafka-options.ts";
 
-export interface KafkaJournalOptions {
-  /** host:port of some brokers; the others are found through them. */
-  readonly brokers: readonly string[];
-  /** Default `troupe-journal`. */
-  readonly topic?: string;
+export interface KafkaJournalOptions extends KafkaOptions {
   /** How many shards a new journal gets; an existing one must have as many. Default 64. */
   readonly shards?: number;
-  /** Copies of each record, at least; a topic with fewer is refused. Default 3. */
-  readonly replicationFactor?: number;
-  /** Copies that must be written before an append is confirmed. Default 2, or 1 with one copy. */
-  readonly minInsyncReplicas?: number;
-  /** Make the topic when it is missing. Default true. */
-  readonly createTopic?: boolean;
-  /** TLS: `true`, or options of `tls.connect` such as `ca`, `cert`, `key`. Default: none. */
-  readonly tls?: boolean | ConnectionOptions;
-  /** As kafkajs takes them: mechanism plain, scram-sha-256, scram-sha-512, aws, oauthbearer. */
-  readonly sasl?: SASLOptions;
-  /** Name of this process in the brokers' logs. Default `troupe`. */
-  readonly clientId?: string;
-  /** Time for a connection, with its authentication, in ms. Default 2,000. */
-  readonly connectTimeoutMs?: number;
-  /**
-   * Time for the brokers to answer an append, in ms. Default 5,000. A leader that was deposed
-   * is left earlier, when another broker says so.
-   */
-  readonly appendTimeoutMs?: number;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly logger?: Logger;
@@ -57,9 +33,9 @@ export interface KafkaJournalOptions {
 export async function openKafkaJournal(options: KafkaJournalOptions): Promise<Journal> {
   const { brokers, topic = "troupe-journal", appendTimeoutMs = 5_000 } = options;
   const { clock = systemClock, random = systemRandom, logger = silentLogger } = options;
-  if (brokers.length === 0) {
-    const expected = "a list of host:port with at least one entry";
-    throw new TroupeError("TROUPE_OPTION_INVALID", { option: "brokers", expected, got: "empty" });
+  checkKafkaOptions(options);
+  if (options.sasl?.mechanism === "plain" && (options.tls ?? false) === false) {
+    logger.warn("the password for Kafka goes over the wire as it is: turn on TLS, or use SCRAM");
   }
   const wire = wireOptions(options, logger);
   const link = new ClusterLink({ brokers, topic, wire, clock });

@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from "node:tls";
-import type { RedisOptions } from "ioredis";
+import type { RedisOptions as ConnectionSettings } from "ioredis";
 import {
   type Clock,
   isTroupeError,
@@ -12,10 +12,9 @@ import {
   TroupeError,
 } from "../../../kernel/index.ts";
 import type { SnapshotStore } from "../../snapshot-store.ts";
-import { RedisLink } from "./redis-link.ts";
 import { RedisSnapshotStore } from "./redis-snapshot-store.ts";
 
-interface RedisSnapshotStoreSettings {
+export interface RedisSettings {
   /** Snapshots of one entity that are kept. Default 2, at least 2. */
   readonly keep?: number;
   /** What all keys begin with; systems that share a server need no different ones. Default `troupe`. */
@@ -28,18 +27,15 @@ interface RedisSnapshotStoreSettings {
    */
   readonly timeoutMs?: number;
   /**
-   * Open only when a server answers. Default true. With false the store is opened without one and
-   * finds it later; until then entities recover from the log. A server that answers and is unfit
-   * is refused in either case.
+   * Open only when a server answers. Default false: the store is opened without one, says so in the
+   * log, and finds it later; until then entities recover from the log. A server that answers and is
+   * unfit is refused in either case.
    */
   readonly mustAnswer?: boolean;
-  readonly clock?: Clock;
-  readonly random?: Random;
-  readonly logger?: Logger;
 }
 
 /** Either one server, or some nodes of a Redis Cluster: the others are found through them. */
-export type RedisSnapshotStoreOptions = RedisSnapshotStoreSettings &
+export type RedisOptions = RedisSettings &
   (
     | {
         /** `redis://user:password@host:6379/0`, or `rediss:` with TLS. */
@@ -49,15 +45,21 @@ export type RedisSnapshotStoreOptions = RedisSnapshotStoreSettings &
     | { readonly urls: readonly string[]; readonly url?: never }
   );
 
+export type RedisSnapshotStoreOptions = RedisOptions & {
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly logger?: Logger;
+};
+
 /**
  * Opens a snapshot store in Redis. Fails with `TROUPE_SNAPSHOT_STORE_UNUSABLE` when the server is
  * too old, a replica, evicts keys, or is a cluster where one server was named, and the reverse;
- * with `TROUPE_SNAPSHOT_STORE_UNAVAILABLE` when it gave no answer within `timeoutMs`.
+ * with `TROUPE_SNAPSHOT_STORE_UNAVAILABLE` when it must answer, and did not within `timeoutMs`.
  */
 export async function openRedisSnapshotStore(
   options: RedisSnapshotStoreOptions,
 ): Promise<SnapshotStore> {
-  const { keyPrefix = "troupe", keep = 2, timeoutMs = 2_000, mustAnswer = true } = options;
+  const { keyPrefix = "troupe", keep = 2, timeoutMs = 2_000, mustAnswer = false } = options;
   const { clock = systemClock, random = systemRandom, logger = silentLogger } = options;
   if (/[{}]/.test(keyPrefix)) throw invalid("keyPrefix", "without braces", keyPrefix);
   if (!(timeoutMs > 0)) throw invalid("timeoutMs", "more than 0", String(timeoutMs));
@@ -67,6 +69,8 @@ export async function openRedisSnapshotStore(
   const asCluster = options.urls !== undefined;
   const redis = { ...first, ...connectionOptions(timeoutMs, options.tls) };
   const nodes = addresses.map(({ host, port }) => ({ host, port }));
+  // Loaded on first use: who has no Redis does not pay for its client.
+  const { RedisLink } = await import("./redis-link.ts");
   const link = new RedisLink({ nodes, asCluster, redis, timeoutMs, clock, logger });
   try {
     await link.opened();
@@ -83,7 +87,10 @@ export async function openRedisSnapshotStore(
   return new RedisSnapshotStore({ ...parts, uploadTtlMs: 2 * timeoutMs });
 }
 
-function connectionOptions(timeoutMs: number, tls: ConnectionOptions | undefined): RedisOptions {
+function connectionOptions(
+  timeoutMs: number,
+  tls: ConnectionOptions | undefined,
+): ConnectionSettings {
   return {
     connectTimeout: timeoutMs,
     // A connection that owes answers and gives none is given up, with all that waits on it.
