@@ -10,6 +10,9 @@ import { ensureBuilt, root } from "./prepare.mjs";
 import { runStages } from "./stages.mjs";
 
 ensureBuilt();
+const date = new Date().toISOString().slice(0, 10);
+const results = join(root, "benchmarks", "results");
+mkdirSync(results, { recursive: true });
 const day = Math.floor(Date.now() / 86_400_000);
 const vitest = ["node_modules/.bin/vitest", "run", "--testTimeout", "7200000"];
 const held = runStages([
@@ -30,10 +33,22 @@ const held = runStages([
     command: [...vitest, "--project", "unit", "test/actors/persistence/journals/power-cut"],
     env: { JOURNAL_RUNS: "5000" },
   },
+  {
+    name: "chaos: thirty minutes of kill -9, embedded and Kafka",
+    budgetS: 2_100,
+    command: [
+      "npm",
+      "run",
+      "-s",
+      "chaos",
+      "--",
+      "30",
+      "--record",
+      join(results, `${date}-chaos.json`),
+    ],
+  },
 ]);
 
-const results = join(root, "benchmarks", "results");
-mkdirSync(results, { recursive: true });
 const suites = readdirSync(join(root, "dist", "benchmarks"), { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && entry.name !== "results")
   .map(({ name }) => name);
@@ -51,7 +66,6 @@ for (const suite of suites) {
     },
   );
   if (status === 0) {
-    const date = new Date().toISOString().slice(0, 10);
     writeFileSync(join(results, `${date}-${suite}.json`), stdout);
   } else {
     measured = false;

@@ -51,6 +51,11 @@ const passed = runStages([
       `--outputFile=${report}`,
     ],
   },
+  {
+    name: "chaos: two minutes of kill -9, embedded and Kafka",
+    budgetS: 210,
+    command: ["npm", "run", "-s", "chaos", "--", "2"],
+  },
 ]);
 const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, "utf8"));
 console.log(`\n${numPassedTests} passed, ${numFailedTests} failed`);

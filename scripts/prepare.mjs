@@ -29,7 +29,14 @@ export function ensureBuilt() {
   ensureInstalled();
   const stamp = join(root, "dist", "build.tsbuildinfo");
   const built = existsSync(stamp) ? statSync(stamp).mtimeMs : 0;
-  const sources = ["src", "proto", "benchmarks", "tsconfig.json", "tsconfig.build.json"];
+  const sources = [
+    "src",
+    "proto",
+    "benchmarks",
+    "test/chaos",
+    "tsconfig.json",
+    "tsconfig.build.json",
+  ];
   if (built > 0 && sources.every((source) => newestMs(join(root, source)) <= built)) return;
   step("building (tsc)");
   removeOrphans(join(root, "dist"));

@@ -4,11 +4,11 @@
  * the cluster has another.
  */
 import { randomUUID } from "node:crypto";
-import { Kafka, logLevel } from "kafkajs";
 import { afterEach, expect, test } from "vitest";
 import type { KafkaNode } from "../../scripts/services/kafka.mjs";
 import type { Journal, Position } from "../../src/actors/persistence/journal.ts";
 import { openKafkaJournal } from "../../src/actors/persistence/journals/index.ts";
+import { copiesInSync } from "../support/in-sync-copies.ts";
 import { kafkaCluster } from "../support/kafka.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
@@ -23,18 +23,7 @@ const cluster = kafkaCluster(3);
 /** All copies are made up to date: the next broker may go. */
 async function healed(topic: string): Promise<void> {
   await cluster.current().ready();
-  const brokers = cluster.current().address.split(",");
-  const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
-  try {
-    const isWhole = async (): Promise<boolean> => {
-      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-      return topics.every(({ partitions }) => partitions.every(({ isr }) => isr.length === 3));
-    };
-    await waitUntil("all copies are in sync", isWhole, { deadlineMs: 60_000, everyMs: 200 });
-  } finally {
-    await admin.disconnect();
-  }
+  await copiesInSync(cluster.current().address.split(","), topic);
 }
 const open = new Set<Journal>();
 const loads = new Set<Load>();
