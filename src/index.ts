@@ -134,6 +134,7 @@ export {
   type ExpressionOf,
   type Job,
   type JobDefinition,
+  type JobLimits,
   type JobOptions,
   type OutputMap,
   type OutputsOf,

@@ -16,10 +16,11 @@ import {
   completeOptions,
   type TokenSource,
 } from "./agent-options.ts";
-import { openCgroupParent } from "./cgroup.ts";
+import { type CgroupParent, openCgroupParent } from "./cgroup.ts";
 import { Connection } from "./connection.ts";
 import type { Executor } from "./executor.ts";
 import { type Identity, IdentityFile } from "./identity.ts";
+import { limitNames } from "./job-limits.ts";
 import { clearLeftovers } from "./leftovers.ts";
 import { agentLimits } from "./limits.ts";
 import { processExecutor } from "./process-executor.ts";
@@ -75,7 +76,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       table,
       cgroups,
     });
-    const parts = { identityFile, identity, executor, workFolder };
+    const parts = { identityFile, identity, executor, workFolder, cgroups };
     const session = newSession(complete, { ...parts, token: checked });
     session.start();
     return new RunningAgent(complete, session, async () => {
@@ -94,6 +95,7 @@ interface SessionParts {
   readonly identityFile: IdentityFile;
   readonly executor: Executor;
   readonly workFolder: string;
+  readonly cgroups: CgroupParent | undefined;
 }
 
 /** An agent that is nobody yet needs a token, and it should not take a dial to find that out. */
@@ -117,7 +119,7 @@ function newSession(options: CompleteOptions, parts: SessionParts): Session {
     agentName,
     version: agentVersion,
     bootId: randomUUID(),
-    capabilities: capabilities(options),
+    capabilities: capabilities(options, parts.cgroups),
     labels,
     executor: parts.executor,
     workFolder: parts.workFolder,
@@ -154,7 +156,10 @@ function makeWorkFolder(workDir: string, mark: string): string {
   }
 }
 
-function capabilities({ slots, environment }: CompleteOptions): Capabilities {
+function capabilities(
+  { slots, environment }: CompleteOptions,
+  cgroups: CgroupParent | undefined,
+): Capabilities {
   return {
     os: platform(),
     arch: arch(),
@@ -162,6 +167,7 @@ function capabilities({ slots, environment }: CompleteOptions): Capabilities {
     shells: installedShells(environment["PATH"] ?? ""),
     memoryBytes: totalmem(),
     cpus: availableParallelism(),
+    enforces: limitNames.filter((name) => cgroups?.enforced.has(name)),
   };
 }
 

@@ -1,22 +1,36 @@
 /**
  * A control group per job, where this machine lets the agent make one: membership is inherited by
- * every child and cannot be shed by forking, so a job's tree is known whole.
- * Boundary: membership and killing only; limits and usage do not belong here.
+ * every child and cannot be shed by forking, so a job's tree is known whole, and can be limited and
+ * counted whole.
  */
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import {
+  applyLimits,
+  type ControllerFolder,
+  type ControllerFolders,
+  enforcedBy,
+  keepsPeaks,
+  limitHit,
+  usageOf,
+} from "./cgroup-accounts.ts";
+import {
+  type Controller,
+  cgroupHierarchies,
+  type Hierarchy,
+  linesOf,
+} from "./cgroup-hierarchies.ts";
+import {
+  type JobLimits,
+  type JobUsage,
+  type LimitHit,
+  type LimitName,
+  noLimits,
+} from "./job-limits.ts";
 
 export interface JobCgroup {
-  /** A process joins by writing `0` here: the job's first one does so before it becomes the job. */
-  readonly joinFile: string;
+  /** A process joins by writing `0` into each: the job's first one does so before it becomes the job. */
+  readonly joinFiles: readonly string[];
   /** Made by the job's first process if the kernel does not let it join. */
   readonly refusedFile: string;
   /** Is every process of the job in here, or still on its way? */
@@ -25,14 +39,25 @@ export interface JobCgroup {
   pids(): number[];
   /** SIGKILL to all at once, those included that are being forked. */
   kill(): void;
+  /** So far: totals and peaks. undefined where nothing is counted. */
+  usage(): JobUsage | undefined;
+  /** Does the kernel remember peaks? Else what `usage` gives for them is the present. */
+  readonly keepsPeaks: boolean;
+  /** The limit that ended or hindered the job; undefined = none did. */
+  limitHit(): LimitHit | undefined;
   /** Removes the empty group, and its parent if it was the last one. */
   remove(): void;
 }
 
 /** The folder under which an agent makes its jobs' groups; it is there only while there are any. */
 export interface CgroupParent {
-  /** undefined where the kernel refuses it: the job runs without. `refusedFile` is a place for its first process to say so. */
-  create(name: string, refusedFile: string): JobCgroup | undefined;
+  /** The limits that the groups made here really hold. */
+  readonly enforced: ReadonlySet<LimitName>;
+  /**
+   * undefined where the kernel refuses a group: the job runs without. `refusedFile` is a place for its
+   * first process to say so. Throws `LimitRefusedError` where it makes a group and refuses a limit.
+   */
+  create(name: string, refusedFile: string, limits?: JobLimits): JobCgroup | undefined;
   /** Kills what an earlier agent left in here, and removes its groups. */
   clear(): void;
 }
@@ -43,90 +68,183 @@ export interface CgroupParent {
  */
 export function openCgroupParent(name: string, root = "/"): CgroupParent | undefined {
   if (process.platform !== "linux" && root === "/") return undefined;
-  for (const { folder, version } of hierarchies(root)) {
-    const path = join(folder, `troupe-${name}`);
-    const parent = new Parent(path, version);
-    if (parent.isPossible()) return parent;
-  }
-  return undefined;
+  const mounted = cgroupHierarchies(root);
+  const usable = mounted.filter(({ folder }) => isPossible(join(folder, `troupe-${name}`)));
+  const members = usable.find(({ version, canFreeze }) => version === 2 || canFreeze);
+  return members === undefined ? undefined : new Parent(`troupe-${name}`, members, usable);
 }
 
-interface Hierarchy {
-  readonly folder: string;
-  readonly version: 1 | 2;
-}
-
-/** The agent's own group in each usable hierarchy, the better one first. */
-function hierarchies(root: string): Hierarchy[] {
-  const mounts = linesOf(join(root, "proc/self/mounts")).map((line) => line.split(" "));
-  const own = linesOf(join(root, "proc/self/cgroup")).map((line) => line.split(":"));
-  const found: Hierarchy[] = [];
-  const unified = mounts.find((mount) => mount[2] === "cgroup2")?.[1];
-  const unifiedOwn = own.find((line) => line[0] === "0")?.[2];
-  if (unified !== undefined && unifiedOwn !== undefined) {
-    found.push({ folder: join(root, unified, unifiedOwn), version: 2 });
+/** May this user make groups here? */
+function isPossible(path: string): boolean {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch {
+    return false;
   }
-  const freezer = mounts.find(
-    (mount) => mount[2] === "cgroup" && (mount[3] ?? "").split(",").includes("freezer"),
-  )?.[1];
-  const freezerOwn = own.find((line) => (line[1] ?? "").split(",").includes("freezer"))?.[2];
-  if (freezer !== undefined && freezerOwn !== undefined) {
-    found.push({ folder: join(root, freezer, freezerOwn), version: 1 });
-  }
-  return found;
+  removeFolder(path);
+  return true;
 }
 
 class Parent implements CgroupParent {
+  readonly enforced: ReadonlySet<LimitName>;
   readonly #path: string;
   readonly #version: 1 | 2;
+  /** The folder of this agent's groups, per controller. */
+  readonly #accounts: ControllerFolders;
 
-  constructor(path: string, version: 1 | 2) {
-    this.#path = path;
-    this.#version = version;
+  constructor(name: string, members: Hierarchy, usable: readonly Hierarchy[]) {
+    this.#path = join(members.folder, name);
+    this.#version = members.version;
+    this.#accounts = controllerFolders(name, usable);
+    this.enforced = enforcedBy(this.#accounts.keys());
   }
 
-  /** May this user make groups here? */
-  isPossible(): boolean {
-    try {
-      mkdirSync(this.#path, { recursive: true });
-    } catch {
-      return false;
-    }
-    removeFolder(this.#path);
-    return true;
-  }
-
-  create(name: string, refusedFile: string): JobCgroup | undefined {
+  create(name: string, refusedFile: string, limits = noLimits): JobCgroup | undefined {
     const path = join(this.#path, name);
+    const accounts = new Map<Controller, ControllerFolder>();
+    for (const [controller, { folder, version }] of this.#accounts) {
+      accounts.set(controller, { folder: join(folder, name), version });
+    }
+    const group = new Group({ path, version: this.#version, accounts, limits, refusedFile });
     try {
-      mkdirSync(path, { recursive: true });
-      return new Group(path, this.#version, refusedFile);
+      this.#handOn();
+      group.make();
     } catch {
+      group.remove();
       return undefined;
     }
+    try {
+      applyLimits(accounts, limits);
+    } catch (error) {
+      group.remove();
+      throw new LimitRefusedError((error as Error).message, { cause: error });
+    }
+    return group;
+  }
+
+  /** The parent goes with its last job, and is told anew what it hands on. */
+  #handOn(): void {
+    const handedOn = [...this.#accounts].filter(([, { version }]) => version === 2);
+    const folder = handedOn[0]?.[1].folder;
+    if (folder === undefined || existsSync(folder)) return;
+    mkdirSync(folder, { recursive: true });
+    enable(
+      folder,
+      handedOn.map(([name]) => name),
+    );
   }
 
   clear(): void {
-    for (const path of foldersIn(this.#path)) {
-      const group = new Group(path, this.#version, "");
-      group.kill();
-      group.remove();
+    for (const parent of this.#folders()) {
+      for (const path of foldersIn(parent)) {
+        const group = new Group({
+          path,
+          version: parent === this.#path ? this.#version : 1,
+          accounts: new Map(),
+          limits: noLimits,
+          refusedFile: "",
+        });
+        group.kill();
+        group.remove();
+      }
+      removeFolder(parent);
     }
-    removeFolder(this.#path);
+  }
+
+  #folders(): Set<string> {
+    const others = [...this.#accounts.values()].map(({ folder }) => folder);
+    return new Set([this.#path, ...others]);
   }
 }
 
+/** A controller is in one hierarchy only, v1 or v2. */
+function controllerFolders(name: string, usable: readonly Hierarchy[]): ControllerFolders {
+  const folders = new Map<Controller, ControllerFolder>();
+  for (const { folder, version, controllers } of usable) {
+    if (version === 2 && !handOn(folder, name, controllers)) continue;
+    for (const controller of controllers) {
+      folders.set(controller, { folder: join(folder, name), version });
+    }
+  }
+  return folders;
+}
+
+/**
+ * v2 lets a group hand controllers on only while it holds no process itself: so the agent moves into a
+ * leaf beside its jobs. False where others are in the group too, who are not ours to move.
+ */
+function handOn(own: string, name: string, controllers: ReadonlySet<Controller>): boolean {
+  if (controllers.size === 0) return false;
+  if (enables(own, controllers)) return true;
+  const members = linesOf(join(own, "cgroup.procs")).map(Number);
+  if (members.some((pid) => pid !== process.pid)) return false;
+  const leaf = join(own, `${name}-agent`);
+  try {
+    mkdirSync(leaf, { recursive: true });
+    writeFileSync(join(leaf, "cgroup.procs"), "0");
+  } catch {
+    return false;
+  }
+  return enables(own, controllers);
+}
+
+function enables(folder: string, controllers: Iterable<Controller>): boolean {
+  try {
+    enable(folder, controllers);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function enable(folder: string, controllers: Iterable<Controller>): void {
+  const text = [...controllers].map((controller) => `+${controller}`).join(" ");
+  writeFileSync(join(folder, "cgroup.subtree_control"), text);
+}
+
+/** Its message is the kernel's. */
+export class LimitRefusedError extends Error {}
+
+interface GroupOptions {
+  readonly path: string;
+  readonly version: 1 | 2;
+  readonly accounts: ControllerFolders;
+  readonly limits: JobLimits;
+  readonly refusedFile: string;
+}
+
 class Group implements JobCgroup {
-  readonly joinFile: string;
+  readonly joinFiles: readonly string[];
   readonly refusedFile: string;
   readonly #path: string;
   readonly #version: 1 | 2;
+  readonly #accounts: ControllerFolders;
+  readonly #limits: JobLimits;
 
-  constructor(path: string, version: 1 | 2, refusedFile: string) {
+  constructor({ path, version, accounts, limits, refusedFile }: GroupOptions) {
     this.#path = path;
     this.#version = version;
-    this.joinFile = join(path, "cgroup.procs");
+    this.#accounts = accounts;
+    this.#limits = limits;
     this.refusedFile = refusedFile;
+    this.joinFiles = [...this.#folders()].map((folder) => join(folder, "cgroup.procs"));
+  }
+
+  /** Throws where the kernel refuses a group. */
+  make(): void {
+    for (const folder of this.#folders()) mkdirSync(folder, { recursive: true });
+  }
+
+  get keepsPeaks(): boolean {
+    return keepsPeaks(this.#accounts);
+  }
+
+  usage(): JobUsage | undefined {
+    return this.isJoined() ? usageOf(this.#accounts) : undefined;
+  }
+
+  limitHit(): LimitHit | undefined {
+    return limitHit(this.#accounts, this.#limits);
   }
 
   isJoined(): boolean {
@@ -159,8 +277,14 @@ class Group implements JobCgroup {
 
   remove(): void {
     // A job may have made groups below its own: the deepest first. The parent goes with the last job.
-    for (const path of withAllBelow(this.#path).reverse()) removeFolder(path);
-    removeFolder(dirname(this.#path));
+    for (const folder of this.#folders()) {
+      for (const path of withAllBelow(folder).reverse()) removeFolder(path);
+      removeFolder(dirname(folder));
+    }
+  }
+
+  #folders(): Set<string> {
+    return new Set([this.#path, ...[...this.#accounts.values()].map(({ folder }) => folder)]);
   }
 }
 
@@ -173,14 +297,6 @@ function foldersIn(path: string): string[] {
     return readdirSync(path)
       .map((name) => join(path, name))
       .filter((below) => statSync(below).isDirectory());
-  } catch {
-    return [];
-  }
-}
-
-function linesOf(path: string): string[] {
-  try {
-    return readFileSync(path, "utf8").split("\n").filter(Boolean);
   } catch {
     return [];
   }

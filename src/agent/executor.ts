@@ -1,5 +1,5 @@
 /** The port between the session, which knows what to run, and whatever runs it. */
-import type { Assignment, Outcome } from "../../proto/troupe/agent/v1/agent.ts";
+import type { Assignment, Outcome, Usage } from "../../proto/troupe/agent/v1/agent.ts";
 
 export interface JobEnd {
   readonly outcome: Outcome;
@@ -11,6 +11,8 @@ export interface JobEnd {
   /** 0 = never started. */
   readonly startedAtMs: number;
   readonly durationMs: number;
+  /** undefined = not known on this machine, or it never ran. */
+  readonly usage: Usage | undefined;
 }
 
 /** What a job tells; all of it from later turns of the event loop, in this order, `ended` last and once. */
@@ -49,5 +51,6 @@ export function neverRan(
     reason,
     startedAtMs: 0,
     durationMs: 0,
+    usage: undefined,
   };
 }

@@ -83,19 +83,22 @@ async function directoryProblem(directory: string): Promise<string | undefined> 
 }
 
 /** Becomes a member of the group, then becomes the job: nothing of the job ever runs outside the group. */
-const joinScript = '{ echo 0 >"$1"; } 2>/dev/null || : >"$2"; shift 2; exec "$@"';
+const joinScript =
+  'refused=$1; shift; while [ "$1" != -- ]; do { echo 0 >"$1"; } 2>/dev/null || : >"$refused"; shift; done; shift; exec "$@"';
 
 function commandLine(
-  { cgroups, folder, agentEnvironment }: JobProgramOptions,
+  { assignment, cgroups, folder, agentEnvironment }: JobProgramOptions,
   [program, script]: readonly [string, string],
 ): Pick<JobProgram, "command" | "args" | "cgroup"> {
   const shell = cgroups && findProgram(["sh"], agentEnvironment["PATH"] ?? "");
   const cgroup =
-    shell === undefined ? undefined : cgroups?.create(folder.name, folder.file("no-cgroup"));
+    shell === undefined
+      ? undefined
+      : cgroups?.create(folder.name, folder.file("no-cgroup"), assignment.limits);
   if (shell === undefined || cgroup === undefined) {
     return { command: program, args: [script], cgroup: undefined };
   }
-  const { joinFile, refusedFile } = cgroup;
-  const args = ["-c", joinScript, "sh", joinFile, refusedFile, program, script];
+  const { joinFiles, refusedFile } = cgroup;
+  const args = ["-c", joinScript, "sh", refusedFile, ...joinFiles, "--", program, script];
   return { command: shell, args, cgroup };
 }

@@ -12,6 +12,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { type Assignment, type AttemptRef, Outcome } from "../../proto/troupe/agent/v1/agent.ts";
 import { AttemptFolder } from "./attempt-folder.ts";
 import { type JobEnd, type JobListener, neverRan, type RunningJob } from "./executor.ts";
+import {
+  type JobLimits,
+  type JobUsage,
+  type LimitHit,
+  type LimitName,
+  noLimits,
+  unenforced,
+} from "./job-limits.ts";
 import { JobLog } from "./job-log.ts";
 import { JobProblem, type JobProgram, jobProgram } from "./job-program.ts";
 import { JobStop } from "./job-stop.ts";
@@ -23,6 +31,7 @@ import { readOutputs } from "./outputs-file.ts";
 import type { ExecutorContext } from "./process-executor.ts";
 import { ProcessTree } from "./process-tree.ts";
 import { startProblem } from "./reason-text.ts";
+import type { UsageWatch } from "./usage-watch.ts";
 
 export class JobRun implements RunningJob {
   readonly #context: ExecutorContext;
@@ -106,6 +115,7 @@ export class JobRun implements RunningJob {
     const tree = this.#treeOf(child.pid as number);
     const log = new JobLog(this.#assignment.secrets, (bytes) => this.#listener.output(bytes));
     this.#listener.started(startedAtMs);
+    const watch = this.#watch(log, child.pid as number);
     const drained = this.#readPipe(log);
     this.#stop.processStarted(tree, this.#timeout());
     this.#context.pipes.replenish();
@@ -116,13 +126,41 @@ export class JobRun implements RunningJob {
     const stop = this.#stop.stop;
     this.#stop.processEnded();
     await this.#clearTree(tree, drained, log);
+    const { limitHit, usage } = this.#account(watch, log);
+    this.#program?.cgroup?.remove();
     const outputs = await this.#outputs(log);
-    const { outcome, exitCode, signal, reason } = verdict({
-      exit,
-      stop,
-      outputsProblem: outputs.problem,
-    });
-    return { outcome, exitCode, signal, reason, outputs: outputs.values, startedAtMs, durationMs };
+    const how = verdict({ exit, stop, limitHit, outputsProblem: outputs.problem });
+    return { ...how, outputs: outputs.values, startedAtMs, durationMs, usage };
+  }
+
+  #watch(log: JobLog, pid: number): UsageWatch {
+    const { table, cgroups, watcher } = this.#context;
+    const cgroup = this.#program?.cgroup;
+    const enforced = cgroup === undefined ? new Set<LimitName>() : cgroups?.enforced;
+    const missing = unenforced(this.#limits, enforced ?? new Set());
+    if (missing.length > 0) {
+      log.remark(`this agent cannot enforce limits of ${missing.join(", ")}: see docs/agents.md`);
+    }
+    const onOutOfMemory = (hit: LimitHit): void => {
+      if (hit.limit !== "memory") return;
+      this.#stop.request({ cause: "out-of-memory", bytes: hit.bytes }, 0);
+    };
+    return watcher.watch({ leader: table.get(pid), cgroup, onOutOfMemory });
+  }
+
+  /** After the whole tree is dead, and before its group is removed. */
+  #account(watch: UsageWatch, log: JobLog): { limitHit?: LimitHit; usage: JobUsage | undefined } {
+    const limited = unenforced(this.#limits, new Set()).length > 0;
+    if (limited && this.#program?.cgroup?.isJoined() === false) {
+      log.remark("the kernel did not let the job into its control group: no limit was enforced");
+    }
+    const [limitHit, usage] = [watch.limitHit(), watch.usage()];
+    watch.end();
+    return { ...(limitHit === undefined ? {} : { limitHit }), usage };
+  }
+
+  get #limits(): JobLimits {
+    return this.#assignment.limits ?? noLimits;
   }
 
   async #spawn(): Promise<{ child: ChildProcess; exited: Promise<ProcessExit> }> {
@@ -184,7 +222,6 @@ export class JobRun implements RunningJob {
     await drained;
     timer.cancel();
     log.end();
-    this.#program?.cgroup?.remove();
     if (survivors.length === 0) return;
     const names = survivors.map(({ pid, command }) => `${pid} (${command})`).join(", ");
     log.remark(`these processes of the job could not be killed: ${names}`);
@@ -215,5 +252,6 @@ class StoppedBeforeStart extends Error {
 }
 
 function verdictOfStop(stop: Stop): string {
-  return verdict({ exit: { code: 0, signal: null }, stop, outputsProblem: undefined }).reason;
+  const exit = { code: 0, signal: null };
+  return verdict({ exit, stop, limitHit: undefined, outputsProblem: undefined }).reason;
 }

@@ -2,11 +2,13 @@
 import { constants } from "node:os";
 import { Outcome } from "../../proto/troupe/agent/v1/agent.ts";
 import { durationText } from "./duration-text.ts";
+import { type LimitHit, sizeText } from "./job-limits.ts";
 
 /** Why the agent itself ended the job; the first cause stays. */
 export type Stop =
   | { readonly cause: "cancelled"; readonly reason: string }
-  | { readonly cause: "timed-out"; readonly afterMs: number };
+  | { readonly cause: "timed-out"; readonly afterMs: number }
+  | { readonly cause: "out-of-memory"; readonly bytes: number };
 
 export interface ProcessExit {
   readonly code: number | null;
@@ -23,11 +25,13 @@ export interface Verdict {
 export interface VerdictInput {
   readonly exit: ProcessExit;
   readonly stop: Stop | undefined;
+  /** A limit that the kernel held it to. */
+  readonly limitHit: LimitHit | undefined;
   /** What is wrong with its outputs: fails a job that went well otherwise. */
   readonly outputsProblem: string | undefined;
 }
 
-export function verdict({ exit, stop, outputsProblem }: VerdictInput): Verdict {
+export function verdict({ exit, stop, limitHit, outputsProblem }: VerdictInput): Verdict {
   const { exitCode, signal } = codeAndSignal(exit);
   if (stop?.cause === "cancelled") {
     const reason = stop.reason === "" ? "cancelled" : `cancelled: ${stop.reason}`;
@@ -37,16 +41,30 @@ export function verdict({ exit, stop, outputsProblem }: VerdictInput): Verdict {
     const reason = `timed out after ${durationText(stop.afterMs)}`;
     return { outcome: Outcome.TIMED_OUT, exitCode, signal, reason };
   }
-  if (signal !== "") {
-    return { outcome: Outcome.FAILED, exitCode, signal, reason: `killed by ${signal}` };
+  // Also where the script went on without the process that was killed: what it did then is anybody's guess.
+  if (stop?.cause === "out-of-memory" || limitHit?.limit === "memory") {
+    const reason = `killed: ${sizeText(memoryLimit(stop, limitHit))} memory limit`;
+    return { outcome: Outcome.FAILED, exitCode, signal, reason };
   }
-  if (exitCode !== 0) {
-    return { outcome: Outcome.FAILED, exitCode, signal, reason: `exit code ${exitCode}` };
+  if (signal !== "" || exitCode !== 0) {
+    const how = signal === "" ? `exit code ${exitCode}` : `killed by ${signal}`;
+    return { outcome: Outcome.FAILED, exitCode, signal, reason: how + refusedProcess(limitHit) };
   }
   if (outputsProblem !== undefined) {
     return { outcome: Outcome.FAILED, exitCode, signal, reason: outputsProblem };
   }
   return { outcome: Outcome.SUCCEEDED, exitCode, signal, reason: "" };
+}
+
+function memoryLimit(stop: Stop | undefined, hit: LimitHit | undefined): number {
+  if (stop?.cause === "out-of-memory") return stop.bytes;
+  return hit?.limit === "memory" ? hit.bytes : 0;
+}
+
+function refusedProcess(hit: LimitHit | undefined): string {
+  return hit?.limit === "processes"
+    ? `, after it was refused a process beyond its limit of ${hit.count}`
+    : "";
 }
 
 /** The code as a shell would report it: 128 + the number of the signal that ended the process. */

@@ -48,6 +48,9 @@ export const agentLimits = {
   /** How long a job's leftovers may still write after its main process ended (a `tee` that empties its pipe). Then SIGKILL. */
   lingerMs: 500,
 
+  /** Between two looks at what running jobs use: seldom enough to cost nothing, often enough to end one that is out of memory. */
+  usageLookMs: 1_000,
+
   /** How long killed processes get to vanish (one in an uninterruptible system call may not). Then the log names them. */
   killWaitMs: 5_000,
 

@@ -5,6 +5,7 @@ import type { Executor } from "./executor.ts";
 import { JobRun } from "./job-run.ts";
 import { PipeSupply } from "./output-pipe.ts";
 import { type ProcessTable, systemProcessTable } from "./process-table.ts";
+import { UsageWatcher } from "./usage-watch.ts";
 
 export interface ExecutorOptions {
   /** Each attempt gets a folder of its own in here. */
@@ -23,14 +24,17 @@ export interface ExecutorOptions {
 export interface ExecutorContext extends Required<Omit<ExecutorOptions, "cgroups">> {
   readonly cgroups: CgroupParent | undefined;
   readonly pipes: PipeSupply;
+  readonly watcher: UsageWatcher;
 }
 
 export function processExecutor(options: ExecutorOptions): Executor {
+  const table = options.table ?? systemProcessTable();
   const context: ExecutorContext = {
-    table: systemProcessTable(),
     cgroups: undefined,
     ...options,
+    table,
     pipes: new PipeSupply(options.workFolder),
+    watcher: new UsageWatcher(options.clock, table),
   };
   context.pipes.replenish();
   return {

@@ -1,5 +1,10 @@
 /** Why a process could not be prepared or started, for the person who reads the job's result. */
+import { LimitRefusedError } from "./cgroup.ts";
+
 export function startProblem(error: unknown): string {
+  if (error instanceof LimitRefusedError) {
+    return `this agent's kernel does not take the job's limits: ${error.message}`;
+  }
   const { code, message } = error as NodeJS.ErrnoException;
   switch (code) {
     case "ENOSPC":

@@ -36,6 +36,7 @@ export function declinedMessage(attempt: AttemptRef, reason: string): ToServer {
     startedAtMs: 0,
     durationMs: 0,
     logBytes: 0,
+    usage: undefined,
   });
 }
 

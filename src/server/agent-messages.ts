@@ -73,10 +73,17 @@ export function helloOf(
   return { hello: { agentName, version, bootId: hello.bootId, labels, slots, holding } };
 }
 
+const enforceable = ["memory", "cpus", "processes"];
+
 /** What every agent can be chosen by without having been given a label. */
 function machineLabels({ capabilities }: Hello): Record<string, string> {
-  const { os = "", arch = "" } = capabilities ?? {};
-  return { ...(os === "" ? {} : { os }), ...(arch === "" ? {} : { arch }) };
+  const { os = "", arch = "", enforces = [] } = capabilities ?? {};
+  const enforced = enforceable.every((limit) => enforces.includes(limit));
+  return {
+    ...(os === "" ? {} : { os }),
+    ...(arch === "" ? {} : { arch }),
+    ...(enforced ? { limits: "enforced" } : {}),
+  };
 }
 
 export function assignmentOf(prepared: PreparedAttempt): Assignment {
@@ -92,6 +99,7 @@ export function assignmentOf(prepared: PreparedAttempt): Assignment {
     killGraceMs: prepared.killGraceMs,
     workingDirectory: prepared.workingDirectory ?? "",
     traceparent: prepared.traceparent ?? "",
+    limits: { memoryBytes: 0, cpus: 0, processes: 0, ...prepared.limits },
   };
 }
 
@@ -116,5 +124,6 @@ export function resultOf(result: JobResult): AttemptResult {
     outputs: { ...result.outputs },
     reason: unknown ? `The agent reported an unknown outcome (${result.outcome}).` : result.reason,
     ...(ran ? { startedAtMs: result.startedAtMs, durationMs: result.durationMs } : {}),
+    ...(result.usage === undefined ? {} : { usage: { ...result.usage } }),
   };
 }

@@ -61,6 +61,7 @@ export function jobMessage(job: JobView, waiting?: WaitingReasons): JobMessage {
     queuedAtMs: job.queuedAtMs ?? 0,
     startedAtMs: job.startedAtMs ?? 0,
     finishedAtMs: job.finishedAtMs ?? 0,
+    usage: job.usage,
     needs: [...job.needs],
     outputs: { ...job.outputs },
   };

@@ -127,12 +127,16 @@ test.runIf(existsSync("/sys/fs/cgroup/freezer/cgroup.procs"))(
 test("where the kernel lets nobody join, the tree is found without the group", async () => {
   const folder = temporaryFolder();
   const parent: CgroupParent = {
+    enforced: new Set(),
     create: (_name, refusedFile) => ({
-      joinFile: "/dev/null/cgroup.procs",
+      joinFiles: ["/dev/null/cgroup.procs"],
       refusedFile,
       isJoined: () => !existsSync(refusedFile),
       pids: () => [],
       kill: () => {},
+      usage: () => undefined,
+      keepsPeaks: true,
+      limitHit: () => undefined,
       remove: () => {},
     }),
     clear: () => {},
@@ -166,14 +170,14 @@ describe("control groups", () => {
     write("proc/self/mounts", "cgroup /fz cgroup rw,freezer 0 0\ncgroup2 /un cgroup2 rw 0 0\n");
     write("proc/self/cgroup", "6:freezer:/a/b\n0::/slice/unit\n");
     expect(openCgroupParent("x", root)).toBeDefined();
-    expect(openCgroupParent("x", root)?.create("job", "")?.joinFile).toBe(
+    expect(openCgroupParent("x", root)?.create("job", "")?.joinFiles).toEqual([
       join(root, "un/slice/unit/troupe-x/job/cgroup.procs"),
-    );
+    ]);
     write("proc/self/mounts", "cgroup /fz cgroup rw,freezer 0 0\n");
     const parent = openCgroupParent("y", root);
-    expect(parent?.create("job", "")?.joinFile).toBe(
+    expect(parent?.create("job", "")?.joinFiles).toEqual([
       join(root, "fz/a/b/troupe-y/job/cgroup.procs"),
-    );
+    ]);
   });
 });
 

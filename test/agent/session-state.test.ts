@@ -27,6 +27,7 @@ function resultOf(name: string): JobResult {
     reason: "",
     startedAtMs: 1,
     durationMs: 1,
+    usage: undefined,
     logBytes: 0,
   };
 }

@@ -117,6 +117,25 @@ describe("summary", () => {
       "demo r-1 succeeded in 3.0 s (3 of 3 done, 1 failed)",
     ]);
   });
+
+  it("tells what jobs used, where somebody counted", () => {
+    const usage = {
+      cpuMs: 1_230,
+      memoryPeakBytes: 45 * 2 ** 20,
+      processesPeak: 3,
+      readBytes: 0,
+      writtenBytes: 5 * 2 ** 20,
+    };
+    const times = { startedAtMs: 1_000, finishedAtMs: 3_000 };
+    const view = run([
+      job("build", { status: JobStatus.SUCCEEDED, ...times, usage }),
+      job("lint", { status: JobStatus.SUCCEEDED, ...times }),
+    ]);
+    expect(summary(view, plainStyle, 9_000).slice(0, 2)).toEqual([
+      "+ build  succeeded  2.0 s  cpu 1.2 s, 45 MiB, disk 5 MiB",
+      "+ lint   succeeded  2.0 s",
+    ]);
+  });
 });
 
 describe("log lines", () => {

@@ -18,7 +18,15 @@ import {
 } from "../server/running-server.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
-const capabilities = { os: "linux", arch: "x64", slots: 16, shells: [], memoryBytes: 0, cpus: 1 };
+const capabilities = {
+  os: "linux",
+  arch: "x64",
+  slots: 16,
+  shells: [],
+  memoryBytes: 0,
+  cpus: 1,
+  enforces: [],
+};
 
 it("runs 2,000 jobs that do nothing, each once, and tells a watcher of each", async () => {
   const server = await runningServer();

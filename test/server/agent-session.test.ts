@@ -123,6 +123,7 @@ describe("an attempt", () => {
       killGraceMs: 500,
       workingDirectory: "",
       traceparent: "",
+      limits: { memoryBytes: 0, cpus: 0, processes: 0 },
     });
     agent.send({ $case: "accepted", value: { attempt } });
     agent.send({ $case: "started", value: { attempt, startedAtMs: 42 } });

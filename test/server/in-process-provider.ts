@@ -71,6 +71,7 @@ export class InProcessProvider implements Provider {
       shells: ["sh"],
       memoryBytes: 0,
       cpus: 1,
+      enforces: [],
     };
     const connected = await obedientAgent(address, identity, {
       hello: { agentName: of.agentName, bootId: of.agentName, capabilities },

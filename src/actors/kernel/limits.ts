@@ -421,6 +421,12 @@ export const limitTable = {
     reason: "a cancel must end within minutes",
     effect: "the definition is refused with TROUPE_PIPELINE_INVALID",
   }),
+  jobMemoryBytesMin: limit({
+    default: 4 * 1024 * 1024,
+    unit: "bytes",
+    reason: "with less not even a shell starts: the job would die before its first command",
+    effect: "the definition is refused with TROUPE_PIPELINE_INVALID",
+  }),
   lostAttemptsMax: limit({
     default: 5,
     unit: "times",

@@ -32,7 +32,7 @@ export class JobBuilder {
     const index = this.definitions.length;
     this.#checkNeeds(name, options.needs ?? [], index);
     const { script, env, secrets } = this.#bind(name, options, index);
-    const { outputs = [], timeoutMs, workingDirectory, description } = options;
+    const { outputs = [], timeoutMs, workingDirectory, limits, description } = options;
     this.definitions.push({
       name,
       needs: (options.needs ?? []).map((need) => need?.name ?? ""),
@@ -49,6 +49,7 @@ export class JobBuilder {
       priority: options.priority ?? defaults.priority,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(workingDirectory === undefined ? {} : { workingDirectory }),
+      ...(limits === undefined ? {} : { limits: { ...limits } }),
       ...(description === undefined ? {} : { description }),
     });
     const job = {

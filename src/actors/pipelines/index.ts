@@ -37,6 +37,7 @@ export type {
 export type {
   Expression,
   JobDefinition,
+  JobLimits,
   ParameterDefinition,
   PipelineDefinition,
   RetryPolicy,
@@ -93,6 +94,7 @@ export {
   type TextTemplate,
   template,
 } from "./sh.ts";
+export { sizeText } from "./size.ts";
 export {
   parseDefinition,
   type ValidationResult,

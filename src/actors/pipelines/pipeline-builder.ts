@@ -1,4 +1,5 @@
 /** The types of the builder: what a job may be given, and what it offers to the jobs after it. */
+import type { JobLimits } from "../workers/index.ts";
 import type { PipelineDefinition, Shell } from "./pipeline-definition.ts";
 import type { ExpressionOf, Secret, ShellScript, TextTemplate } from "./sh.ts";
 
@@ -63,6 +64,8 @@ export interface JobOptions<O extends string, F extends boolean> {
   /** -1,000 to 1,000, higher first. Default 0. */
   readonly priority?: number;
   readonly workingDirectory?: string;
+  /** What each attempt may use at most, where its agent can enforce it. Default no limit. */
+  readonly limits?: JobLimits;
   readonly description?: string;
 }
 

@@ -3,6 +3,10 @@
  * stores in its first event, what the wire carries as canonical JSON. No functions, no secrets.
  */
 
+import type { JobLimits } from "../workers/index.ts";
+
+export type { JobLimits };
+
 export interface PipelineDefinition {
   readonly name: string;
   readonly parameters: readonly ParameterDefinition[];
@@ -56,6 +60,8 @@ export interface JobDefinition {
   readonly continueOnError: boolean;
   /** Higher runs first; -1000 to 1000, default 0. */
   readonly priority: number;
+  /** What each attempt may use at most; undefined = as much as the machine has. */
+  readonly limits?: JobLimits;
   /** Relative to the attempt's own folder, or absolute. */
   readonly workingDirectory?: string;
   readonly description?: string;

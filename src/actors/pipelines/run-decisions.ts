@@ -303,10 +303,11 @@ function withinBounds(result: AttemptResult): AttemptResult {
   return { ...result, outcome: "failed", outputs: {}, reason };
 }
 
-function processEnd({ exitCode, signal, reason }: AttemptResult) {
+function processEnd({ exitCode, signal, usage, reason }: AttemptResult) {
   return {
     ...(exitCode === undefined ? {} : { exitCode }),
     ...(signal === undefined || signal === "" ? {} : { signal }),
+    ...(usage === undefined ? {} : { usage }),
     reason,
   };
 }

@@ -3,7 +3,7 @@
  * a run cut off between any two of them goes on correctly. Jobs go by name: a journal is read by
  * people too. No secret and no log byte is ever in an event.
  */
-import type { AttemptOutcome } from "../workers/index.ts";
+import type { AttemptOutcome, JobUsage } from "../workers/index.ts";
 import type { PipelineDefinition } from "./pipeline-definition.ts";
 
 export interface RunEventData {
@@ -54,6 +54,7 @@ export interface ProcessEnd {
   /** Absent: the process did not exit by itself, or never started. */
   readonly exitCode?: number;
   readonly signal?: string;
+  readonly usage?: JobUsage;
   /** One plain sentence, empty on success. */
   readonly reason: string;
 }

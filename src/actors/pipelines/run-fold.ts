@@ -118,6 +118,7 @@ class RunEdit {
       ...whereItRan(job),
       finishedAtMs: data.atMs,
       ...(data.exitCode === undefined ? {} : { exitCode: data.exitCode }),
+      ...(data.usage === undefined ? {} : { usage: data.usage }),
       ...(data.signal === undefined ? {} : { signal: data.signal }),
       reason: data.reason,
       outputs: data.outputs,
@@ -135,6 +136,7 @@ class RunEdit {
       dueAtMs: data.dueAtMs,
       reason: data.reason,
       ...(data.exitCode === undefined ? {} : { exitCode: data.exitCode }),
+      ...(data.usage === undefined ? {} : { usage: data.usage }),
     });
     const { retries } = this.#run;
     const later = retries.findIndex(({ dueAtMs }) => dueAtMs > data.dueAtMs);

@@ -8,6 +8,7 @@
  *  S4. `ready` and `doomed` hold exactly the jobs that a decision must act on; an ended job is in
  *      neither. Doom goes first: a job in both never runs.
  */
+import type { JobUsage } from "../workers/index.ts";
 import type { ChunkedList } from "./chunked-list.ts";
 import { chunkedList, itemAt } from "./chunked-list.ts";
 import { degree } from "./graph.ts";
@@ -80,6 +81,7 @@ export type ActiveJob = Attempts &
         readonly dueAtMs: number;
         readonly reason: string;
         readonly exitCode?: number;
+        readonly usage?: JobUsage;
       }
   );
 
@@ -92,6 +94,7 @@ export interface EndedJob extends Attempts {
   readonly finishedAtMs: number;
   readonly exitCode?: number;
   readonly signal?: string;
+  readonly usage?: JobUsage;
   readonly reason: string;
   readonly outputs: Readonly<Record<string, string>>;
 }

@@ -1,5 +1,6 @@
 /** What a run's templates read: parameters, other jobs' outputs and conclusions, the run itself. */
 
+import type { JobLimits } from "../workers/index.ts";
 import type { JobDefinition, Shell } from "./pipeline-definition.ts";
 import { jobDefinitionAt, planOf } from "./run-plan.ts";
 import { conclusionOf, isEnded, jobNamed, type Run, type RunState } from "./run-state.ts";
@@ -37,6 +38,7 @@ export interface JobInstructions {
   readonly timeoutMs?: number;
   readonly killGraceMs: number;
   readonly workingDirectory?: string;
+  readonly limits?: JobLimits;
 }
 
 /** undefined = no such job. */
@@ -56,5 +58,6 @@ export function instructionsOf(state: RunState, name: string): JobInstructions |
     killGraceMs: job.killGraceMs,
     ...(job.timeoutMs === undefined ? {} : { timeoutMs: job.timeoutMs }),
     ...(job.workingDirectory === undefined ? {} : { workingDirectory: job.workingDirectory }),
+    ...(job.limits === undefined ? {} : { limits: job.limits }),
   };
 }

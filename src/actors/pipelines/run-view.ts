@@ -1,4 +1,5 @@
 /** A run as people and programs see it: plain values, a copy, never the run's own state. */
+import type { JobUsage } from "../workers/index.ts";
 
 export type RunStatus = "running" | "cancelling" | "succeeded" | "failed" | "cancelled";
 
@@ -40,6 +41,8 @@ export interface JobView {
   /** Where the newest attempt is, or was. */
   readonly workerId?: string;
   readonly exitCode?: number;
+  /** Of the newest attempt that has ended; undefined = its agent could not tell. */
+  readonly usage?: JobUsage;
   /** Why it failed, was skipped, or waits: one plain sentence, empty when there is nothing to say. */
   readonly reason: string;
   readonly queuedAtMs?: number;

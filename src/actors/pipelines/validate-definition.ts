@@ -63,7 +63,15 @@ const job = object({
     continueOnError: truth,
     priority: number,
   },
-  optional: { timeoutMs: number, workingDirectory: text, description: text },
+  optional: {
+    timeoutMs: number,
+    workingDirectory: text,
+    limits: object({
+      required: {},
+      optional: { memoryBytes: number, cpus: number, processes: number },
+    }),
+    description: text,
+  },
 });
 
 const pipeline = object({

@@ -45,6 +45,7 @@ function jobViewOf(run: Run, index: number, job: JobState): JobView {
     ...timesOf(job),
     ...("workerId" in job && job.workerId !== undefined ? { workerId: job.workerId } : {}),
     ...("exitCode" in job && job.exitCode !== undefined ? { exitCode: job.exitCode } : {}),
+    ...("usage" in job && job.usage !== undefined ? { usage: job.usage } : {}),
     needs,
     outputs: isEnded(job) ? job.outputs : {},
     finally: definition.finally,

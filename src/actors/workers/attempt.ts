@@ -26,6 +26,27 @@ export interface AttemptResult {
   /** By the agent's clock; undefined = never started. */
   readonly startedAtMs?: number;
   readonly durationMs?: number;
+  readonly usage?: JobUsage;
+}
+
+/** What an attempt used, its whole process tree together; 0 where its agent's machine does not count it. */
+export interface JobUsage {
+  readonly cpuMs: number;
+  /** What a memory limit counts: pages of the processes, and of files that they read or wrote. */
+  readonly memoryPeakBytes: number;
+  /** Processes and threads at once. */
+  readonly processesPeak: number;
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+}
+
+/** What an attempt may use at most; what is not named is not limited. */
+export interface JobLimits {
+  readonly memoryBytes?: number;
+  /** CPUs' worth of time; a part of one is a number below 1. */
+  readonly cpus?: number;
+  /** Processes and threads at once. */
+  readonly processes?: number;
 }
 
 export type AttemptOutcome =
@@ -56,5 +77,6 @@ export interface PreparedAttempt {
   readonly timeoutMs?: number;
   readonly killGraceMs: number;
   readonly workingDirectory?: string;
+  readonly limits?: JobLimits;
   readonly traceparent?: string;
 }

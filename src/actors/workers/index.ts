@@ -4,6 +4,8 @@ export {
   type AttemptOutcome,
   type AttemptResult,
   attemptId,
+  type JobLimits,
+  type JobUsage,
   type PreparedAttempt,
 } from "./attempt.ts";
 export type {

@@ -5,6 +5,7 @@ import { jobNotes, jobSymbol, jobTook, jobWord, paintRun } from "./job-line.ts";
 import { countWords } from "./progress-tree.ts";
 import type { Style } from "./style.ts";
 import { table } from "./table.ts";
+import { usageText } from "./usage-text.ts";
 
 /** A run of thousands is summed up: every job that did not succeed, and this many of all at most. */
 const SUMMARY_JOBS_MAX = 60;
@@ -18,10 +19,12 @@ export function summary(run: RunView, style: Style, clockMs: number): string[] {
     run.jobs.length <= SUMMARY_JOBS_MAX
       ? run.jobs
       : run.jobs.filter((job) => job.status !== JobStatus.SUCCEEDED).slice(0, SUMMARY_JOBS_MAX);
+  const counted = shown.some((job) => job.usage !== undefined);
   const rows = shown.map((job) => [
     `${jobSymbol(job.status, style)} ${job.name}`,
     jobWord(job.status),
     jobTook(job, nowMs),
+    ...(counted ? [style.paint("dim", usageText(job.usage))] : []),
     style.paint("dim", jobNotes(job).join(", ")),
   ]);
   const lines = table(rows);

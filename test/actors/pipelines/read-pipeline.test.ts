@@ -31,6 +31,7 @@ jobs:
     retry: 2
     priority: 5
     working-directory: src
+    limits: { memory: 1.5GiB, cpus: 0.5, processes: 20 }
   ship:
     needs: build
     env: { SHA: "\${{ needs.build.outputs.sha }}", PLAIN: 0644 }
@@ -82,6 +83,7 @@ outputs:
           continueOnError: false,
           priority: 5,
           workingDirectory: "src",
+          limits: { memoryBytes: 1_610_612_736, cpus: 0.5, processes: 20 },
         },
         {
           name: "ship",

@@ -133,6 +133,8 @@ export interface Capabilities {
   shells: string[];
   memoryBytes: number;
   cpus: number;
+  /** The limits that it really holds jobs to: memory, cpus, processes. */
+  enforces: string[];
 }
 
 export interface Welcome {
@@ -184,6 +186,7 @@ export interface Assignment {
   killGraceMs: number;
   workingDirectory: string;
   traceparent: string;
+  limits: Limits | undefined;
 }
 
 export interface Assignment_EnvEntry {
@@ -194,6 +197,25 @@ export interface Assignment_EnvEntry {
 export interface Assignment_SecretsEntry {
   key: string;
   value: string;
+}
+
+/** 0 = none. An agent that cannot enforce one says so in the job's log and runs it all the same. */
+export interface Limits {
+  memoryBytes: number;
+  /** CPUs' worth of time. */
+  cpus: number;
+  /** Processes and threads. */
+  processes: number;
+}
+
+/** What a job used, its whole process tree together; 0 where this machine does not count it. */
+export interface Usage {
+  cpuMs: number;
+  /** What a memory limit counts: pages of the processes, and of files that they read or wrote. */
+  memoryPeakBytes: number;
+  processesPeak: number;
+  readBytes: number;
+  writtenBytes: number;
 }
 
 /** The agent holds the attempt: it will be named in Heartbeat and Hello until its result is acknowledged. */
@@ -237,6 +259,7 @@ export interface JobResult {
   durationMs: number;
   /** The log's whole length: the result is acknowledged only after the log is stored up to here. */
   logBytes: number;
+  usage: Usage | undefined;
 }
 
 export interface JobResult_OutputsEntry {
@@ -1189,7 +1212,7 @@ export const Hello_LabelsEntry: MessageFns<Hello_LabelsEntry> = {
 };
 
 function createBaseCapabilities(): Capabilities {
-  return { os: "", arch: "", slots: 0, shells: [], memoryBytes: 0, cpus: 0 };
+  return { os: "", arch: "", slots: 0, shells: [], memoryBytes: 0, cpus: 0, enforces: [] };
 }
 
 export const Capabilities: MessageFns<Capabilities> = {
@@ -1211,6 +1234,9 @@ export const Capabilities: MessageFns<Capabilities> = {
     }
     if (message.cpus !== 0) {
       writer.uint32(49).double(message.cpus);
+    }
+    for (const v of message.enforces) {
+      writer.uint32(58).string(v!);
     }
     return writer;
   },
@@ -1276,6 +1302,14 @@ export const Capabilities: MessageFns<Capabilities> = {
             message.cpus = reader.double();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.enforces.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1299,6 +1333,7 @@ export const Capabilities: MessageFns<Capabilities> = {
     message.shells = object.shells?.map((e) => e) || [];
     message.memoryBytes = object.memoryBytes ?? 0;
     message.cpus = object.cpus ?? 0;
+    message.enforces = object.enforces?.map((e) => e) || [];
     return message;
   },
 };
@@ -1652,6 +1687,7 @@ function createBaseAssignment(): Assignment {
     killGraceMs: 0,
     workingDirectory: "",
     traceparent: "",
+    limits: undefined,
   };
 }
 
@@ -1689,6 +1725,9 @@ export const Assignment: MessageFns<Assignment> = {
     }
     if (message.traceparent !== "") {
       writer.uint32(90).string(message.traceparent);
+    }
+    if (message.limits !== undefined) {
+      Limits.encode(message.limits, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -1800,6 +1839,14 @@ export const Assignment: MessageFns<Assignment> = {
             message.traceparent = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.limits = Limits.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1846,6 +1893,9 @@ export const Assignment: MessageFns<Assignment> = {
     message.killGraceMs = object.killGraceMs ?? 0;
     message.workingDirectory = object.workingDirectory ?? "";
     message.traceparent = object.traceparent ?? "";
+    message.limits = (object.limits !== undefined && object.limits !== null)
+      ? Limits.fromPartial(object.limits)
+      : undefined;
     return message;
   },
 };
@@ -1980,6 +2030,188 @@ export const Assignment_SecretsEntry: MessageFns<Assignment_SecretsEntry> = {
     const message = createBaseAssignment_SecretsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseLimits(): Limits {
+  return { memoryBytes: 0, cpus: 0, processes: 0 };
+}
+
+export const Limits: MessageFns<Limits> = {
+  encode(message: Limits, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.memoryBytes !== 0) {
+      writer.uint32(8).uint64(message.memoryBytes);
+    }
+    if (message.cpus !== 0) {
+      writer.uint32(17).double(message.cpus);
+    }
+    if (message.processes !== 0) {
+      writer.uint32(24).uint32(message.processes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Limits {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLimits();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.memoryBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.cpus = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.processes = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Limits>): Limits {
+    return Limits.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Limits>): Limits {
+    const message = createBaseLimits();
+    message.memoryBytes = object.memoryBytes ?? 0;
+    message.cpus = object.cpus ?? 0;
+    message.processes = object.processes ?? 0;
+    return message;
+  },
+};
+
+function createBaseUsage(): Usage {
+  return { cpuMs: 0, memoryPeakBytes: 0, processesPeak: 0, readBytes: 0, writtenBytes: 0 };
+}
+
+export const Usage: MessageFns<Usage> = {
+  encode(message: Usage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cpuMs !== 0) {
+      writer.uint32(8).uint64(message.cpuMs);
+    }
+    if (message.memoryPeakBytes !== 0) {
+      writer.uint32(16).uint64(message.memoryPeakBytes);
+    }
+    if (message.processesPeak !== 0) {
+      writer.uint32(24).uint32(message.processesPeak);
+    }
+    if (message.readBytes !== 0) {
+      writer.uint32(32).uint64(message.readBytes);
+    }
+    if (message.writtenBytes !== 0) {
+      writer.uint32(40).uint64(message.writtenBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Usage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.cpuMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.memoryPeakBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.processesPeak = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.readBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.writtenBytes = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Usage>): Usage {
+    return Usage.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Usage>): Usage {
+    const message = createBaseUsage();
+    message.cpuMs = object.cpuMs ?? 0;
+    message.memoryPeakBytes = object.memoryPeakBytes ?? 0;
+    message.processesPeak = object.processesPeak ?? 0;
+    message.readBytes = object.readBytes ?? 0;
+    message.writtenBytes = object.writtenBytes ?? 0;
     return message;
   },
 };
@@ -2271,6 +2503,7 @@ function createBaseJobResult(): JobResult {
     startedAtMs: 0,
     durationMs: 0,
     logBytes: 0,
+    usage: undefined,
   };
 }
 
@@ -2302,6 +2535,9 @@ export const JobResult: MessageFns<JobResult> = {
     }
     if (message.logBytes !== 0) {
       writer.uint32(72).uint64(message.logBytes);
+    }
+    if (message.usage !== undefined) {
+      Usage.encode(message.usage, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -2394,6 +2630,14 @@ export const JobResult: MessageFns<JobResult> = {
             message.logBytes = longToNumber(reader.uint64());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.usage = Usage.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2430,6 +2674,7 @@ export const JobResult: MessageFns<JobResult> = {
     message.startedAtMs = object.startedAtMs ?? 0;
     message.durationMs = object.durationMs ?? 0;
     message.logBytes = object.logBytes ?? 0;
+    message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
     return message;
   },
 };

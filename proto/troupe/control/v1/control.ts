@@ -158,11 +158,23 @@ export interface JobView {
   finally: boolean;
   continueOnError: boolean;
   attemptsMax: number;
+  /** Of the newest attempt that has ended; absent where its agent could not tell. */
+  usage: JobUsage | undefined;
 }
 
 export interface JobView_OutputsEntry {
   key: string;
   value: string;
+}
+
+/** The whole process tree of one attempt; 0 where the agent's machine does not count it. */
+export interface JobUsage {
+  cpuMs: number;
+  memoryPeakBytes: number;
+  /** Processes and threads at once. */
+  processesPeak: number;
+  readBytes: number;
+  writtenBytes: number;
 }
 
 export interface CancelRunRequest {
@@ -1261,6 +1273,7 @@ function createBaseJobView(): JobView {
     finally: false,
     continueOnError: false,
     attemptsMax: 0,
+    usage: undefined,
   };
 }
 
@@ -1307,6 +1320,9 @@ export const JobView: MessageFns<JobView> = {
     }
     if (message.attemptsMax !== 0) {
       writer.uint32(112).uint32(message.attemptsMax);
+    }
+    if (message.usage !== undefined) {
+      JobUsage.encode(message.usage, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -1439,6 +1455,14 @@ export const JobView: MessageFns<JobView> = {
             message.attemptsMax = reader.uint32();
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.usage = JobUsage.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1478,6 +1502,9 @@ export const JobView: MessageFns<JobView> = {
     message.finally = object.finally ?? false;
     message.continueOnError = object.continueOnError ?? false;
     message.attemptsMax = object.attemptsMax ?? 0;
+    message.usage = (object.usage !== undefined && object.usage !== null)
+      ? JobUsage.fromPartial(object.usage)
+      : undefined;
     return message;
   },
 };
@@ -1545,6 +1572,109 @@ export const JobView_OutputsEntry: MessageFns<JobView_OutputsEntry> = {
     const message = createBaseJobView_OutputsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseJobUsage(): JobUsage {
+  return { cpuMs: 0, memoryPeakBytes: 0, processesPeak: 0, readBytes: 0, writtenBytes: 0 };
+}
+
+export const JobUsage: MessageFns<JobUsage> = {
+  encode(message: JobUsage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cpuMs !== 0) {
+      writer.uint32(8).uint64(message.cpuMs);
+    }
+    if (message.memoryPeakBytes !== 0) {
+      writer.uint32(16).uint64(message.memoryPeakBytes);
+    }
+    if (message.processesPeak !== 0) {
+      writer.uint32(24).uint32(message.processesPeak);
+    }
+    if (message.readBytes !== 0) {
+      writer.uint32(32).uint64(message.readBytes);
+    }
+    if (message.writtenBytes !== 0) {
+      writer.uint32(40).uint64(message.writtenBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JobUsage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJobUsage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.cpuMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.memoryPeakBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.processesPeak = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.readBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.writtenBytes = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<JobUsage>): JobUsage {
+    return JobUsage.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<JobUsage>): JobUsage {
+    const message = createBaseJobUsage();
+    message.cpuMs = object.cpuMs ?? 0;
+    message.memoryPeakBytes = object.memoryPeakBytes ?? 0;
+    message.processesPeak = object.processesPeak ?? 0;
+    message.readBytes = object.readBytes ?? 0;
+    message.writtenBytes = object.writtenBytes ?? 0;
     return message;
   },
 };

@@ -6,6 +6,7 @@ import { limits } from "../../kernel/index.ts";
 import { durationText } from "../duration.ts";
 import type { JobDefinition } from "../pipeline-definition.ts";
 import { type PipelineProblem, type ProblemList, type ProblemPath, quoted } from "../problem.ts";
+import { sizeText } from "../size.ts";
 import { badName, isName } from "./names.ts";
 import { isWithin, type NumberRule, outOfBounds } from "./numbers.ts";
 
@@ -209,6 +210,31 @@ const jobNumbers: readonly JobNumber[] = [
     min: 1,
     max: 100,
     whole: false,
+  },
+  {
+    path: ["limits", "memoryBytes"],
+    of: (job) => job.limits?.memoryBytes,
+    what: "the memory limit",
+    min: limits.jobMemoryBytesMin,
+    max: 2 ** 50,
+    whole: true,
+    show: sizeText,
+  },
+  {
+    path: ["limits", "cpus"],
+    of: (job) => job.limits?.cpus,
+    what: "the number of CPUs",
+    min: 0.01,
+    max: 4_096,
+    whole: false,
+  },
+  {
+    path: ["limits", "processes"],
+    of: (job) => job.limits?.processes,
+    what: "the number of processes",
+    min: 1,
+    max: 4_194_304,
+    whole: true,
   },
   {
     path: ["priority"],

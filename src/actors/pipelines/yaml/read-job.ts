@@ -4,6 +4,7 @@ import { definitionDefaults as defaults } from "../definition-defaults.ts";
 import type { JobDefinition, RetryPolicy, Template } from "../pipeline-definition.ts";
 import type { ProblemPath } from "../problem.ts";
 import { jobHints } from "./foreign-keys.ts";
+import { readLimits } from "./read-limits.ts";
 import { readScript, readTemplate } from "./read-template.ts";
 import type { Entry, Fields, Spot, YamlReader } from "./yaml-reader.ts";
 
@@ -23,6 +24,7 @@ const keys = [
   "priority",
   "working-directory",
   "kill-grace",
+  "limits",
   "description",
 ] as const;
 
@@ -71,6 +73,7 @@ export function readJob(
     priority: number(reader, fields.priority, [...path, "priority"]) ?? defaults.priority,
     ...optional("timeoutMs", duration(reader, fields.timeout, [...path, "timeoutMs"])),
     ...optional("workingDirectory", plain(reader, fields["working-directory"])),
+    ...optional("limits", readLimits(reader, fields.limits, [...path, "limits"])),
     ...optional("description", plain(reader, fields.description)),
   };
 }

@@ -10,6 +10,7 @@ import { isAlias, isMap, isScalar, isSeq, type ParsedNode } from "yaml";
 import { limits } from "../../kernel/index.ts";
 import { parseDuration } from "../duration.ts";
 import { type PipelineProblem, type ProblemList, type ProblemPath, quoted } from "../problem.ts";
+import { parseSize } from "../size.ts";
 import { closestName } from "../suggestion.ts";
 import type { ParsedSource } from "./parse-source.ts";
 import { type SourceMap, type SourceRange, type SourceText } from "./source-map.ts";
@@ -242,6 +243,21 @@ export class YamlReader {
         spot,
         "a duration: 90s, 5m, 1h30m, 500ms, or a number of seconds",
         "write a number with its unit: ms, s, m, h or d",
+      )
+    );
+  }
+
+  /** Bytes. */
+  size(spot: Spot): number | undefined {
+    const { node } = spot;
+    const bytes =
+      isScalar(node) && typeof node.value === "string" ? parseSize(node.value) : undefined;
+    return (
+      bytes ??
+      this.wrongType(
+        spot,
+        "a size with its unit, such as 512MiB or 1.5GiB",
+        "write a number with its unit: KiB, MiB, GiB, or KB, MB, GB",
       )
     );
   }
