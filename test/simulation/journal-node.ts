@@ -2,25 +2,41 @@
 import { isTroupeError, seededRandom, silentLogger } from "../../src/actors/kernel/index.ts";
 import type { Journal } from "../../src/actors/persistence/journal.ts";
 import { type ProtocolRules, protocolRules } from "../../src/actors/persistence/shard-context.ts";
-import type {
-  BaseState,
-  ShardLog,
-  StagedEvent,
-  StoredEvent,
-} from "../../src/actors/persistence/shard-log.ts";
+import type { BaseState, ShardLog, StagedEvent } from "../../src/actors/persistence/shard-log.ts";
 import { NodeShardLogs } from "../../src/actors/persistence/shard-logs.ts";
 import {
   defaultShardLogsOptions,
   type ShardLogsOptions,
 } from "../../src/actors/persistence/shard-logs-options.ts";
-import { decodeState, encodeState, type Oracle, Violation } from "./journal-oracle.ts";
+import type { SnapshotStore } from "../../src/actors/persistence/snapshot-store.ts";
+import {
+  entityNames,
+  KEPT,
+  nextEventId,
+  type Recovered,
+  SimulatedEntities,
+  stagedBase,
+  stagedEvent,
+} from "./journal-entities.ts";
+import { type Oracle, Violation } from "./journal-oracle.ts";
 import type { Mailbag, World } from "./journal-world.ts";
+import type { SnapshotWorld } from "./snapshot-world.ts";
+
+/** What all nodes share. */
+export interface Surroundings {
+  readonly world: World;
+  readonly oracle: Oracle;
+  readonly snapshots: SnapshotWorld;
+}
 
 /** What a mutant replaces. */
 export interface Mutation {
-  readonly rules?: Partial<ProtocolRules>;
-  readonly journal?: (journal: Journal) => Journal;
+  readonly rules?: (around: Surroundings) => Partial<ProtocolRules>;
+  readonly journal?: (journal: Journal, around: Surroundings) => Journal;
+  readonly snapshots?: (store: SnapshotStore) => SnapshotStore;
   readonly options?: Partial<ShardLogsOptions>;
+  /** Whether a read waits until the log confirms that its reader is still the owner. */
+  readonly readsWait?: boolean;
 }
 
 const options = {
@@ -40,10 +56,8 @@ const options = {
   cutAfterBytes: 0,
 };
 
-/** The first two are never deleted. */
-const entityNames = ["kept/a", "kept/b", "c", "d", "e"] as const;
-
 export class SimulatedNode {
+  readonly #around: Surroundings;
   readonly #world: World;
   readonly #oracle: Oracle;
   readonly #index: number;
@@ -51,19 +65,21 @@ export class SimulatedNode {
   readonly #fail: (error: unknown) => void;
   #bag: Mailbag;
   #logs!: NodeShardLogs;
+  #entities!: SimulatedEntities;
   /** Of the claim that held last. */
   #term = 0;
   /** Commits confirmed on this node. */
   confirmed = 0;
 
   constructor(
-    parts: { readonly world: World; readonly oracle: Oracle; readonly mutation: Mutation },
-    index: number,
-    fail: (error: unknown) => void,
+    around: Surroundings,
+    mutation: Mutation,
+    { index, fail }: { readonly index: number; readonly fail: (error: unknown) => void },
   ) {
-    this.#world = parts.world;
-    this.#oracle = parts.oracle;
-    this.#mutation = parts.mutation;
+    this.#around = around;
+    this.#world = around.world;
+    this.#oracle = around.oracle;
+    this.#mutation = mutation;
     this.#index = index;
     this.#fail = fail;
     this.#bag = this.#start();
@@ -76,8 +92,8 @@ export class SimulatedNode {
     this.#oracle.catchUp();
     this.#oracle.checkDirectory(log);
     for (const [persistenceId, { isDeleted, facts }] of this.#oracle.entities) {
-      const state = await this.#stateOf(log, persistenceId);
-      const seen = state?.eventIds.join();
+      const recovered = await this.#recover(log, persistenceId);
+      const seen = recovered?.eventIds.join();
       const expected = isDeleted ? undefined : facts.map(({ eventId }) => eventId).join();
       if (seen !== expected) throw new Violation(`${persistenceId} is ${seen}, not ${expected}`);
     }
@@ -98,9 +114,12 @@ export class SimulatedNode {
     const world = this.#world;
     const bag = world.addBag();
     const journal = world.journalOf(bag, this.#index);
-    const rules = { ...protocolRules(options.reclaimsMax), ...this.#mutation.rules };
+    const mutation = this.#mutation;
+    const rules = { ...protocolRules(options.reclaimsMax), ...mutation.rules?.(this.#around) };
+    const store = this.#around.snapshots.storeOf(bag);
+    this.#entities = new SimulatedEntities(world, bag, mutation.snapshots?.(store) ?? store);
     const parts = {
-      journal: this.#mutation.journal?.(journal) ?? journal,
+      journal: mutation.journal?.(journal, this.#around) ?? journal,
       node: `node-${this.#index}`,
       views: world.viewOf(bag),
       clock: world.clockOf(bag),
@@ -112,7 +131,7 @@ export class SimulatedNode {
         },
       },
     };
-    const logs = new NodeShardLogs(parts, { ...options, ...this.#mutation.options }, rules);
+    const logs = new NodeShardLogs(parts, { ...options, ...mutation.options }, rules);
     logs.provideBases((log, persistenceId) => this.#baseOf(log, persistenceId));
     logs.onDeposed((_shard, error) => this.#onDeposed(error));
     this.#logs = logs;
@@ -178,11 +197,16 @@ export class SimulatedNode {
   async #act(log: ShardLog): Promise<void> {
     const world = this.#world;
     const chance = world.draw();
-    if (chance < 0.62) await this.#commitSome(log);
-    else if (chance < 0.7) await this.#read(log);
-    else if (chance < 0.78) await this.#replay(log);
-    else if (chance < 0.94) await this.#cut();
-    else await this.#commit(log, entityNames[2 + world.pick(3)] as string, "tombstone");
+    if (chance < 0.6) await this.#commitSome(log);
+    else if (chance < 0.68) await this.#read(log);
+    else if (chance < 0.75) await this.#replay(log);
+    else if (chance < 0.8) await this.#saveSnapshot(log);
+    else if (chance < 0.95) await this.#cut();
+    else await this.#commit(log, this.#pickName(KEPT), "tombstone");
+  }
+
+  #pickName(from = 0): string {
+    return entityNames[from + this.#world.pick(entityNames.length - from)] as string;
   }
 
   async #cut(): Promise<void> {
@@ -193,12 +217,9 @@ export class SimulatedNode {
 
   /** One to three groups, the later ones handed in while the first is in flight. */
   async #commitSome(log: ShardLog): Promise<void> {
-    const world = this.#world;
     const commits: Promise<void>[] = [];
-    for (let left = 1 + world.pick(3); left > 0; left--) {
-      commits.push(
-        this.#commit(log, entityNames[world.pick(entityNames.length)] as string, "event"),
-      );
+    for (let left = 1 + this.#world.pick(3); left > 0; left--) {
+      commits.push(this.#commit(log, this.#pickName(), "event"));
     }
     await Promise.all(commits);
   }
@@ -206,7 +227,7 @@ export class SimulatedNode {
   async #commit(log: ShardLog, persistenceId: string, kind: "event" | "tombstone"): Promise<void> {
     const count = kind === "event" ? 1 + this.#world.pick(3) : 1;
     const eventIds = Array.from({ length: count }, () => nextEventId(this.#world));
-    const events = eventIds.map((eventId) => staged(kind, [eventId], eventId % 3 === 0));
+    const events: StagedEvent[] = eventIds.map((eventId) => stagedEvent(kind, eventId));
     const { stats, acked, refused, told } = this.#oracle;
     try {
       const { firstSequenceNumber, confirmed } = log.commit(persistenceId, events);
@@ -214,7 +235,7 @@ export class SimulatedNode {
       this.confirmed += 1;
       stats.acked += count;
       for (const eventId of eventIds) acked.add(eventId);
-      if (persistenceId.startsWith("kept")) {
+      if (entityNames.indexOf(persistenceId) < KEPT) {
         const last = firstSequenceNumber + count - 1;
         told.set(persistenceId, Math.max(told.get(persistenceId) ?? 0, last));
       }
@@ -228,49 +249,47 @@ export class SimulatedNode {
 
   /** A linearizable read sees whatever anybody was told before it began. */
   async #read(log: ShardLog): Promise<void> {
-    const persistenceId = entityNames[this.#world.pick(2)] as string;
+    const persistenceId = entityNames[this.#world.pick(KEPT)] as string;
     const told = this.#oracle.told.get(persistenceId) ?? 0;
-    await log.barrier();
+    if (this.#mutation.readsWait !== false) await log.barrier();
     const seen = log.entry(persistenceId)?.sequenceNumber ?? 0;
     if (seen < told)
       throw new Violation(`a read saw ${seen} of ${persistenceId}, ${told} was told`);
   }
 
   async #replay(log: ShardLog): Promise<void> {
-    const persistenceId = entityNames[this.#world.pick(entityNames.length)] as string;
-    const state = await this.#stateOf(log, persistenceId);
-    if (state === undefined) return;
-    const expected = this.#oracle.factsUpTo(persistenceId, state.sequenceNumber);
+    const persistenceId = this.#pickName();
+    const recovered = await this.#recover(log, persistenceId);
+    if (recovered === undefined) return;
+    const { sequenceNumber } = recovered.entry;
+    const expected = this.#oracle.factsUpTo(persistenceId, sequenceNumber);
     // A deposed owner may show an entity as it was before its successor deleted it.
     if (this.#oracle.entities.get(persistenceId)?.everDeleted === true) return;
-    const [seen, wanted] = [state.eventIds.join(), expected.join()];
+    const [seen, wanted] = [recovered.eventIds.join(), expected.join()];
     if (seen !== wanted)
       throw new Violation(`a replay of ${persistenceId} is ${seen}, not ${wanted}`);
   }
 
-  async #baseOf(log: ShardLog, persistenceId: string): Promise<BaseState | undefined> {
-    const state = await this.#stateOf(log, persistenceId);
-    if (state === undefined) return undefined;
-    const event = staged("base", state.eventIds, state.open);
-    return { sequenceNumber: state.sequenceNumber, event };
+  async #saveSnapshot(log: ShardLog): Promise<void> {
+    const persistenceId = this.#pickName();
+    const recovered = await this.#recover(log, persistenceId);
+    if (recovered !== undefined) await this.#entities.save(persistenceId, recovered);
   }
 
-  async #stateOf(
-    log: ShardLog,
-    persistenceId: string,
-  ): Promise<{ sequenceNumber: number; eventIds: number[]; open: boolean } | undefined> {
-    const entry = log.entry(persistenceId);
-    if (entry === undefined) return undefined;
-    const events: StoredEvent[] = [];
+  async #baseOf(log: ShardLog, persistenceId: string): Promise<BaseState | undefined> {
+    const recovered = await this.#recover(log, persistenceId);
+    if (recovered === undefined) return undefined;
+    return { sequenceNumber: recovered.entry.sequenceNumber, event: stagedBase(recovered) };
+  }
+
+  async #recover(log: ShardLog, persistenceId: string): Promise<Recovered | undefined> {
     try {
-      await log.replay(persistenceId, (event) => events.push(event));
+      return await this.#entities.recover(log, persistenceId);
     } catch (error) {
       if (isTroupeError(error, "TROUPE_JOURNAL_CORRUPT")) throw error;
       // Cut away by a successor, or not readable just now.
       return undefined;
     }
-    const eventIds = events.flatMap(({ payload }) => decodeState(payload));
-    return { sequenceNumber: entry.sequenceNumber, eventIds, open: entry.open };
   }
 
   #pause(bag: Mailbag, delayMs: number): Promise<void> {
@@ -278,28 +297,4 @@ export class SimulatedNode {
       this.#world.clockOf(bag).setTimer(delayMs, resolve);
     });
   }
-}
-
-const eventIdsGiven = new WeakMap<World, number>();
-
-function nextEventId(world: World): number {
-  const eventId = (eventIdsGiven.get(world) ?? 0) + 1;
-  eventIdsGiven.set(world, eventId);
-  return eventId;
-}
-
-function staged(
-  kind: StagedEvent["kind"],
-  eventIds: readonly number[],
-  open: boolean,
-): StagedEvent {
-  return {
-    kind,
-    type: kind,
-    schemaVersion: 1,
-    timeMs: 0,
-    payload: encodeState(eventIds),
-    open,
-    ...(open && { wakeAtMs: 5 }),
-  };
 }

@@ -9,6 +9,7 @@ import {
   type ReplayState,
 } from "../../src/actors/persistence/replay-rule.ts";
 import type { ShardLog, StoredEvent } from "../../src/actors/persistence/shard-log.ts";
+import { eventIdIn, stateIn } from "./journal-entities.ts";
 import { JOURNAL_ID, type World } from "./journal-world.ts";
 
 export class Violation extends Error {}
@@ -72,7 +73,7 @@ export class Oracle {
     const { persistenceId, sequenceNumber, kind } = event;
     const truth = this.#truthOf(persistenceId);
     if (kind === "base") {
-      const state = decodeState(event.payload);
+      const state = stateIn(event.payload);
       const facts = truth.facts.map(({ eventId }) => eventId);
       if (state.join() !== facts.join() || sequenceNumber !== truth.sequenceNumber) {
         throw new Violation(`a base of ${persistenceId} is not its state`);
@@ -88,7 +89,7 @@ export class Oracle {
     truth.sequenceNumber = sequenceNumber;
     truth.isDeleted = kind === "tombstone";
     truth.open = kind === "event" && event.open === true;
-    const [eventId] = decodeState(event.payload) as [number];
+    const eventId = eventIdIn(event.payload);
     this.counted.set(eventId, (this.counted.get(eventId) ?? 0) + 1);
     if (kind === "tombstone") {
       truth.facts = [];
@@ -156,13 +157,4 @@ export class Oracle {
         throw new Violation(`${persistenceId} needs what was cut away`);
     }
   }
-}
-
-export function encodeState(eventIds: readonly number[]): Uint8Array {
-  return new Uint8Array(Uint32Array.from(eventIds).buffer);
-}
-
-export function decodeState(payload: Uint8Array): number[] {
-  const copy = Uint8Array.from(payload);
-  return Array.from(new Uint32Array(copy.buffer));
 }

@@ -2,9 +2,10 @@
 import { type Mutation, SimulatedNode } from "./journal-node.ts";
 import { Oracle, Violation } from "./journal-oracle.ts";
 import { World } from "./journal-world.ts";
+import { SnapshotWorld } from "./snapshot-world.ts";
 
 const NODES = 3;
-const STEPS_WITH_FAULTS = 900;
+const STEPS_WITH_FAULTS = 800;
 const STEPS_AFTER_FAULTS = 4_000;
 
 export interface RunStats {
@@ -13,19 +14,24 @@ export interface RunStats {
   readonly cuts: number;
   readonly deposed: number;
   readonly acked: number;
+  /** Snapshots that were saved, and times that the store lost or had back what it held. */
+  readonly snapshots: number;
+  readonly wiped: number;
+  readonly rolledBack: number;
 }
 
 /** @throws Violation, or whatever else went wrong. */
 export async function runHistory(seed: number, mutation: Mutation = {}): Promise<RunStats> {
   const world = new World(seed, NODES);
   const oracle = new Oracle(world);
+  const snapshots = new SnapshotWorld(world);
   let failure: unknown;
   const fail = (error: unknown): void => {
     failure ??= error;
   };
   const nodes = Array.from(
     { length: NODES },
-    (_, index) => new SimulatedNode({ world, oracle, mutation }, index, fail),
+    (_, index) => new SimulatedNode({ world, oracle, snapshots }, mutation, { index, fail }),
   );
   for (let step = 0; step < STEPS_WITH_FAULTS && failure === undefined; step++) {
     if (world.draw() < 0.004) nodes[world.pick(NODES)]?.crash();
@@ -38,7 +44,8 @@ export async function runHistory(seed: number, mutation: Mutation = {}): Promise
   for (const node of nodes) node.stop();
   await drive(world, nodes[world.view.owner]?.checkRecovery());
   oracle.checkPromises();
-  return oracle.stats;
+  const { saved, ...lost } = snapshots.stats;
+  return { ...oracle.stats, ...lost, snapshots: saved };
 }
 
 /** Lets the world go on until `work` is done. */

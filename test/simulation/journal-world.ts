@@ -20,7 +20,7 @@ import type {
 import type { ViewSource } from "../../src/actors/persistence/shard-context.ts";
 
 export const JOURNAL_ID = "00112233445566778899aabbccddeeff";
-export const RECORD_BYTES_MAX = 700;
+export const RECORD_BYTES_MAX = 800;
 
 type Fate = "at" | "lost-ack" | "late" | "dropped" | "refused" | "duplicate" | "displaced";
 
@@ -33,8 +33,11 @@ const fates: readonly (readonly [Fate, number])[] = [
   ["duplicate", 4],
   ["displaced", 2],
 ];
-const LATE_STEPS_MAX = 50;
+export const LATE_STEPS_MAX = 50;
 const PAUSE_STEPS_MAX = 150;
+/** What a new leader does not show yet. */
+const HIDDEN_RECORDS_MAX = 4;
+const HIDDEN_STEPS_MAX = 40;
 
 interface LateRecord {
   readonly dueMs: number;
@@ -59,6 +62,10 @@ export class World {
   readonly log: JournalRecord[] = [];
   low: Position = 0;
   view = { number: 1, owner: 0 };
+  /** Called at every step while there are faults. */
+  onStep: () => void = () => {};
+  /** Under a new leader the newest records cannot be read for a while. */
+  #hidden = { from: Number.POSITIVE_INFINITY, untilMs: 0 };
   readonly #late: LateRecord[] = [];
   readonly #bags: Mailbag[] = [];
   readonly #random: Random;
@@ -98,7 +105,7 @@ export class World {
   step(): boolean {
     this.nowMs += 1;
     this.#landLate();
-    if (this.faults && this.draw() < 0.01) this.#moveView();
+    if (this.faults) this.#disturb();
     const runnable = this.#bags.filter((bag) => this.#canRun(bag));
     const bag = runnable[this.pick(runnable.length)];
     if (bag === undefined) return false;
@@ -106,6 +113,23 @@ export class World {
       bag.pausedUntilMs = this.nowMs + this.pick(PAUSE_STEPS_MAX);
     }
     return bag.pausedUntilMs <= this.nowMs && this.#doOne(bag);
+  }
+
+  #disturb(): void {
+    if (this.draw() < 0.01) this.#moveView();
+    if (this.draw() < 0.004) this.#moveLeader();
+    this.onStep();
+  }
+
+  #moveLeader(): void {
+    const { position } = this.log.at(-1 - this.pick(HIDDEN_RECORDS_MAX)) ?? { position: 0 };
+    const untilMs = this.nowMs + this.pick(HIDDEN_STEPS_MAX);
+    this.#hidden = { from: Math.max(this.low, position), untilMs };
+  }
+
+  /** Where a reader meets the end. */
+  get #shownEnd(): Position {
+    return this.faults && this.nowMs < this.#hidden.untilMs ? this.#hidden.from : this.end;
   }
 
   #canRun({ ops, timers, pausedUntilMs }: Mailbag): boolean {
@@ -163,7 +187,7 @@ export class World {
   viewOf(bag: Mailbag): ViewSource {
     return {
       current: () =>
-        this.#operation(bag, () => {
+        this.operation(bag, () => {
           if (this.faults && this.draw() < 0.03) throw new Error("the view cannot be read");
           const { number, owner } = this.view;
           return { number, owns: () => owner === this.#nodeOf.get(bag) };
@@ -186,7 +210,12 @@ export class World {
       journalId: JOURNAL_ID,
       shards: 1,
       recordBytesMax: RECORD_BYTES_MAX,
-      tail: () => this.#read(bag, () => ({ low: this.low, end: this.end })),
+      tail: () =>
+        this.#read(bag, () => {
+          // A new leader does not say where the log ends before it knows (Kafka's KIP-207).
+          if (this.#shownEnd < this.end) throw new Error("the leader is new");
+          return { low: this.low, end: this.end };
+        }),
       read: (_shard, from, bytesMax) =>
         this.#read(bag, () => {
           if (from < this.low) throw this.#outOfRange(from);
@@ -194,6 +223,7 @@ export class World {
           let bytes = 0;
           for (let index = this.#indexFrom(from); index < this.log.length; index++) {
             const record = this.log[index] as JournalRecord;
+            if (record.position >= this.#shownEnd) break;
             if (records.length > 0 && bytes + record.bytes.length > bytesMax) break;
             records.push(record);
             bytes += record.bytes.length;
@@ -203,7 +233,7 @@ export class World {
       readAt: (_shard, position) => this.#read(bag, () => this.recordAt(position)),
       append: (requests) => this.#append(bag, requests[0] as AppendRequest),
       cut: (_shard, before) =>
-        this.#operation(bag, () => {
+        this.operation(bag, () => {
           this.low = Math.max(this.low, before);
         }),
       close: () => Promise.resolve(),
@@ -248,6 +278,8 @@ export class World {
     if (fate === "duplicate") this.land(bytes);
     const { position: at, next } = this.land(bytes);
     if (fate === "lost-ack") return uncertain;
+    // What is acknowledged can be read.
+    this.#hidden.untilMs = 0;
     const clean = endBefore <= expected && (fate === "at" || at < expected);
     return { outcome: "at", at, next, clean };
   }
@@ -271,13 +303,14 @@ export class World {
   }
 
   #read<T>(bag: Mailbag, answer: () => T): Promise<T> {
-    return this.#operation(bag, () => {
+    return this.operation(bag, () => {
       if (this.faults && this.draw() < 0.02) throw new Error("the log cannot be read just now");
       return answer();
     });
   }
 
-  #operation<T>(bag: Mailbag, answer: () => T): Promise<T> {
+  /** Something that a node asks for and that is done when its turn comes. */
+  operation<T>(bag: Mailbag, answer: () => T | Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       bag.ops.push(() => {
         try {

@@ -74,8 +74,8 @@ async function tryOnce(
   history: ClaimHistory,
   view: ClusterView,
 ): Promise<Claim> {
-  const { shard, lane, identity, random } = context;
-  const term = Math.max(prefix.state.term, history.termTried) + 1;
+  const { shard, lane, identity, random, rules } = context;
+  const term = rules.nextTerm(prefix.state.term, history.termTried);
   history.termTried = term;
   const claim: Claim = { term, nonce: newNonce(random.bytes(7)), clusterView: view.number };
   const numbers = {

@@ -74,6 +74,7 @@ export class FateFinder {
   }
 
   async #look(result: AppendResult): Promise<Fate | undefined> {
+    if (result.outcome === "at" && !this.#context.rules.readsGap) return this.#deposed();
     const prefix = this.#prefix;
     const until = result.outcome === "at" ? result.next : prefix.at;
     try {

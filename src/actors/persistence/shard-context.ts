@@ -6,7 +6,7 @@ import type { FrameIdentity } from "./frame.ts";
 import type { FrameCache } from "./frame-cache.ts";
 import type { Journal, Position } from "./journal.ts";
 import type { JournalObserver } from "./journal-observer.ts";
-import { judge, type ReplayRule } from "./replay-rule.ts";
+import { judge, type ReplayRule, type ReplayState } from "./replay-rule.ts";
 import type { DirectoryEntry } from "./shard-log.ts";
 import type { ShardLogsOptions } from "./shard-logs-options.ts";
 
@@ -36,6 +36,12 @@ export const aloneView: ViewSource = {
  */
 export interface ProtocolRules {
   readonly judge: ReplayRule;
+  /** The term of the next claim: above all that the log has shown and this process has tried. */
+  nextTerm(seen: number, tried: number): number;
+  /** Whether a frame that has landed elsewhere than expected is judged by what lies before it. */
+  readonly readsGap: boolean;
+  /** Whose claim a recovery that starts at this frame of a checkpoint takes for the current one. */
+  startAt(checkpoint: ReplayState): ReplayState;
   /** Whether an entity must get a new base before everything below `cut` goes. */
   needsCopy(entry: DirectoryEntry, cut: Position): boolean;
   /** Whether the pointer to a new checkpoint goes out at once, and is confirmed before a cut. */
@@ -51,6 +57,9 @@ export interface ProtocolRules {
 export function protocolRules(reclaimsMax: number): ProtocolRules {
   return {
     judge,
+    nextTerm: (seen, tried) => Math.max(seen, tried) + 1,
+    readsGap: true,
+    startAt: ({ term, nonce, seq, node }) => ({ term, nonce, seq, node }),
     needsCopy: (entry, cut) => entry.from < cut,
     pointsBeforeCut: true,
     adoptPointer,

@@ -7,7 +7,8 @@
  *      what that adds to, was cut away since is passed over for a greater one further back. The greatest in the
  *      log always leads to whole checkpoints, because its frame was confirmed before the cut.
  *  R3. Somebody who cuts meanwhile makes a read fall out of range; then the recovery starts over.
- *  R4. A log that starts above zero and holds no pointer is an error, never an empty shard.
+ *  R4. A log that starts above zero and holds no pointer is an error, never an empty shard. It is looked at
+ *      several times before that is said: under a new leader the newest records may be hidden for a moment.
  */
 import { TroupeError } from "../kernel/index.ts";
 import type { ConfirmedCheckpoint } from "./checkpoint.ts";
@@ -15,6 +16,7 @@ import { readEntries, readPart } from "./checkpoint-codec.ts";
 import { type Frame, FrameReader } from "./frame.ts";
 import type { JournalRecord, Position, ShardExtent } from "./journal.ts";
 import { corrupt, isCutAway, LogPrefix } from "./log-prefix.ts";
+import { Backoff } from "./pause.ts";
 import type { ShardContext } from "./shard-context.ts";
 
 /**
@@ -24,13 +26,24 @@ import type { ShardContext } from "./shard-context.ts";
 const LOOK_BACK = 4;
 const LOOK_FACTOR = 64;
 const TRIES_MAX = 20;
+/** Looks at a log that seems to be damaged before that is believed. */
+const DOUBTS_MAX = 6;
+const PAUSE_MAX_MS = 1_000;
+
+/** How often a recovery has met what looks like damage. */
+interface Doubts {
+  readonly backoff: Backoff;
+}
 
 /** Reads the shard up to its present end. */
 export async function recoverShard(context: ShardContext): Promise<LogPrefix> {
   const startMs = context.clock.monotonicMs();
+  const doubts = {
+    backoff: new Backoff(context.clock, context.options.retryPauseMs, PAUSE_MAX_MS),
+  };
   for (let attempt = 1; ; attempt++) {
     try {
-      const prefix = await recoverOnce(context);
+      const prefix = await recoverOnce(context, doubts);
       report(context, prefix, startMs);
       return prefix;
     } catch (error) {
@@ -39,9 +52,9 @@ export async function recoverShard(context: ShardContext): Promise<LogPrefix> {
   }
 }
 
-async function recoverOnce(context: ShardContext): Promise<LogPrefix> {
+async function recoverOnce(context: ShardContext, doubts: Doubts): Promise<LogPrefix> {
   const extent = await context.journal.tail(context.shard);
-  const prefix = await prefixFromCheckpoint(context, extent);
+  const prefix = await prefixFromCheckpoint(context, extent, doubts);
   await prefix.sweepTo(extent.end);
   return prefix;
 }
@@ -49,13 +62,15 @@ async function recoverOnce(context: ShardContext): Promise<LogPrefix> {
 async function prefixFromCheckpoint(
   context: ShardContext,
   extent: ShardExtent,
+  doubts: Doubts,
 ): Promise<LogPrefix> {
   const search = new PointerSearch(context, extent);
   for (;;) {
     const prefix = new LogPrefix(context);
     const pointer = await search.next();
     if (pointer < 0) {
-      if (extent.low > 0) await refuse(context, extent, "no frame in it points to a checkpoint");
+      const why = "no frame in it points to a checkpoint";
+      if (extent.low > 0) await doubt(context, extent, { why, ...doubts });
       return prefix;
     }
     try {
@@ -64,20 +79,24 @@ async function prefixFromCheckpoint(
     } catch (error) {
       if (!isCutAway(error)) throw error;
       // A late copy points to what a later cut has made worthless. A better pointer stands further back.
-      if (search.isExhausted)
-        await refuse(context, extent, "its newest checkpoint reaches below that");
+      const why = "its newest checkpoint reaches below that";
+      if (search.isExhausted) await doubt(context, extent, { why, ...doubts });
     }
   }
 }
 
-async function refuse(
+/** Makes the recovery start over; when there have been enough doubts, the log is damaged. */
+async function doubt(
   { journal, shard }: ShardContext,
   before: ShardExtent,
-  why: string,
+  { why, backoff }: Doubts & { readonly why: string },
 ): Promise<never> {
   const { low } = await journal.tail(shard);
-  if (low === before.low) throw corrupt(shard, low, `the log starts here, and ${why}`);
-  // Somebody has cut between the two looks, and the pointers that were there are gone.
+  if (low === before.low) {
+    if (backoff.waits >= DOUBTS_MAX) throw corrupt(shard, low, `the log starts here, and ${why}`);
+    await backoff.wait();
+  }
+  // Otherwise somebody has cut between the two looks, and the pointers that were there are gone.
   const details = { shard, position: before.low, first: low };
   throw new TroupeError("TROUPE_JOURNAL_OUT_OF_RANGE", details);
 }
@@ -148,8 +167,7 @@ async function loadCheckpoint(
     if (part.last) checkpoints += 1;
     readEntries(frame, (id, entry) => prefix.directory.restore(id, entry));
     if (part.first && checkpoints === 1) {
-      const { term, nonce, seq, node } = frame;
-      prefix.state = { term, nonce, seq, node };
+      prefix.state = context.rules.startAt(frame);
       prefix.at = record.next;
     }
     if (part.first && part.full) break;
