@@ -44,7 +44,7 @@ const termAlone: ReplayRule = (state, frame) => {
 const reader = new FrameReader(JOURNAL_ID, 0);
 
 function frameIn({ bytes }: AppendRequest): Frame {
-  const frame = reader.read(bytes as Buffer);
+  const frame = reader.read(bytes);
   if (typeof frame === "string") throw new Error(`an owner has written what is ${frame}`);
   return frame;
 }
@@ -62,7 +62,9 @@ function misread(
     append: async (requests) => {
       const results = await journal.append(requests);
       return Promise.all(
-        results.map((result, index) => read(result, requests[index] as AppendRequest, journal)),
+        results.map(async (result, index) =>
+          read(result, requests[index] as AppendRequest, journal),
+        ),
       );
     },
   });
@@ -110,7 +112,7 @@ const sweepEndsBeforeClaim = misread(async (result, request, journal) => {
     return result;
   }
   const isForestalled = page.records.some(({ bytes, position }) => {
-    const frame = reader.read(bytes as Buffer);
+    const frame = reader.read(bytes);
     return position < result.at && typeof frame !== "string" && frame.term >= own.term;
   });
   return isForestalled ? result : clean(result);
