@@ -110,6 +110,13 @@ export default {
       to: { path: "node_modules/ioredis/" },
     },
     {
+      name: "aws-sdk-in-one-folder",
+      comment: "S3 is one store behind a port; nothing else may know its client.",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/actors/blobs/s3/" },
+      to: { path: "node_modules/@(aws-sdk|smithy)/" },
+    },
+    {
       name: "providers-apart",
       comment:
         "A provider knows the port and its own client library: users install only what they use.",

@@ -26,12 +26,12 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
-          exclude: ["test/integration/{kafka,redis}-*.test.ts"],
+          exclude: ["test/integration/{kafka,redis,s3}-*.test.ts"],
           fileParallelism: false,
           ...timeouts,
         },
       },
-      ...["kafka", "redis"]
+      ...["kafka", "redis", "s3"]
         .filter((service) => !absent.includes(service))
         .map((service) => ({
           test: {

@@ -1,5 +1,6 @@
 import { kafka } from "./kafka.mjs";
 import { redis } from "./redis.mjs";
+import { s3 } from "./s3.mjs";
 
 /**
  * The real services that tests and benchmarks talk to.
@@ -11,7 +12,7 @@ import { redis } from "./redis.mjs";
  */
 
 /** @type {readonly { name: string, variable: string, needs: string, obtain: () => Promise<{ address: string, how: string, stop(): Promise<void> } | { missing: string }> }[]} */
-export const services = [kafka, redis];
+export const services = [kafka, redis, s3];
 
 /**
  * Brings up all services; one visible line each.

@@ -8,3 +8,4 @@ export type {
   PutOptions,
 } from "./blob-store.ts";
 export { FolderBlobStore, type FolderBlobStoreOptions } from "./folder/index.ts";
+export { openS3BlobStore, type S3BlobStoreOptions } from "./s3/index.ts";

@@ -671,6 +671,12 @@ export const limitTable = {
     reason: "an object store takes 1,024 bytes with its prefix and what we add",
     effect: "the call fails with TROUPE_NAME_INVALID",
   }),
+  blobsKnownMax: limit({
+    default: 1_000,
+    unit: "items",
+    reason: "growing blobs in an object store whose pieces are remembered between two appends",
+    effect: "the one used longest ago is listed again when it is appended to or read",
+  }),
   runsKnownMax: limit({
     default: 1_000,
     unit: "items",
