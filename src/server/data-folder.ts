@@ -16,6 +16,13 @@ export interface SystemFile {
   readonly systemId: string;
   /** Where agents dialled last: taken again when no port is asked for, so that they find back. */
   readonly agentPort?: number;
+  /** The journal that logs and agents of this folder belong to. */
+  readonly journal?: JournalPlace;
+}
+
+export interface JournalPlace {
+  readonly in: "folder" | "kafka";
+  readonly id: string;
 }
 
 /** What is true while one server process runs. */

@@ -1,10 +1,21 @@
 import type { Clock, Logger, Random } from "../actors/kernel/index.ts";
+import type { KafkaOptions, RedisOptions } from "../actors/persistence/index.ts";
 import type { SecretSource } from "../actors/pipelines/index.ts";
 import type { Provider } from "../providers/provider.ts";
 
 export interface ServerOptions {
-  /** Journal, logs and the server's own files; made when it does not exist. One server per folder. */
+  /**
+   * Journal, logs and the server's own files; made when it does not exist. One server per folder. A folder
+   * belongs to the journal that it was first used with.
+   */
   readonly dataDir: string;
+  /**
+   * The journal is on this Kafka topic instead of in `dataDir`. One server per topic: of two the later one
+   * takes it over.
+   */
+  readonly kafka?: KafkaOptions;
+  /** Actors' states are kept in Redis beside the journal. */
+  readonly redis?: RedisOptions;
   /**
    * Where agents dial: `host:port`, on loopback. Default `127.0.0.1:0`: the port of the last server on
    * this folder if it is free, so that agents find back, else any that is.

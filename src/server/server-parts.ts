@@ -20,11 +20,11 @@ import { claimControlSocket, inUse, probe } from "./control-socket.ts";
 import {
   readSystemFile,
   removeServerFile,
-  type SystemFile,
   writeServerFile,
   writeSystemFile,
 } from "./data-folder.ts";
 import { createEnrolment, type Enrolment } from "./enrolment.ts";
+import { checkJournalId, checkJournalPlace } from "./folder-journal.ts";
 import { type GrpcListener, listenGrpc, portProblem } from "./grpc-listener.ts";
 import { formatAddress, type ListenAddress } from "./listen-address.ts";
 import { chainSecretSources } from "./secret-sources.ts";
@@ -112,15 +112,21 @@ export async function openJobs(ground: ServerGround): Promise<Jobs> {
     ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
     ...(options.leaseGraceMs === undefined ? {} : { leaseGraceMs: options.leaseGraceMs }),
   });
+  const place = options.kafka === undefined ? "folder" : "kafka";
+  const known = await checkJournalPlace(dataDir, place);
   const system = await createSystem({
     name: options.name ?? "troupe",
-    dataDir,
+    ...(options.kafka === undefined ? { dataDir } : { kafka: options.kafka }),
+    ...(options.redis === undefined ? {} : { redis: options.redis }),
     definitions: [...engine.definitions, AgentIdentity],
     clock,
     random,
     logger,
   });
   teardown.add("system", () => system.stop());
+  checkJournalId(dataDir, known?.journal, system.journalId);
+  const journal = { in: place, id: system.journalId } as const;
+  await writeSystemFile(dataDir, { systemId: random.uuid(), ...known, journal });
   engine.start(system);
   teardown.add("jobs", () => engine.stop());
   const enrolment = createEnrolment({ system, clock, random, logger });
@@ -147,14 +153,14 @@ export async function openAgentService(ground: ServerGround, jobs: Jobs): Promis
   // Agents on demand end after their sessions have: what dies with them is nobody's result.
   teardown.add("agents on demand", () => ground.supply?.stop(ground.agentsOnStop));
   const known = await readSystemFile(dataDir);
-  const { listener, port } = await listenForAgents(ground, service, known?.agentPort);
+  if (known === undefined) throw new Error(`system.json has vanished from ${dataDir}`);
+  const { listener, port } = await listenForAgents(ground, service, known.agentPort);
   teardown.add("agent service", async () => {
     await service.close("the server stops");
     await listener.stop(limits.serverStopDeadlineMs);
   });
-  const systemId = known?.systemId ?? ground.random.uuid();
-  const file: SystemFile = { systemId, agentPort: port };
-  await writeSystemFile(dataDir, file);
+  const { systemId } = known;
+  await writeSystemFile(dataDir, { ...known, agentPort: port });
   const address = formatAddress({ host: ground.listen.host, port });
   const system = options.name ?? "troupe";
   await writeServerFile(dataDir, {
@@ -165,7 +171,7 @@ export async function openAgentService(ground: ServerGround, jobs: Jobs): Promis
     startedAtMs,
   });
   teardown.add("server file", () => removeServerFile(dataDir));
-  return { address, systemId, sameAsBefore: port === known?.agentPort };
+  return { address, systemId, sameAsBefore: port === known.agentPort };
 }
 
 /** A free port is taken only if none is asked for and the one that agents know is taken. */

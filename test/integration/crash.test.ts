@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { ledgerOf, pipelineWithLedger } from "../support/ledger-pipeline.ts";
 import { isAlive } from "../support/processes.ts";
 import {
   runEnded,
@@ -12,45 +13,6 @@ import {
   troupe,
 } from "../support/troupe-process.ts";
 import { waitUntil } from "../support/wait-until.ts";
-
-/** Jobs write what they do into a ledger; `slow` goes on when the test says so. */
-function pipelineWithLedger(folder: string): { file: string; ledger: string; go: string } {
-  const ledger = join(folder, "ledger");
-  const go = join(folder, "go");
-  const note = `echo "$TROUPE_JOB $TROUPE_ATTEMPT" >> ${ledger}`;
-  const file = join(folder, "pipeline.yaml");
-  writeFileSync(ledger, "");
-  writeFileSync(
-    file,
-    `name: ledger
-jobs:
-  first:
-    run: |
-      ${note}
-      echo "n=1" >> "$TROUPE_OUTPUT"
-    outputs: [n]
-  slow:
-    needs: first
-    kill-grace: 1s
-    run: |
-      ${note}
-      while [ ! -e ${go} ]; do sleep 0.05; done
-      echo "from=$TROUPE_ATTEMPT" >> "$TROUPE_OUTPUT"
-    outputs: [from]
-  last:
-    needs: [first, slow]
-    run: |
-      ${note}
-      echo "\${{ needs.first.outputs.n }} \${{ needs.slow.outputs.from }}"
-`,
-  );
-  return { file, ledger, go };
-}
-
-const ledgerOf = (file: string): string[] =>
-  readFileSync(file, "utf8")
-    .split("\n")
-    .filter((line) => line !== "");
 
 async function submit(data: string, file: string, id: string): Promise<void> {
   const { code, stderr } = await troupe(["submit", file, "--data", data, "--id", id]);

@@ -50,6 +50,10 @@ class LocalSystem implements System {
     return this.kernel.name;
   }
 
+  get journalId(): string {
+    return this.#parts.journal.journalId;
+  }
+
   get kernel(): Kernel {
     return this.#parts.kernel;
   }

@@ -13,6 +13,8 @@ export interface Addressable<C> {
 /** A running actor system. */
 export interface System extends AsyncDisposable {
   readonly name: string;
+  /** Made with the journal: the same for every system that ever opens it. */
+  readonly journalId: string;
   /** The actors in memory, below which everything runs. */
   readonly kernel: Kernel;
   /**

@@ -12,8 +12,9 @@ import type { CliContext } from "../cli-context.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { cliLogger } from "../logger.ts";
 import { readSecrets } from "../secrets.ts";
+import { describeStores, readStores, type StoreOptions } from "../stores.ts";
 
-export interface DevOptions {
+export interface DevOptions extends StoreOptions {
   readonly data: string;
   readonly listen: string;
   readonly agents: number;
@@ -25,8 +26,10 @@ export interface DevOptions {
 export async function dev(context: CliContext, options: DevOptions): Promise<number> {
   const dataDir = resolve(context.cwd, options.data);
   const secrets = await readSecrets(context, options);
+  const stores = await readStores(context, options);
   const server = await startServer({
     dataDir,
+    ...stores,
     listen: options.listen,
     ...(options.agents > 0
       ? {
@@ -43,7 +46,7 @@ export async function dev(context: CliContext, options: DevOptions): Promise<num
     logger: cliLogger(context, "info"),
   });
   context.stdout.write(`troupe serves ${options.data}; agents dial ${server.agentAddress}
-  troupe submit <pipeline>     run something
+${describeStores(stores)}  troupe submit <pipeline>     run something
   troupe ps                    what runs
   troupe token create          let an agent in from elsewhere
 `);

@@ -15,8 +15,9 @@ import { cliLogger } from "../logger.ts";
 import { loadPipeline } from "../pipeline-file.ts";
 import { newRunFolder } from "../run-folder.ts";
 import { readSecrets } from "../secrets.ts";
+import { readStores, type StoreOptions } from "../stores.ts";
 
-export interface RunOptions {
+export interface RunOptions extends StoreOptions {
   readonly param: Readonly<Record<string, string>>;
   readonly secret: readonly string[];
   readonly secretsFile?: string;
@@ -34,6 +35,7 @@ export async function run(context: CliContext, file: string, options: RunOptions
   const definition = await loadPipeline(context, file);
   const secrets = await readSecrets(context, options);
   checkParameters(definition, options.param);
+  const stores = await readStores(context, options);
   const runId = `${definition.name}-${randomBytes(3).toString("hex")}`;
   const dataDir =
     options.data === undefined
@@ -42,6 +44,7 @@ export async function run(context: CliContext, file: string, options: RunOptions
   const interruption = new Interruption(context);
   const server = await startServer({
     dataDir,
+    ...stores,
     provider: processProvider({
       stateDir: join(dataDir, "agents"),
       killGraceMs: LEAVING_GRACE_MS,

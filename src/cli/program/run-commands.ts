@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { list } from "../key-values.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { type CommandHost, dataOption, jsonOption, parameterOption } from "./shared-options.ts";
+import { addStoreOptions } from "./store-options.ts";
 
 export function addRunCommands(program: Command, host: CommandHost): void {
   addRun(program, host);
@@ -14,8 +15,7 @@ export function addRunCommands(program: Command, host: CommandHost): void {
 }
 
 function addRun(program: Command, host: CommandHost): void {
-  program
-    .command("run")
+  addStoreOptions(program.command("run"))
     .argument("<pipeline>", "a .yaml, .ts or .js file")
     .description("run a pipeline here: server, agent and progress in one command")
     .addOption(parameterOption())

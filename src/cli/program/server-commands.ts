@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { keyValues } from "../key-values.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { type CommandHost, dataOption, jsonOption } from "./shared-options.ts";
+import { addStoreOptions } from "./store-options.ts";
 
 export function addServerCommands(program: Command, host: CommandHost): void {
   addDev(program, host);
@@ -13,8 +14,7 @@ export function addServerCommands(program: Command, host: CommandHost): void {
 }
 
 function addDev(program: Command, host: CommandHost): void {
-  program
-    .command("dev")
+  addStoreOptions(program.command("dev"))
     .description("a server on a data folder, with agents started on demand on this machine")
     .addOption(dataOption())
     .option("-l, --listen <host:port>", "where agents dial in", "127.0.0.1:7447")
