@@ -159,6 +159,17 @@ export {
   type VariableValue,
 } from "./actors/pipelines/index.ts";
 
+// ── The journal, for those who read its topic by themselves ────────────────────────────────
+export {
+  type FilteredEvent,
+  type FilteredRecord,
+  type ReplayFilter,
+  type ReplayFilterOptions,
+  type ReplayState,
+  replayFilter,
+  type SkipReason,
+} from "./actors/persistence/index.ts";
+
 // ── Errors ─────────────────────────────────────────────────────────────────────────────────
 export {
   type AnyTroupeError,

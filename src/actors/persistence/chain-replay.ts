@@ -41,7 +41,7 @@ export async function replayChain(
     readonly entry: DirectoryEntry;
     readonly bounds: ReplayBounds;
   },
-  onEvent: (event: StoredEvent) => void,
+  onEvent: (event: StoredEvent, position: Position) => void,
 ): Promise<ReplayOutcome> {
   const chain = new Chain(context, of.persistenceId, of.bounds);
   const start = await chain.walkBack(of.entry.position);
@@ -57,6 +57,7 @@ class Chain {
   readonly #from: number;
   readonly #to: number;
   readonly #eventsMax: number;
+  readonly #wholeLife: boolean;
   /** Newest first. */
   readonly #positions: Position[] = [];
   /** The oldest frames of the chain, which the way forward needs first. */
@@ -73,13 +74,14 @@ class Chain {
     this.#from = bounds.fromSequenceNumber ?? 0;
     this.#to = bounds.toSequenceNumber ?? Number.POSITIVE_INFINITY;
     this.#eventsMax = bounds.eventsMax ?? Number.POSITIVE_INFINITY;
+    this.#wholeLife = bounds.wholeLife ?? false;
   }
 
   /** undefined = the part that was asked for lies below a cut. */
   async walkBack(newest: Position): Promise<Start | undefined> {
     for (let position = newest; ; ) {
       const found = await this.#readBack(position);
-      if (found === undefined) return undefined;
+      if (found === undefined) return this.#startAtCut();
       const marks = found.starts.map((start) => readMark(found.frame, start));
       const start = this.#startIn(marks);
       if (start !== undefined) return start;
@@ -99,14 +101,23 @@ class Chain {
       return { frame, starts: this.#find(frame, position) };
     } catch (error) {
       // What a base has made needless may be gone; only a reader of the past looks for it.
-      if (isCutAway(error) && this.#to !== Number.POSITIVE_INFINITY) return undefined;
+      const looksBack = this.#wholeLife || this.#to !== Number.POSITIVE_INFINITY;
+      if (isCutAway(error) && looksBack) return undefined;
       throw error;
     }
+  }
+
+  #startAtCut(): Start | undefined {
+    return this.#wholeLife && this.#positions.length > 0 ? { index: 0, origin: "cut" } : undefined;
   }
 
   #startIn(marks: readonly EventMark[]): Start | undefined {
     for (let index = marks.length - 1; index >= 0; index--) {
       const { kind, sequenceNumber, previous } = marks[index] as EventMark;
+      if (this.#wholeLife) {
+        if (previous === STARTS_ANEW) return { index, origin: "first" };
+        continue;
+      }
       if (kind !== EVENT && sequenceNumber <= this.#to) {
         if (kind === TOMBSTONE) return { index: index + 1, origin: "first" };
         return { index: sequenceNumber >= this.#from ? index : index + 1, origin: "base" };
@@ -118,7 +129,10 @@ class Chain {
     return undefined;
   }
 
-  async walkForward(start: Start, onEvent: (event: StoredEvent) => void): Promise<void> {
+  async walkForward(
+    start: Start,
+    onEvent: (event: StoredEvent, position: Position) => void,
+  ): Promise<void> {
     let skip = start.index;
     for (let index = this.#positions.length - 1; index >= 0; index--) {
       const position = this.#positions[index] as Position;
@@ -128,7 +142,7 @@ class Chain {
       for (let next = skip; next < starts.length; next++) {
         const event = readEvent(frame, starts[next] as number, position);
         if (!this.#isWanted(event, position)) return;
-        onEvent(event);
+        onEvent(event, position);
       }
       skip = 0;
     }
@@ -136,7 +150,8 @@ class Chain {
 
   /** False = the upper bound has been reached. */
   #isWanted({ kind, sequenceNumber }: StoredEvent, position: Position): boolean {
-    if (sequenceNumber > this.#to || kind === "tombstone") return false;
+    if (sequenceNumber > this.#to) return false;
+    if (kind === "tombstone") return this.#wholeLife;
     if (kind === "base") {
       this.#last = sequenceNumber;
       return true;

@@ -166,6 +166,11 @@ export function frameOverheadBytes(identity: FrameIdentity): number {
   return headerTemplate(identity).length + CHECKSUM_BYTES;
 }
 
+/** Two frames with the same one are copies of one another. */
+export function checksumOf(frame: Frame): number {
+  return frame.view.getUint32(frame.bodyEnd, true);
+}
+
 /** Reads the frames of one shard of one journal. */
 export class FrameReader {
   readonly #identity: Uint32Array;

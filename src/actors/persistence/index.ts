@@ -56,6 +56,13 @@ export type {
   TimerTime,
 } from "./persistent-context.ts";
 export {
+  type FilteredEvent,
+  type FilteredRecord,
+  type ReplayFilter,
+  type ReplayFilterOptions,
+  replayFilter,
+} from "./replay-filter.ts";
+export {
   advance,
   EMPTY_LOG,
   judge,
@@ -88,3 +95,4 @@ export {
   type RedisSettings,
   type RedisSnapshotStoreOptions,
 } from "./snapshot-stores/index.ts";
+export * from "./tools/index.ts";

@@ -119,7 +119,8 @@ export class LogPrefix {
 
 const ignore = (): void => {};
 
-const lossTexts: { readonly [R in SkipReason]?: string } = {
+/** Why a skip proves that something is missing, in words. */
+export const lossTexts: { readonly [R in SkipReason]?: string } = {
   "other-claim": "a frame of an owner whose claim did not count",
   "unknown-claim": "a frame whose owner's claim is missing",
   gap: "the frame before this one is missing",

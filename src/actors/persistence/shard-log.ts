@@ -51,6 +51,11 @@ export interface ReplayBounds {
   readonly toSequenceNumber?: number;
   /** At most so many events; a base is not counted. */
   readonly eventsMax?: number;
+  /**
+   * For those who look at the past: every event of the entity's present life that has not been cut away, the bases
+   * between them and a tombstone too. `origin: "cut"` then means that older ones are gone.
+   */
+  readonly wholeLife?: boolean;
 }
 
 export interface ReplayOutcome {
@@ -60,7 +65,7 @@ export interface ReplayOutcome {
    * Where the events shown begin. `bound`: at `fromSequenceNumber`, so they continue the caller's state (unless
    * that lies above `highestSequenceNumber`: then it is not from this log).
    * `base`, `first`: with a whole state or the entity's first event, so an older state of the caller's is void.
-   * `cut`: nothing shown, what was asked for has been cut away.
+   * `cut`: nothing shown, what was asked for has been cut away. (With `wholeLife`: what is left was shown.)
    */
   readonly origin: "bound" | "base" | "first" | "cut";
 }

@@ -15,7 +15,7 @@ export type {
   ResumeAnswer,
 } from "./attempt-reports.ts";
 export { Repeater } from "./repeater.ts";
-export type { WorkerDefinition, WorkerHandle } from "./worker.ts";
+export { defineWorker, type WorkerDefinition, type WorkerHandle } from "./worker.ts";
 export type { CapacityListener, WorkerCapacity } from "./worker-capacity.ts";
 export type { WorkerStatus } from "./worker-lifecycle.ts";
 export { WorkerPool, type WorkerPoolOptions, type WorkerPoolPeers } from "./worker-pool.ts";

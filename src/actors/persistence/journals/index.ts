@@ -1,10 +1,15 @@
 export {
   type EmbeddedJournalOptions,
+  type FileDamage,
   type FileSystem,
+  type FolderSurvey,
+  fileAt,
   type LogFile,
   nodeFileSystem,
   type OpenMode,
   openEmbeddedJournal,
+  type SurveyedFile,
+  surveyEmbeddedJournal,
 } from "./embedded/index.ts";
 export {
   type AppendFault,

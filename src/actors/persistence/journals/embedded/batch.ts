@@ -85,6 +85,17 @@ export function decodeBatchHeader(
   };
 }
 
+/**
+ * The version of a sound header that a newer program wrote; undefined for anything else. Of every later version, magic,
+ * version and the header's checksum stay where they are.
+ */
+export function newerVersionOf(bytes: Buffer): number | undefined {
+  if (magic.some((byte, index) => bytes[index] !== byte)) return undefined;
+  const version = bytes.readUInt8(4);
+  const isSound = crc32(bytes.subarray(0, 60)) === bytes.readUInt32LE(60);
+  return isSound && version > formatVersion ? version : undefined;
+}
+
 /** Where the next header may begin at or after `offset`; -1 when nowhere. */
 export function findBatchMagic(bytes: Buffer, offset: number): number {
   return bytes.indexOf(magic, offset);

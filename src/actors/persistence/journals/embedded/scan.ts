@@ -14,7 +14,13 @@
 import { crc32 } from "node:zlib";
 import { TroupeError } from "../../../kernel/index.ts";
 import type { Position } from "../../journal.ts";
-import { type BatchHeader, batchHeaderBytes, decodeBatchHeader, findBatchMagic } from "./batch.ts";
+import {
+  type BatchHeader,
+  batchHeaderBytes,
+  decodeBatchHeader,
+  findBatchMagic,
+  newerVersionOf,
+} from "./batch.ts";
 import type { LogFile } from "./file-system.ts";
 
 const windowBytes = 4 * 1024 * 1024;
@@ -134,6 +140,7 @@ export async function scanSegment(options: ScanOptions): Promise<ScanEnd> {
   for (;;) {
     let batch = await batchAt(window, end, options.journalId);
     if (batch === undefined) {
+      await refuseNewer(window, options, end);
       batch = await nextBatch(window, options, { offset: end + 1, numberMax });
       if (batch === undefined) return { end, rolled: false, skippedBytes };
       if (batch.header.durable > options.base + end) throw damage(options, end, batch.offset);
@@ -144,6 +151,15 @@ export async function scanSegment(options: ScanOptions): Promise<ScanEnd> {
     end = batch.offset + batchHeaderBytes + batch.header.bodyBytes;
     if (batch.header.kind === "roll") return { end, rolled: true, skippedBytes };
   }
+}
+
+/** What a newer program wrote is no torn write: an older one must not go on behind it. */
+async function refuseNewer(window: Window, options: ScanOptions, offset: number): Promise<void> {
+  const head = await window.at(offset, batchHeaderBytes);
+  const version = head && newerVersionOf(head);
+  if (version === undefined) return;
+  const problem = `${options.path}, byte ${offset}, was written in format version ${version}, and this program knows 1: use a newer one`;
+  throw new TroupeError("TROUPE_JOURNAL_UNUSABLE", { journal: options.path, problem });
 }
 
 function damage(options: ScanOptions, from: number, to: number): TroupeError {

@@ -1,0 +1,27 @@
+export type { FolderSurvey } from "../journals/index.ts";
+export type { JudgedRecord } from "../record-judge.ts";
+export {
+  entityHistory,
+  type HistoryEnd,
+  type HistoryOptions,
+  type HistoryStep,
+  type StateThen,
+} from "./entity-history.ts";
+export {
+  allShards,
+  type EventChoice,
+  storedEvents,
+  type TailOptions,
+  tailEvents,
+} from "./event-stream.ts";
+export type { ExportedEvent } from "./exported-event.ts";
+export { inspectShard, type ShardReport, type SkippedFrames } from "./inspect-shard.ts";
+export { type Json, plainJson, valueOfPlainJson } from "./plain-json.ts";
+export {
+  type FoundDamage,
+  type JournalProof,
+  type VerifyOptions,
+  verifyEmbeddedJournal,
+  verifyJournal,
+} from "./verify-journal.ts";
+export { type Damage, type ShardProof, verifyShard } from "./verify-shard.ts";
