@@ -55,7 +55,10 @@ const needKafka = [
   ["kafkaSasl", "--kafka-sasl"],
 ] as const;
 
-async function readKafka(context: CliContext, options: StoreOptions): Promise<Stores> {
+export async function readKafka(
+  context: CliContext,
+  options: StoreOptions,
+): Promise<Pick<Stores, "kafka">> {
   const { kafka, kafkaTopic: topic, kafkaReplication: replicationFactor } = options;
   if (kafka === undefined) {
     const lonely = needKafka.find(([name]) => options[name] !== undefined);

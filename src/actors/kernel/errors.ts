@@ -217,6 +217,12 @@ export const errorTable = {
     outcome: "not-done",
     message: (d) => `The journal ${d.journal} is closed. Open it again to use it.`,
   }),
+  TROUPE_BACKUP_UNUSABLE: entry<{ file: string; problem: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The backup ${d.file} cannot be restored: ${d.problem}. Nothing was made; take another copy of it, or an earlier one.`,
+  }),
   TROUPE_RECORD_TOO_LARGE: entry<{ shard: number; bytes: number; bytesMax: number }>({
     retryable: false,
     outcome: "not-done",

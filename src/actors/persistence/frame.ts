@@ -171,6 +171,12 @@ export function checksumOf(frame: Frame): number {
   return frame.view.getUint32(frame.bodyEnd, true);
 }
 
+/** Makes a frame, which has been read, one of another journal: in place, with a new checksum. */
+export function renameJournal({ bytes, view, bodyEnd }: Frame, journalId: string): void {
+  bytes.write(journalId, 16, 16, "hex");
+  view.setUint32(bodyEnd, crc32(bytes.subarray(0, bodyEnd)), true);
+}
+
 /** Reads the frames of one shard of one journal. */
 export class FrameReader {
   readonly #identity: Uint32Array;

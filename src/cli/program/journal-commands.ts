@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { list } from "../key-values.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { type CommandHost, dataOption, jsonOption } from "./shared-options.ts";
+import { addKafkaOptions } from "./store-options.ts";
 
 export function addJournalCommands(program: Command, host: CommandHost): void {
   const journal = program
@@ -13,11 +14,14 @@ export function addJournalCommands(program: Command, host: CommandHost): void {
   addVerify(journal, host);
   addExport(journal, host);
   addReplay(journal, host);
+  addBackup(journal, host);
+  addRestore(journal, host);
 }
 
 /** A command that reads one journal. */
 function reading(journal: Command, name: string): Command {
-  return journal.command(name).addOption(dataOption());
+  const kafka = "read the journal on this Kafka topic instead; nothing is made or written there";
+  return addKafkaOptions(journal.command(name).addOption(dataOption()), kafka);
 }
 
 const shardNumber = wholeNumber("--shard", [0, 65_534]);
@@ -87,5 +91,29 @@ function addReplay(journal: Command, host: CommandHost): void {
     .action(async (persistenceId: string, options) => {
       const { replay } = await import("../commands/journal/replay.ts");
       host.finish(await replay(host.context, persistenceId, options));
+    });
+}
+
+function addBackup(journal: Command, host: CommandHost): void {
+  journal
+    .command("backup")
+    .argument("<folder>", "a server's data folder, also while the server runs")
+    .argument("<file>", "where to; must not be there yet")
+    .description("the journal of a data folder as one file with a checksum")
+    .action(async (folder: string, file: string) => {
+      const { backup } = await import("../commands/journal/backup.ts");
+      host.finish(await backup(host.context, folder, file));
+    });
+}
+
+function addRestore(journal: Command, host: CommandHost): void {
+  journal
+    .command("restore")
+    .argument("<file>", "a backup")
+    .argument("<folder>", "the data folder to make; must be empty or not there")
+    .description("a data folder with the journal of a backup, under an id of its own; verified")
+    .action(async (file: string, folder: string) => {
+      const { restore } = await import("../commands/journal/backup.ts");
+      host.finish(await restore(host.context, file, folder));
     });
 }

@@ -4,20 +4,31 @@ import { wholeNumber } from "../whole-number.ts";
 
 /** Passwords have no option: an argument stands in the process list, for all users of the machine. */
 export function addStoreOptions(command: Command): Command {
-  return command
-    .addOption(
-      new Option(
-        "--kafka <host:port,...>",
-        "keep the journal on a Kafka topic instead of in the data folder",
-      ).env("TROUPE_KAFKA"),
+  const kafka = "keep the journal on a Kafka topic instead of in the data folder";
+  return addKafkaOptions(command, kafka)
+    .addOption(replicationOption())
+    .option(
+      "--redis <url,...>",
+      "keep snapshots of actors in Redis; several = a cluster (else TROUPE_REDIS; a password only there " +
+        "or in TROUPE_REDIS_PASSWORD)",
     )
+    .addOption(
+      new Option("--redis-ca <file>", "the authority of rediss: servers").env("TROUPE_REDIS_CA"),
+    );
+}
+
+export function replicationOption(): Option {
+  return new Option("--kafka-replication <n>", "copies of each record (default: 3)")
+    .env("TROUPE_KAFKA_REPLICATION")
+    .argParser(wholeNumber("--kafka-replication", [1, 100]));
+}
+
+/** How a journal on Kafka is reached; `meaning` says what for. */
+export function addKafkaOptions(command: Command, meaning: string): Command {
+  return command
+    .addOption(new Option("--kafka <host:port,...>", meaning).env("TROUPE_KAFKA"))
     .addOption(
       new Option("--kafka-topic <name>", "default: troupe-journal").env("TROUPE_KAFKA_TOPIC"),
-    )
-    .addOption(
-      new Option("--kafka-replication <n>", "copies of each record (default: 3)")
-        .env("TROUPE_KAFKA_REPLICATION")
-        .argParser(wholeNumber("--kafka-replication", [1, 100])),
     )
     .addOption(
       new Option("--kafka-tls [ca-file]", "TLS, with the machine's authorities or this one").env(
@@ -41,13 +52,5 @@ export function addStoreOptions(command: Command): Command {
       new Option("--kafka-sasl <mechanism>", "how to prove it (default: scram-sha-512)")
         .env("TROUPE_KAFKA_SASL")
         .choices(["plain", "scram-sha-256", "scram-sha-512"]),
-    )
-    .option(
-      "--redis <url,...>",
-      "keep snapshots of actors in Redis; several = a cluster (else TROUPE_REDIS; a password only there " +
-        "or in TROUPE_REDIS_PASSWORD)",
-    )
-    .addOption(
-      new Option("--redis-ca <file>", "the authority of rediss: servers").env("TROUPE_REDIS_CA"),
     );
 }

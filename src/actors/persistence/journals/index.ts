@@ -5,10 +5,14 @@ export {
   type FolderSurvey,
   fileAt,
   type LogFile,
+  metadataFile,
+  metadataText,
   nodeFileSystem,
   type OpenMode,
   openEmbeddedJournal,
+  reidentifiedSegment,
   type SurveyedFile,
+  segmentName,
   surveyEmbeddedJournal,
 } from "./embedded/index.ts";
 export {

@@ -35,3 +35,8 @@ export function recordTooLarge({ shard, bytes }: AppendRequest, bytesMax: number
 export function closed(journal: string): TroupeError {
   return new TroupeError("TROUPE_JOURNAL_CLOSED", { journal });
 }
+
+export function openedReadOnly(journal: string): TroupeError {
+  const reason = "it was opened for reading only";
+  return new TroupeError("TROUPE_JOURNAL_READ_ONLY", { journal, reason });
+}

@@ -1,5 +1,6 @@
 export type { FolderSurvey } from "../journals/index.ts";
 export type { JudgedRecord } from "../record-judge.ts";
+export { type BackupReport, backupJournal } from "./backup-journal.ts";
 export {
   entityHistory,
   type HistoryEnd,
@@ -17,6 +18,7 @@ export {
 export type { ExportedEvent } from "./exported-event.ts";
 export { inspectShard, type ShardReport, type SkippedFrames } from "./inspect-shard.ts";
 export { type Json, plainJson, valueOfPlainJson } from "./plain-json.ts";
+export { type RestoreReport, restoreJournal } from "./restore-journal.ts";
 export {
   type FoundDamage,
   type JournalProof,

@@ -3,11 +3,12 @@ import {
   type FolderSurvey,
   type JournalProof,
   verifyEmbeddedJournal,
+  verifyJournal,
 } from "../../../actors/persistence/index.ts";
 import type { CliContext } from "../../cli-context.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { byteSize } from "../../render/byte-size.ts";
-import { journalDirectory, type SourceOptions } from "./journal-source.ts";
+import { journalDirectory, type SourceOptions, withSource } from "./journal-source.ts";
 
 export interface VerifyCommandOptions extends SourceOptions {
   readonly shard?: number;
@@ -15,12 +16,25 @@ export interface VerifyCommandOptions extends SourceOptions {
 }
 
 export async function verify(context: CliContext, options: VerifyCommandOptions): Promise<number> {
-  const directory = journalDirectory(context, options.data);
-  const shards = options.shard === undefined ? undefined : [options.shard];
-  const proof = await verifyEmbeddedJournal(directory, shards && { shards });
+  const { name, proof } = await prove(context, options);
   if (options.json === true) context.stdout.write(`${JSON.stringify(proof)}\n`);
-  else context.stdout.write(`${proofLines(context, directory, proof).join("\n")}\n`);
+  else context.stdout.write(`${proofLines(context, name, proof).join("\n")}\n`);
   return proof.damages.length === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+async function prove(
+  context: CliContext,
+  options: VerifyCommandOptions,
+): Promise<{ readonly name: string; readonly proof: JournalProof }> {
+  const shards = options.shard === undefined ? {} : { shards: [options.shard] };
+  if (options.kafka !== undefined) {
+    return withSource(context, options, async ({ journal, name }) => {
+      return { name, proof: await verifyJournal(journal, shards) };
+    });
+  }
+  // Not through `withSource`: a journal that is too damaged to be opened can still be looked at.
+  const name = journalDirectory(context, options.data);
+  return { name, proof: await verifyEmbeddedJournal(name, shards) };
 }
 
 export function proofLines({ out }: CliContext, name: string, proof: JournalProof): string[] {

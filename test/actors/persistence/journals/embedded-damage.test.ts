@@ -1,5 +1,6 @@
 /** What an embedded journal makes of files that are not as it left them. */
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { beforeEach, describe, expect, test } from "vitest";
 import { seededRandom } from "../../../../src/actors/kernel/index.ts";
 import type { Journal } from "../../../../src/actors/persistence/journal.ts";
@@ -170,6 +171,22 @@ describe("a folder", () => {
     expect(code).toBe("TROUPE_JOURNAL_UNUSABLE");
     expect(message).toContain("format version 2");
     expect(message).toContain("use a newer one");
+  });
+
+  test("whose last batch a newer program wrote is refused, not taken for a torn one", async () => {
+    await (await written("one")).close();
+    disk.tamper(firstSegment, (content) => {
+      const head = Buffer.from(content.subarray(0, headerBytes));
+      head.writeUInt8(2, 4);
+      head.writeUInt32LE(crc32(head.subarray(0, 60)), 60);
+      return Buffer.concat([content, head, Buffer.from("as newer ones are")]);
+    });
+    for (const readOnly of [true, false]) {
+      const { code, message } = await failureOf(open({ readOnly }));
+      expect(code).toBe("TROUPE_JOURNAL_UNUSABLE");
+      expect(message).toContain("was written in format version 2");
+      expect(message).toContain("use a newer one");
+    }
   });
 
   test.each([

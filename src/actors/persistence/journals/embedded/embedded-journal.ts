@@ -20,7 +20,14 @@ import type {
   Position,
   ShardExtent,
 } from "../../journal.ts";
-import { closed, isShard, noSuchShard, outOfRange, recordTooLarge } from "../journal-errors.ts";
+import {
+  closed,
+  isShard,
+  noSuchShard,
+  openedReadOnly,
+  outOfRange,
+  recordTooLarge,
+} from "../journal-errors.ts";
 import { batchHeaderBytes } from "./batch.ts";
 import { BatchBuffer, plainBatch, recordBytes } from "./batch-buffer.ts";
 import { errorCode, type FileSystem } from "./file-system.ts";
@@ -262,8 +269,6 @@ export class EmbeddedJournal implements Journal {
   }
 
   #readOnly(): TroupeError {
-    const journal = this.#parts.directory;
-    const reason = "it was opened for reading only";
-    return new TroupeError("TROUPE_JOURNAL_READ_ONLY", { journal, reason });
+    return openedReadOnly(this.#parts.directory);
   }
 }

@@ -7,7 +7,7 @@ import { type Random, reasonOf, TroupeError } from "../../../kernel/index.ts";
 import { errorCode, type FileSystem } from "./file-system.ts";
 import { segmentName } from "./segment.ts";
 
-const fileName = "journal.json";
+export const metadataFile = "journal.json";
 const format = "troupe-journal";
 /** Raised when an older program could not read what a newer one writes. */
 const formatVersion = 1;
@@ -29,12 +29,16 @@ interface Place {
 export async function readMetadata(place: Place): Promise<Metadata | undefined> {
   let bytes: Uint8Array;
   try {
-    bytes = await place.fileSystem.readWhole(join(place.directory, fileName));
+    bytes = await place.fileSystem.readWhole(join(place.directory, metadataFile));
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;
   }
   return parseMetadata(place.directory, Buffer.from(bytes).toString("utf8"));
+}
+
+export function metadataText({ journalId, shards }: Metadata): string {
+  return `${JSON.stringify({ format, formatVersion, journalId, shards }, undefined, 2)}\n`;
 }
 
 /** Makes an empty journal in the folder, or finds the one that another process has just made. */
@@ -66,11 +70,11 @@ export async function createMetadata(
   }
   await fileSystem.syncDirectory(directory);
   const journalId = Buffer.from(random.bytes(16)).toString("hex");
-  const text = `${JSON.stringify({ format, formatVersion, journalId, shards }, undefined, 2)}\n`;
-  const outcome = await fileSystem.createWhole(join(directory, fileName), Buffer.from(text));
+  const text = metadataText({ journalId, shards });
+  const outcome = await fileSystem.createWhole(join(directory, metadataFile), Buffer.from(text));
   if (outcome === "created") return { journalId, shards };
   const others = await readMetadata(place);
-  if (others === undefined) throw unusable(directory, `its ${fileName} came and went`);
+  if (others === undefined) throw unusable(directory, `its ${metadataFile} came and went`);
   return others;
 }
 
@@ -78,7 +82,7 @@ export async function createMetadata(
 async function metadataOfOthers(place: Place): Promise<Metadata> {
   const others = await readMetadata(place);
   if (others !== undefined) return others;
-  const where = join(place.directory, fileName);
+  const where = join(place.directory, metadataFile);
   const problem = "it is missing beside a log that holds records; restore it from a backup";
   throw new TroupeError("TROUPE_JOURNAL_CORRUPT", { where, problem });
 }
@@ -87,7 +91,7 @@ async function metadataOfOthers(place: Place): Promise<Metadata> {
 type StoredMetadata = Partial<Record<"format" | "formatVersion" | "journalId" | "shards", unknown>>;
 
 function parseMetadata(directory: string, text: string): Metadata {
-  const where = join(directory, fileName);
+  const where = join(directory, metadataFile);
   let parsed: StoredMetadata | null;
   try {
     parsed = JSON.parse(text) as StoredMetadata | null;

@@ -34,7 +34,7 @@ export interface ScannedBatch {
 }
 
 export interface ScanOptions {
-  readonly file: LogFile;
+  readonly file: Pick<LogFile, "read">;
   /** Named in errors. */
   readonly path: string;
   readonly base: Position;
@@ -58,13 +58,13 @@ export interface ScanEnd {
 
 /** A moving view of the file, so that a scan holds a few megabytes whatever the file's size. */
 class Window {
-  readonly #file: LogFile;
+  readonly #file: Pick<LogFile, "read">;
   readonly #to: number;
   #buffer = Buffer.alloc(0);
   #start = 0;
   #length = 0;
 
-  constructor(file: LogFile, to: number) {
+  constructor(file: Pick<LogFile, "read">, to: number) {
     this.#file = file;
     this.#to = to;
   }

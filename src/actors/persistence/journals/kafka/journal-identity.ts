@@ -20,6 +20,8 @@ export interface IdentityPlace {
   readonly requestTimeoutMs: number;
   readonly clock: Clock;
   readonly random: Random;
+  /** Fail where there is no id yet. */
+  readonly readOnly: boolean;
 }
 
 /** The id of the journal on this topic, given to it now if it has none. */
@@ -35,6 +37,7 @@ export async function identityOf(place: IdentityPlace): Promise<string> {
     if (clock.monotonicMs() > untilMs) {
       throw unusable(link, `the journal's id was not stored within ${deadlineMs} ms`);
     }
+    if (end === 0 && place.readOnly) throw unusable(link, "it holds no journal yet");
     if (end === 0) await write(place);
     await new Promise<void>((resolve) => clock.setTimer(lookEveryMs, resolve));
   }

@@ -17,6 +17,8 @@ export interface JournalTopicOptions {
   readonly minInsyncReplicas: number;
   readonly recordBytesMax: number;
   readonly create: boolean;
+  /** Refuse settings that could lose records. */
+  readonly check: boolean;
 }
 
 export interface TopicFacts {
@@ -64,7 +66,7 @@ export class JournalTopic {
     }
     const view = await this.#whenReadable();
     const settings = await this.#settings();
-    this.#check(view, settings);
+    if (this.#options.check) this.#check(view, settings);
     const room = Number(settings.get("max.message.bytes")) - overheadBytes;
     const recordBytesMax = Math.min(this.#options.recordBytesMax, room);
     return { shards: view.partitions.length - 1, recordBytesMax };

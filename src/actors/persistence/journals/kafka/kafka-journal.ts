@@ -17,7 +17,14 @@ import type {
   Position,
   ShardExtent,
 } from "../../journal.ts";
-import { beyondEnd, closed, isShard, noSuchShard, recordTooLarge } from "../journal-errors.ts";
+import {
+  beyondEnd,
+  closed,
+  isShard,
+  noSuchShard,
+  openedReadOnly,
+  recordTooLarge,
+} from "../journal-errors.ts";
 import type { ClusterLink } from "./cluster-link.ts";
 import { PartitionReader } from "./partition-reader.ts";
 import { ProduceLane, type ProduceResult, type WaitingAppend } from "./produce-lane.ts";
@@ -32,6 +39,7 @@ export interface KafkaJournalParts {
   readonly requestBytesMax: number;
   readonly ackTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  readonly readOnly: boolean;
 }
 
 export class KafkaJournal implements Journal {
@@ -85,6 +93,7 @@ export class KafkaJournal implements Journal {
 
   #reasonToRefuse(request: AppendRequest): TroupeError | undefined {
     if (this.#isClosed) return closed(this.#parts.link.name);
+    if (this.#parts.readOnly) return openedReadOnly(this.#parts.link.name);
     if (!isShard(request.shard, this.shards)) return noSuchShard(request.shard, this.shards);
     if (request.bytes.byteLength <= this.recordBytesMax) return undefined;
     return recordTooLarge(request, this.recordBytesMax);
@@ -140,6 +149,7 @@ export class KafkaJournal implements Journal {
 
   async cut(shard: number, before: Position): Promise<void> {
     this.#checkUsable(shard);
+    if (this.#parts.readOnly) throw openedReadOnly(this.#parts.link.name);
     await this.#reading("cut", async () => {
       const { low, end } = await this.#reader.extent(shard);
       const mark = Math.min(before, end);

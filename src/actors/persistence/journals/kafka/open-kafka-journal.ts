@@ -20,6 +20,8 @@ import { checkKafkaOptions, type KafkaOptions } from "./kafka-options.ts";
 export interface KafkaJournalOptions extends KafkaOptions {
   /** How many shards a new journal gets; an existing one must have as many. Default 64. */
   readonly shards?: number;
+  /** For tools beside a running server: makes and writes nothing, and asks nothing of the topic's settings. */
+  readonly readOnly?: boolean;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly logger?: Logger;
@@ -43,9 +45,10 @@ export async function openKafkaJournal(options: KafkaJournalOptions): Promise<Jo
     const facts = await new JournalTopic(link, topicOptions(options, topic), clock).prepare();
     const timeouts = { ackTimeoutMs: appendTimeoutMs, requestTimeoutMs: appendTimeoutMs + 1_000 };
     const place = { link, topic, clock, ...timeouts };
-    const journalId = await identityOf({ ...place, shards: facts.shards, random });
+    const { readOnly = false } = options;
+    const journalId = await identityOf({ ...place, shards: facts.shards, random, readOnly });
     const requestBytesMax = limits.journalBatchBytesMax;
-    return new KafkaJournal({ ...place, ...facts, journalId, requestBytesMax });
+    return new KafkaJournal({ ...place, ...facts, journalId, requestBytesMax, readOnly });
   } catch (error) {
     link.close();
     if (isTroupeError(error)) throw error;
@@ -68,9 +71,10 @@ function wireOptions(options: KafkaJournalOptions, logger: Logger) {
 }
 
 function topicOptions(options: KafkaJournalOptions, topic: string) {
-  const { brokers, shards, replicationFactor = 3, createTopic = true } = options;
+  const { brokers, shards, replicationFactor = 3, createTopic = true, readOnly = false } = options;
   const { minInsyncReplicas = replicationFactor === 1 ? 1 : 2 } = options;
   const recordBytesMax = limits.journalRecordBytesMax;
   const copies = { replicationFactor, minInsyncReplicas };
-  return { topic, brokers, shards, ...copies, recordBytesMax, create: createTopic };
+  const create = createTopic && !readOnly;
+  return { topic, brokers, shards, ...copies, recordBytesMax, create, check: !readOnly };
 }
