@@ -63,11 +63,8 @@ export const agentLimits = {
   /** From dialling to Welcome. Then the link is cut and dialled again. */
   welcomeMs: 10_000,
 
-  /** Heartbeats since anything came, in intervals of the server. Then the link counts as dead and is dialled again. */
+  /** Heartbeats without any answer, in intervals of the server. Then the link counts as dead and is dialled again. */
   heartbeatsMissedMax: 3,
-
-  /** Unanswered heartbeats whose time is remembered, on a link that is slow but alive. The oldest is forgotten: it could renew nothing any more. */
-  heartbeatsUnansweredMax: 100,
 
   /** Between two heartbeats at least, whatever the server asks: an agent must not spin. */
   heartbeatMsMin: 10,
@@ -83,6 +80,12 @@ export const agentLimits = {
 
   /** How long `stop` waits for the server's acknowledgement of the last results. Then the agent goes, saying so. */
   farewellMs: 10_000,
+
+  /** Between two tries to renew the certificate, at least: the server may be going down under them. */
+  renewRetryMsMin: 1_000,
+
+  /** The same at most; towards the certificate's end it is an eighth of what is left. */
+  renewRetryMsMax: 600_000,
 
   /** One enrolment call. Then it is tried again. */
   enrolMs: 10_000,

@@ -3,23 +3,33 @@
  * Every dial has a channel of its own, as a shared one would add its own waiting between dials.
  */
 import {
-  ChannelCredentials,
   type ClientOptions,
   status as grpcStatus,
   Metadata,
+  type ServiceError,
   type StatusObject,
 } from "@grpc/grpc-js";
 import {
   AgentServiceClient,
   type EnrollRequest,
   type EnrollResponse,
+  type RenewResponse,
 } from "../../proto/troupe/agent/v1/agent.ts";
-import type { Identity } from "./identity.ts";
+import {
+  type ChannelSecurity,
+  enrolmentSecurity,
+  identitySecurity,
+  type SecurityOptions,
+} from "./channel-security.ts";
+import { type CertificateIdentity, hasCertificate, type Identity } from "./identity.ts";
 import { agentLimits } from "./limits.ts";
 import { parseServerAddress } from "./server-address.ts";
+import { parseToken, ServerUnknownError } from "./server-trust.ts";
 import type { FromServer, ToServer } from "./session-messages.ts";
 
 export interface Link {
+  /** Resolves when the connection is there; rejects when it cannot be had in time. */
+  readonly ready: Promise<void>;
   send(message: ToServer): void;
   /** False: what is sent now waits in memory. `onWritable` tells when that is over. */
   readonly writable: boolean;
@@ -46,33 +56,52 @@ export interface LinkLoss {
 export interface Dialer {
   /** Rejects with `EnrolRefusedError` for a token that will never do, with any other error for a bad moment. */
   enrol(request: EnrollRequest): Promise<EnrollResponse>;
+  /** A new certificate, over the key of the request. Rejects as `enrol` does. */
+  renew(identity: CertificateIdentity, csrPem: string): Promise<RenewResponse>;
   connect(identity: Identity, events: LinkEvents): Link;
 }
 
 export class EnrolRefusedError extends Error {}
 
-export interface DialerOptions {
+export interface DialerOptions extends SecurityOptions {
   readonly server: string;
-  /** PEM of the authority that signed the server's certificate; undefined = the system's. */
-  readonly tlsCa?: Buffer | undefined;
-  /** Off loopback only: send everything, credentials included, in the clear. */
-  readonly plaintext?: boolean;
 }
 
 /** How long `finish` waits for the server's end of the stream. */
 const finishMs = 1_000;
 
-export function grpcDialer({ server, tlsCa, plaintext }: DialerOptions): Dialer {
-  const { target, isLoopback } = parseServerAddress(server);
-  const insecure = plaintext === true || (isLoopback && tlsCa === undefined);
-  const credentials = insecure
-    ? ChannelCredentials.createInsecure()
-    : ChannelCredentials.createSsl(tlsCa ?? null);
-  const newClient = () => new AgentServiceClient(target, credentials, channelOptions(isLoopback));
+export function grpcDialer({ server, ...security }: DialerOptions): Dialer {
+  const address = parseServerAddress(server);
+  const newClient = ({ credentials, options }: ChannelSecurity) =>
+    new AgentServiceClient(address.target, credentials, {
+      ...channelOptions(address.isLoopback),
+      ...options,
+    });
   return {
-    enrol: (request) => enrol(newClient(), request),
-    connect: (identity, events) => new GrpcLink(newClient(), identity, events),
+    enrol: async (request) => {
+      const client = newClient(await enrolmentChannel(address, request.token, security));
+      const token = parseToken(request.token).secret;
+      return unary(client, (...call) => client.enroll({ ...request, token }, ...call));
+    },
+    renew: async (identity, csrPem) => {
+      const client = newClient(identitySecurity(address, identity, security));
+      return unary(client, (...call) => client.renew({ csrPem }, ...call));
+    },
+    connect: (identity, events) =>
+      new GrpcLink(newClient(identitySecurity(address, identity, security)), identity, events),
   };
+}
+
+/** A server that is not the one of the token will not become it. */
+async function enrolmentChannel(
+  ...of: Parameters<typeof enrolmentSecurity>
+): Promise<ChannelSecurity> {
+  try {
+    return await enrolmentSecurity(...of);
+  } catch (error) {
+    if (error instanceof ServerUnknownError) throw new EnrolRefusedError(error.message);
+    throw error;
+  }
 }
 
 function channelOptions(isLoopback: boolean): ClientOptions {
@@ -87,10 +116,17 @@ function channelOptions(isLoopback: boolean): ClientOptions {
   };
 }
 
-function enrol(client: AgentServiceClient, request: EnrollRequest): Promise<EnrollResponse> {
+type UnaryCall<Response> = (
+  metadata: Metadata,
+  options: { readonly deadline: number },
+  answer: (error: ServiceError | null, response: Response) => void,
+) => unknown;
+
+/** One call, and the end of its client. */
+function unary<Response>(client: AgentServiceClient, call: UnaryCall<Response>): Promise<Response> {
   return new Promise((resolve, reject) => {
     const deadline = Date.now() + agentLimits.enrolMs;
-    client.enroll(request, new Metadata(), { deadline }, (error, response) => {
+    call(new Metadata(), { deadline }, (error, response) => {
       client.close();
       if (error === null) return resolve(response);
       const loss = lossOf(error);
@@ -101,6 +137,7 @@ function enrol(client: AgentServiceClient, request: EnrollRequest): Promise<Enro
 }
 
 class GrpcLink implements Link {
+  readonly ready: Promise<void>;
   readonly #client: AgentServiceClient;
   readonly #call: ReturnType<AgentServiceClient["connect"]>;
   #over = false;
@@ -109,7 +146,16 @@ class GrpcLink implements Link {
   constructor(client: AgentServiceClient, identity: Identity, events: LinkEvents) {
     this.#client = client;
     const metadata = new Metadata();
-    metadata.set("authorization", `Bearer ${identity.agentId}.${identity.credential}`);
+    if (!hasCertificate(identity)) {
+      metadata.set("authorization", `Bearer ${identity.agentId}.${identity.credential}`);
+    }
+    this.ready = new Promise((resolve, reject) => {
+      client.waitForReady(Date.now() + agentLimits.welcomeMs, (error) =>
+        error === undefined ? resolve() : reject(error),
+      );
+    });
+    // Not everybody waits for it.
+    this.ready.catch(() => {});
     this.#call = client.connect(metadata);
     this.#call.on("data", ({ message }: { message: FromServer }) => {
       if (!this.#over) events.onMessage(message);

@@ -3,6 +3,8 @@ import { AgentError, exitCodes } from "./agent-error.ts";
 export interface ServerAddress {
   /** As gRPC dials it. */
   readonly target: string;
+  readonly host: string;
+  readonly port: number;
   /** Traffic cannot leave this machine. */
   readonly isLoopback: boolean;
 }
@@ -20,7 +22,7 @@ export function parseServerAddress(text: string): ServerAddress {
     );
   }
   const host = match[1] ?? match[2] ?? "";
-  return { target: text, isLoopback: isLoopback(host) };
+  return { target: text, host, port, isLoopback: isLoopback(host) };
 }
 
 function isLoopback(host: string): boolean {

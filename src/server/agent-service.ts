@@ -9,21 +9,29 @@ import {
   ConnectRequest,
   type EnrollRequest,
   type EnrollResponse,
+  type RenewRequest,
+  type RenewResponse,
 } from "../../proto/troupe/agent/v1/agent.ts";
-import { type Clock, type Logger, reasonOf } from "../actors/kernel/index.ts";
+import { type Clock, type Logger, limits, reasonOf } from "../actors/kernel/index.ts";
 import type { LogStore } from "../actors/logs/index.ts";
 import type { AgentHello, Workers } from "../actors/workers/index.ts";
+import { type AdmissionCounters, AgentAdmission } from "./agent-admission.ts";
 import {
   type AgentCall,
   AgentStreamSession,
   type SessionTerms,
   type UnreadableMessage,
 } from "./agent-session.ts";
+import type { Audit } from "./audit.ts";
+import type { Authority } from "./authority/authority.ts";
 import type { Enrolment } from "./enrolment.ts";
 import { serviceErrorOf } from "./grpc-errors.ts";
 
 export interface AgentServiceOptions {
   readonly enrolment: Enrolment;
+  /** undefined: the listener has no TLS. */
+  readonly authority?: Authority | undefined;
+  readonly audit: Pick<Audit, "record">;
   readonly workers: Workers;
   readonly logs: LogStore;
   readonly clock: Clock;
@@ -32,21 +40,18 @@ export interface AgentServiceOptions {
 }
 
 /** What happened since the server started. */
-export interface AgentServiceCounters {
-  readonly enrolled: number;
-  readonly enrolmentsRefused: number;
+export interface AgentServiceCounters extends AdmissionCounters {
   readonly sessions: number;
-  readonly identitiesRefused: number;
   readonly displaced: number;
   /** Messages about attempts that their agent does not hold. */
   readonly strayMessages: number;
 }
 
-type Counters = { -readonly [C in keyof AgentServiceCounters]: number };
+type OwnCounters = Omit<AgentServiceCounters, keyof AdmissionCounters>;
 
 interface OpenSession {
   readonly session: AgentStreamSession;
-  readonly hello: AgentHello;
+  readonly bootId: string;
 }
 
 /**
@@ -72,11 +77,9 @@ export class AgentService {
   readonly #sessions = new Map<string, OpenSession>();
   readonly #open = new Set<AgentStreamSession>();
   readonly #serving = new Set<Promise<void>>();
-  readonly #counters: Counters = {
-    enrolled: 0,
-    enrolmentsRefused: 0,
+  readonly #admission: AgentAdmission;
+  readonly #counters: { -readonly [C in keyof OwnCounters]: number } = {
     sessions: 0,
-    identitiesRefused: 0,
     displaced: 0,
     strayMessages: 0,
   };
@@ -84,6 +87,8 @@ export class AgentService {
 
   constructor(options: AgentServiceOptions) {
     this.#options = options;
+    const { enrolment, authority, audit, clock } = options;
+    this.#admission = new AgentAdmission({ enrolment, authority, audit, clock });
   }
 
   /** The handlers, for `server.addService(agentServiceDefinition, …)`. */
@@ -93,7 +98,16 @@ export class AgentService {
         call: ServerUnaryCall<EnrollRequest, EnrollResponse>,
         answer: sendUnaryData<EnrollResponse>,
       ): void => {
-        this.#enroll(call.request).then(
+        this.#enroll(call).then(
+          (response) => answer(null, response),
+          (error: unknown) => answer(enrolError(error)),
+        );
+      },
+      renew: (
+        call: ServerUnaryCall<RenewRequest, RenewResponse>,
+        answer: sendUnaryData<RenewResponse>,
+      ): void => {
+        this.#admission.renew(call).then(
           (response) => answer(null, response),
           (error: unknown) => answer(enrolError(error)),
         );
@@ -106,7 +120,14 @@ export class AgentService {
   }
 
   counters(): AgentServiceCounters {
-    return { ...this.#counters };
+    return { ...this.#admission.counters(), ...this.#counters };
+  }
+
+  /** Ends every session of this agent for good. Returns how many there were. */
+  expel(agentId: string, reason: string): number {
+    const theirs = [...this.#open].filter(({ workerId }) => workerId === agentId);
+    for (const session of theirs) session.expel(reason);
+    return theirs.length;
   }
 
   /** Ends all sessions, takes no new ones, and waits until the workers know. */
@@ -116,30 +137,22 @@ export class AgentService {
     await Promise.all(this.#serving);
   }
 
-  async #enroll({ token, agentName, labels, version }: EnrollRequest): Promise<EnrollResponse> {
-    const { enrolment, workers, logger } = this.#options;
-    try {
-      const identity = await enrolment.enrol({ token, agentName, labels, version });
-      this.#counters.enrolled += 1;
-      // The token is used up: from here on nothing may fail. The first hello says the same again.
-      await workers.enrolled(identity.agentId, identity).catch((error: unknown) => {
-        logger.warn("the worker does not know yet that its agent enrolled", { error });
-      });
-      const { agentId, credential } = identity;
-      return { agentId, credential, certificatePem: "", caPem: "" };
-    } catch (error) {
-      this.#counters.enrolmentsRefused += 1;
-      throw error;
-    }
+  async #enroll(call: ServerUnaryCall<EnrollRequest, EnrollResponse>): Promise<EnrollResponse> {
+    const { workers, logger } = this.#options;
+    const { response, identity } = await this.#admission.enrol(call.request, call);
+    // The token is used up: from here on nothing may fail. The first hello says the same again.
+    await workers.enrolled(identity.agentId, identity).catch((error: unknown) => {
+      logger.warn("the worker does not know yet that its agent enrolled", { error });
+    });
+    return response;
   }
 
   async #connect(call: AgentCall): Promise<void> {
     // Without a listener, an error of a stream that nobody reads yet would end the process.
     call.on("error", () => {});
-    const { enrolment, workers, logs, clock, logger, terms } = this.#options;
-    const [authorization] = call.metadata.get("authorization");
+    const { workers, logs, clock, logger, terms, audit } = this.#options;
     try {
-      const { agentId, ...known } = await enrolment.authenticate(authorization?.toString());
+      const { agentId, expiresAtMs, ...known } = await this.#admission.identify(call);
       const session = new AgentStreamSession(
         call,
         { workerId: agentId, ...known },
@@ -150,38 +163,46 @@ export class AgentService {
           logger,
           terms,
           greeted: (of, hello) => this.#takeOver(of, hello),
+          stray: (what) => audit.record({ kind: "attempt-refused", agentId, what }),
         },
       );
       this.#counters.sessions += 1;
       this.#open.add(session);
       if (this.#closed !== undefined) session.close(this.#closed);
+      const expiry = this.#endWithCertificate(session, expiresAtMs);
       await session.serve();
+      expiry?.cancel();
       this.#open.delete(session);
       this.#counters.strayMessages += session.strayMessages;
       if (this.#sessions.get(agentId)?.session === session) this.#sessions.delete(agentId);
     } catch (error) {
-      this.#counters.identitiesRefused += 1;
       call.emit("error", serviceErrorOf(error));
     }
   }
 
-  /** False: the hello is older than that of the session that is open; the network held it up. */
-  #takeOver(session: AgentStreamSession, hello: AgentHello): boolean {
-    const known = this.#sessions.get(session.workerId);
-    if (known !== undefined && isOlder(hello, known.hello)) return false;
-    this.#sessions.set(session.workerId, { session, hello });
-    if (known === undefined) return true;
-    this.#counters.displaced += 1;
-    // One that was started before has died, or is another process with a copy of the same state folder.
-    if (known.hello.bootId === hello.bootId) known.session.close("the agent opened a newer stream");
-    else known.session.displace();
-    return true;
+  /** A certificate that has ended must not live on in a stream that was opened before. */
+  #endWithCertificate(session: AgentStreamSession, expiresAtMs: number | undefined) {
+    if (expiresAtMs === undefined) return undefined;
+    const { clock } = this.#options;
+    const inMs = Math.max(0, expiresAtMs + limits.clockSkewMs - clock.nowMs());
+    return clock.setTimer(inMs, () => session.close("the certificate of this session has ended"));
   }
-}
 
-function isOlder(hello: AgentHello, than: AgentHello): boolean {
-  if (hello.bootId === than.bootId) return hello.dial < than.dial;
-  return hello.start < than.start;
+  #takeOver(session: AgentStreamSession, { bootId }: AgentHello): void {
+    const older = this.#sessions.get(session.workerId);
+    this.#sessions.set(session.workerId, { session, bootId });
+    if (older === undefined) return;
+    this.#counters.displaced += 1;
+    if (older.bootId === bootId) older.session.close("the agent opened a newer stream");
+    else {
+      this.#options.audit.record({
+        kind: "agent-displaced",
+        agentId: session.workerId,
+        what: "another process connected with its identity, and the older one was told to stop",
+      });
+      older.session.displace();
+    }
+  }
 }
 
 /** An agent repeats its enrolment on every other status; what it says of itself will not get better. */

@@ -43,8 +43,6 @@ export type AgentCall = ServerDuplexStream<ConnectRequest, ConnectResponse>;
 export interface SessionTerms {
   readonly serverVersion: string;
   readonly leaseMs: number;
-  /** After `leaseMs`, until a silent agent's attempts are given to others. */
-  readonly leaseGraceMs: number;
   readonly heartbeatIntervalMs: number;
   readonly logFlushMs: number;
 }
@@ -55,8 +53,10 @@ export interface SessionServices {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly terms: SessionTerms;
-  /** Told when the hello is good, before the worker is: the place to end an older session. False: a newer one is open. */
-  readonly greeted: (session: AgentStreamSession, hello: AgentHello) => boolean;
+  /** Told when the hello is good, before the worker is: the place to end an older session. */
+  readonly greeted: (session: AgentStreamSession, hello: AgentHello) => void;
+  /** Told of each thing that the agent says of an attempt that is not its own. */
+  readonly stray: (what: string) => void;
 }
 
 /** Why a session ended, as it goes to the agent. */
@@ -157,6 +157,11 @@ export class AgentStreamSession implements AgentSession {
     this.#refuse({ code: "displaced", reason, permanent: true });
   }
 
+  /** An operator denied this agent: it is told to stop for good. */
+  expel(reason: string): void {
+    this.#refuse({ code: "denied", reason: `an operator denied it: ${reason}`, permanent: true });
+  }
+
   async #receive({ message }: ConnectRequest): Promise<void> {
     if (this.#end !== undefined) return;
     const [link, attempts] = [this.#link, this.#attempts];
@@ -210,10 +215,7 @@ export class AgentStreamSession implements AgentSession {
     if ("problem" in read) {
       return this.#refuse({ code: "hello-invalid", reason: read.problem, permanent: true });
     }
-    if (!this.#services.greeted(this, read.hello)) {
-      const reason = "a newer stream of this agent is open; this one was held up on its way";
-      return this.#refuse({ code: "late", reason, permanent: false });
-    }
+    this.#services.greeted(this, read.hello);
     let link: AgentLink;
     try {
       link = await workers.connect(this.workerId, read.hello, this);
@@ -243,7 +245,6 @@ export class AgentStreamSession implements AgentSession {
         workerId: link.workerId,
         heartbeatIntervalMs: terms.heartbeatIntervalMs,
         leaseMs: terms.leaseMs,
-        leaseGraceMs: terms.leaseGraceMs,
         logFlushMs: terms.logFlushMs,
         logWindowBytes: limits.logWindowBytes,
         disowned: link.disowned.map((attempt) => ({ ...attempt })),
@@ -272,6 +273,9 @@ export class AgentStreamSession implements AgentSession {
   #countStray(what: string, attempt: AttemptRef | undefined): void {
     this.#strayMessages += 1;
     this.#logger.debug("an attempt that this agent does not hold", { what, attempt });
+    const { runId = "", job = "", attempt: number = 0 } = attempt ?? {};
+    const named = `${runId.slice(0, 80)}/${job.slice(0, 80)}#${number}`;
+    this.#services.stray(`sent "${what}" of ${named}, an attempt that it does not hold`);
   }
 
   #refuse(refused: Refused): void {

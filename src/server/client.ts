@@ -11,23 +11,33 @@ import {
   type ServiceError,
 } from "@grpc/grpc-js";
 import {
+  type AllowAgentRequest,
+  type AllowAgentResponse,
   type CancelRunRequest,
   type CancelRunResponse,
   ControlServiceClient,
   type CreateTokenRequest,
   type CreateTokenResponse,
+  type DenyAgentRequest,
+  type DenyAgentResponse,
   type GetRunRequest,
   type GetRunResponse,
   type GetServerRequest,
   type GetServerResponse,
   type ListActorsRequest,
   type ListActorsResponse,
+  type ListAuditRequest,
+  type ListAuditResponse,
+  type ListAuthoritiesRequest,
+  type ListAuthoritiesResponse,
   type ListRunsRequest,
   type ListRunsResponse,
   type ListWorkersRequest,
   type ListWorkersResponse,
   type ReadLogRequest,
   type ReadLogResponse,
+  type RotateAuthorityRequest,
+  type RotateAuthorityResponse,
   type SubmitRunRequest,
   type SubmitRunResponse,
   type WatchRunRequest,
@@ -48,6 +58,11 @@ export interface ControlClient {
   /** Leaving the loop, or `signal`, ends the reading at once. */
   readLog(request: ReadLogRequest, signal?: AbortSignal): AsyncIterable<ReadLogResponse>;
   createToken(request: CreateTokenRequest): Promise<CreateTokenResponse>;
+  denyAgent(request: DenyAgentRequest): Promise<DenyAgentResponse>;
+  allowAgent(request: AllowAgentRequest): Promise<AllowAgentResponse>;
+  listAudit(request: ListAuditRequest): Promise<ListAuditResponse>;
+  listAuthorities(request: ListAuthoritiesRequest): Promise<ListAuthoritiesResponse>;
+  rotateAuthority(request: RotateAuthorityRequest): Promise<RotateAuthorityResponse>;
   listWorkers(request: ListWorkersRequest): Promise<ListWorkersResponse>;
   listActors(request: ListActorsRequest): Promise<ListActorsResponse>;
   /** Ends the connection; calls under way fail. */
@@ -126,6 +141,23 @@ function promised(grpc: ControlServiceClient, server: string, timeoutMs: number)
     ),
     createToken: unary<CreateTokenRequest, CreateTokenResponse>("createToken", (...call) =>
       grpc.createToken(...call),
+    ),
+    denyAgent: unary<DenyAgentRequest, DenyAgentResponse>("denyAgent", (...call) =>
+      grpc.denyAgent(...call),
+    ),
+    allowAgent: unary<AllowAgentRequest, AllowAgentResponse>("allowAgent", (...call) =>
+      grpc.allowAgent(...call),
+    ),
+    listAudit: unary<ListAuditRequest, ListAuditResponse>("listAudit", (...call) =>
+      grpc.listAudit(...call),
+    ),
+    listAuthorities: unary<ListAuthoritiesRequest, ListAuthoritiesResponse>(
+      "listAuthorities",
+      (...call) => grpc.listAuthorities(...call),
+    ),
+    rotateAuthority: unary<RotateAuthorityRequest, RotateAuthorityResponse>(
+      "rotateAuthority",
+      (...call) => grpc.rotateAuthority(...call),
     ),
     listWorkers: unary<ListWorkersRequest, ListWorkersResponse>("listWorkers", (...call) =>
       grpc.listWorkers(...call),

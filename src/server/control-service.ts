@@ -11,11 +11,8 @@ import {
 import type {
   CancelRunRequest,
   ControlServiceServer,
-  CreateTokenRequest,
-  CreateTokenResponse,
   GetRunRequest,
   GetRunResponse,
-  GetServerResponse,
   ListRunsRequest,
   ListRunsResponse,
   SubmitRunRequest,
@@ -35,8 +32,16 @@ import type { LogStore } from "../actors/logs/index.ts";
 import { invalidPipeline, parseDefinition, type Runs } from "../actors/pipelines/index.ts";
 import type { System } from "../actors/system/index.ts";
 import type { Workers } from "../actors/workers/index.ts";
-import type { Enrolment } from "./enrolment.ts";
 import { serviceErrorOf } from "./grpc-errors.ts";
+import {
+  allowAgent,
+  createToken,
+  denyAgent,
+  type IdentityServices,
+  listAudit,
+  listAuthorities,
+  rotateAuthority,
+} from "./identity-requests.ts";
 import { readLog } from "./log-reading.ts";
 import {
   actorMessage,
@@ -49,15 +54,13 @@ import {
 import { watchRun } from "./run-watch.ts";
 import { type StreamOutput, streamOutput } from "./stream-output.ts";
 
-export interface ControlServices {
+export interface ControlServices extends IdentityServices {
   readonly runs: Runs;
   readonly workers: Workers;
   readonly logs: LogStore;
-  readonly enrolment: Enrolment;
   readonly system: { readonly kernel: Pick<Kernel, "actors"> } & Pick<System, "entities">;
   readonly clock: Clock;
   readonly random: Random;
-  readonly server: GetServerResponse;
   /** Why no agent could be started, if that is so: what queued jobs wait for. */
   readonly supplyProblem: () => string | undefined;
 }
@@ -86,6 +89,11 @@ export function controlHandlers(options: ControlServiceOptions): ControlServiceS
     watchRun: streamed(options, watch),
     readLog: streamed(options, readLog),
     createToken: unary(options, createToken),
+    denyAgent: unary(options, denyAgent),
+    allowAgent: unary(options, allowAgent),
+    listAudit: unary(options, listAudit),
+    listAuthorities: unary(options, listAuthorities),
+    rotateAuthority: unary(options, rotateAuthority),
     listWorkers: unary(options, async ({ workers }) => ({
       workers: workers.list().map(workerMessage),
     })),
@@ -144,14 +152,6 @@ async function submitRun(
   const { definition } = read;
   const id = runId || `${definition.name.slice(0, 100)}-${random.uuid().slice(0, 8)}`;
   return runs.submit({ runId: id, definition, parameters, priority });
-}
-
-async function createToken(
-  { enrolment, server }: ControlServices,
-  { ttlMs, labels }: CreateTokenRequest,
-): Promise<CreateTokenResponse> {
-  const { token, expiresAtMs } = await enrolment.createToken({ ttlMs, labels });
-  return { token, expiresAtMs, agentAddress: server.agentAddress };
 }
 
 /** The scheduler knows why a job waits; only the supply knows why nobody comes to its help. */

@@ -1,7 +1,8 @@
 /**
- * How an agent gets in: a person (or the agent supply) makes a one-time token, the agent trades it
- * for an id and a credential, and shows those with every connection. Tokens and credentials are
- * 32 random bytes; the server keeps their hashes only.
+ * How an agent gets in: a person (or the agent supply) makes a one-time token, the agent trades it for an
+ * id and shows that with every connection. With TLS the id is in a certificate, whose key only the agent
+ * has. Without, on loopback, a credential goes with it. Tokens and credentials are 32 random bytes; the
+ * server keeps their hashes only.
  */
 import { createHash } from "node:crypto";
 import {
@@ -21,7 +22,10 @@ const secretBytes = 32;
 const idCharacters = 20;
 
 export interface IssuedToken {
-  /** Shown once, stored nowhere. */
+  /**
+   * Shown once, stored nowhere. With TLS, `<token>.<fingerprint>`: by the fingerprint of the authority the
+   * agent knows the server before it says anything.
+   */
   readonly token: string;
   /** The id that the agent will have. */
   readonly agentId: string;
@@ -38,6 +42,8 @@ export interface EnrolRequest {
   readonly agentName: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly version: string;
+  /** SHA-256 of the public key that is to be certified; absent: a credential is asked for. */
+  readonly keyHash?: string;
 }
 
 export interface EnrolledIdentity {
@@ -49,10 +55,19 @@ export interface EnrolledIdentity {
 export interface Enrolment {
   /** Throws `TROUPE_REQUEST_INVALID` for a time or labels out of bounds. */
   createToken(options?: TokenOptions): Promise<IssuedToken>;
-  /** Throws `TROUPE_TOKEN_REFUSED`; `TROUPE_REQUEST_INVALID` for labels or names out of bounds. */
+  /**
+   * `credential` is empty where a key is certified. Throws `TROUPE_TOKEN_REFUSED`; `TROUPE_REQUEST_INVALID` for
+   * labels or names out of bounds.
+   */
   enrol(request: EnrolRequest): Promise<EnrolledIdentity & { readonly credential: string }>;
-  /** Reads `Bearer <agent id>.<credential>`. Throws `TROUPE_AGENT_REFUSED`. */
+  /** Reads `Bearer <agent id>.<credential>`. Throws `TROUPE_AGENT_REFUSED`, `TROUPE_AGENT_DENIED`. */
   authenticate(authorization: string | undefined): Promise<EnrolledIdentity>;
+  /** For an agent whose certificate is verified. Throws `TROUPE_AGENT_REFUSED`, `TROUPE_AGENT_DENIED`. */
+  admit(agentId: string): Promise<EnrolledIdentity>;
+  /** Shuts the agent (or the bearer of its token) out until `allow`. Throws `TROUPE_AGENT_NOT_FOUND`. */
+  deny(agentId: string, reason: string): Promise<void>;
+  /** Throws `TROUPE_AGENT_NOT_FOUND`. */
+  allow(agentId: string): Promise<void>;
   /** The agent is gone for good: its credential is worth nothing any more. No error if it is unknown. */
   forget(agentId: string): Promise<void>;
 }
@@ -62,6 +77,8 @@ export interface EnrolmentServices {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Of the authority that signed the server's certificate; undefined: the server has none. */
+  readonly fingerprint?: () => string | undefined;
 }
 
 export function createEnrolment(services: EnrolmentServices): Enrolment {
@@ -69,12 +86,21 @@ export function createEnrolment(services: EnrolmentServices): Enrolment {
     createToken: (options = {}) => createToken(services, options),
     enrol: (request) => enrol(services, request),
     authenticate: (authorization) => authenticate(services, authorization),
+    admit: (agentId) => admit(services, agentId),
+    deny: async (agentId, reason) => {
+      const tried = await services.system.actor(AgentIdentity, agentId).try.deny(reason);
+      if (!tried.ok) throw new TroupeError("TROUPE_AGENT_NOT_FOUND", { agent: agentId });
+    },
+    allow: async (agentId) => {
+      const tried = await services.system.actor(AgentIdentity, agentId).try.allow();
+      if (!tried.ok) throw new TroupeError("TROUPE_AGENT_NOT_FOUND", { agent: agentId });
+    },
     forget: (agentId) => services.system.actor(AgentIdentity, agentId).forget(),
   };
 }
 
 async function createToken(
-  { system, clock, random }: EnrolmentServices,
+  { system, clock, random, fingerprint }: EnrolmentServices,
   options: TokenOptions,
 ): Promise<IssuedToken> {
   const ttlMs = options.ttlMs || limits.tokenTtlMs;
@@ -93,7 +119,8 @@ async function createToken(
   await system
     .actor(AgentIdentity, agentId)
     .invite({ tokenHash, expiresAtMs, labels: { ...labels }, agentName });
-  return { token, agentId, expiresAtMs };
+  const pin = fingerprint?.();
+  return { token: pin === undefined ? token : `${token}.${pin}`, agentId, expiresAtMs };
 }
 
 async function enrol(
@@ -106,16 +133,14 @@ async function enrol(
   if (problem !== undefined) {
     throw new TroupeError("TROUPE_REQUEST_INVALID", { request: "enroll", problem });
   }
-  if (!/^troupe_[\w-]{43}$/.test(request.token)) {
-    throw new TroupeError("TROUPE_TOKEN_REFUSED", { reason: "malformed" });
-  }
-  const tokenHash = hashOf(request.token);
+  const tokenHash = hashOf(checkedToken(request.token));
   const agentId = idOf(tokenHash);
-  const credential = newSecret(random);
-  const { agentName, labels, version } = request;
+  const { agentName, labels, version, keyHash = "" } = request;
+  const credential = keyHash === "" ? newSecret(random) : "";
   const tried = await system.actor(AgentIdentity, agentId).try.enrol({
     tokenHash,
-    credentialHash: hashOf(credential),
+    credentialHash: credential === "" ? "" : hashOf(credential),
+    keyHash,
     agentName,
     labels: { ...labels },
     version,
@@ -134,7 +159,18 @@ const refusals = {
   unknown: "no such token was made here",
   used: "the token has let an agent in before; if that was not you, remove that agent",
   expired: "the token is too old",
+  denied: "an operator has denied it",
 } as const;
+
+/** The agent that this token lets in. Throws `TROUPE_TOKEN_REFUSED` for what is no token. */
+export function agentIdOf(token: string): string {
+  return idOf(hashOf(checkedToken(token)));
+}
+
+function checkedToken(token: string): string {
+  if (/^troupe_[\w-]{43}$/.test(token)) return token;
+  throw new TroupeError("TROUPE_TOKEN_REFUSED", { reason: "malformed" });
+}
 
 async function authenticate(
   { system, logger }: EnrolmentServices,
@@ -148,11 +184,30 @@ async function authenticate(
   }
   const tried = await system.actor(AgentIdentity, agentId).try.authenticate(hashOf(credential));
   if (!tried.ok) {
-    logger.warn("an unknown agent was refused", { worker: agentId });
-    const reason = "its id or its credential is unknown here";
-    throw new TroupeError("TROUPE_AGENT_REFUSED", { reason });
+    logger.warn("an agent was refused", { worker: agentId, reason: tried.rejection.reason });
+    throw refusalOf(agentId, tried.rejection, "its id or its credential is unknown here");
   }
   return { agentId, ...tried.value };
+}
+
+async function admit(
+  { system, logger }: EnrolmentServices,
+  agentId: string,
+): Promise<EnrolledIdentity> {
+  const tried = await system.actor(AgentIdentity, agentId).try.admit();
+  if (tried.ok) return { agentId, ...tried.value };
+  logger.warn("an agent was refused", { worker: agentId, reason: tried.rejection.reason });
+  throw refusalOf(agentId, tried.rejection, "it has been forgotten here");
+}
+
+type Rejection =
+  | { readonly reason: "unknown" }
+  | { readonly reason: "denied"; readonly details: { readonly why: string } };
+
+function refusalOf(agent: string, rejection: Rejection, unknown: string): TroupeError {
+  return rejection.reason === "denied"
+    ? new TroupeError("TROUPE_AGENT_DENIED", { agent, reason: rejection.details.why })
+    : new TroupeError("TROUPE_AGENT_REFUSED", { reason: unknown });
 }
 
 function textProblem(texts: Readonly<Record<string, string>>): string | undefined {

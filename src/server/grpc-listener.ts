@@ -1,7 +1,10 @@
 /** A gRPC server on one address, with the settings that all of ours share. */
 import { createServer } from "node:net";
 import { Server, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
-import { type Clock, reasonOf, TroupeError } from "../actors/kernel/index.ts";
+import { type Clock, type Logger, reasonOf, TroupeError } from "../actors/kernel/index.ts";
+import type { Authority } from "./authority/authority.ts";
+import { type Address, formatAddress } from "./listen-address.ts";
+import { TlsFront } from "./tls-front.ts";
 
 export interface GrpcListener {
   /** Of the address; 1 for a unix socket. */
@@ -18,9 +21,7 @@ const settings: ServerOptions = {
   "grpc.keepalive_permit_without_calls": 1,
 };
 
-export interface ListenOptions {
-  /** `host:port` or `unix:/path`. */
-  readonly address: string;
+interface GrpcOptions {
   readonly clock: Clock;
   /** The largest message it takes. */
   readonly messageBytesMax: number;
@@ -28,14 +29,22 @@ export interface ListenOptions {
   readonly services: (server: Server) => void;
 }
 
-/** Listens; throws `TROUPE_LISTEN_REFUSED` when the address cannot be had. */
+export interface ListenOptions extends GrpcOptions {
+  /** `host:port` or `unix:/path`. */
+  readonly address: string;
+}
+
+export interface ListenTlsOptions extends GrpcOptions {
+  readonly address: Address;
+  readonly authority: Authority;
+  /** What the server is called by those who dial it. */
+  readonly hosts: readonly string[];
+  readonly logger: Logger;
+}
+
+/** Listens without TLS; throws `TROUPE_LISTEN_REFUSED` when the address cannot be had. */
 export async function listenGrpc(options: ListenOptions): Promise<GrpcListener> {
-  const server = new Server({
-    ...settings,
-    "grpc.max_receive_message_length": options.messageBytesMax,
-    "grpc.max_send_message_length": -1,
-  });
-  options.services(server);
+  const server = newServer(options);
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(options.address, ServerCredentials.createInsecure(), (error, bound) => {
       if (error === null) resolve(bound);
@@ -43,6 +52,34 @@ export async function listenGrpc(options: ListenOptions): Promise<GrpcListener> 
     });
   });
   return { port, stop: (deadlineMs) => stopServer(server, options.clock, deadlineMs) };
+}
+
+/** Listens with TLS, and nothing else; throws as `listenGrpc` does. */
+export async function listenTls(options: ListenTlsOptions): Promise<GrpcListener> {
+  const { address, clock, authority, hosts, logger } = options;
+  const grpc = newServer(options);
+  const front = await TlsFront.open({ grpc, authority, hosts, clock, logger });
+  try {
+    const port = await front.listen(address.host, address.port);
+    const stop = (deadlineMs: number): Promise<void> => {
+      front.close();
+      return stopServer(grpc, clock, deadlineMs);
+    };
+    return { port, stop };
+  } catch (error) {
+    front.close();
+    throw listenError(formatAddress(address), error as Error);
+  }
+}
+
+function newServer({ messageBytesMax, services }: GrpcOptions): Server {
+  const server = new Server({
+    ...settings,
+    "grpc.max_receive_message_length": messageBytesMax,
+    "grpc.max_send_message_length": -1,
+  });
+  services(server);
+  return server;
 }
 
 /**

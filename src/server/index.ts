@@ -15,6 +15,7 @@ export type {
   ProvisionRequest,
 } from "../providers/provider.ts";
 export { type ConnectControlOptions, type ControlClient, connectControl } from "./client.ts";
+export { identityDefinitions } from "./identity-definitions.ts";
 export { chainSecretSources, environmentSecretSource, mapSecretSource } from "./secret-sources.ts";
 export { startServer } from "./server.ts";
 export type { ServerOptions, StopServerOptions, TroupeServer } from "./server-options.ts";

@@ -17,10 +17,18 @@ export interface ServerOptions {
   /** Actors' states are kept in Redis beside the journal. */
   readonly redis?: RedisOptions;
   /**
-   * Where agents dial: `host:port`, on loopback. Default `127.0.0.1:0`: the port of the last server on
-   * this folder if it is free, so that agents find back, else any that is.
+   * Where agents dial: `host:port`. Default `127.0.0.1:0`: the port of the last server on this folder if it
+   * is free, so that agents find back, else any that is. Off loopback the port speaks TLS and nothing else.
    */
   readonly listen?: string;
+  /** What agents call this server: `name` or `name:port`. Default: the address, or this machine's name for 0.0.0.0. */
+  readonly advertise?: string;
+  /** TLS also on loopback. Default: only where other machines can reach the port, and always there. */
+  readonly tls?: boolean;
+  /** How long an agent's certificate lives, in ms; it is renewed at two thirds. Default `limits.certificateTtlMs`. */
+  readonly certificateTtlMs?: number;
+  /** Encrypts the keys of the built-in certificate authority. Default: a random secret in `authority.key` of the data folder. */
+  readonly authorityPassphrase?: string;
   /** Where secrets' values come from. Default: none, so that a job that asks for one fails with its name. */
   readonly secretSource?: SecretSource;
   /** Starts agents on demand. Default: none; agents come by themselves, with a token. */

@@ -1,6 +1,7 @@
 /** The parts of a server, in the order in which they are opened; each adds what closes it to the teardown. */
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import type { Server } from "@grpc/grpc-js";
 import { ControlServiceService } from "../../proto/troupe/control/v1/control.ts";
 import {
   type Clock,
@@ -12,21 +13,30 @@ import {
 import { FolderLogStore, type LogStore } from "../actors/logs/index.ts";
 import { createJobEngine, type JobEngine } from "../actors/pipelines/index.ts";
 import { createSystem, type System } from "../actors/system/index.ts";
-import { AgentIdentity } from "./agent-identity.ts";
 import { AgentService, agentServiceDefinition } from "./agent-service.ts";
 import { AgentSupply } from "./agent-supply.ts";
+import { Audit } from "./audit.ts";
+import { Authority } from "./authority/authority.ts";
+import { authoritySecret } from "./authority/authority-secret.ts";
 import { type ControlServices, controlHandlers } from "./control-service.ts";
 import { claimControlSocket, inUse, probe } from "./control-socket.ts";
 import {
-  readSystemFile,
   removeServerFile,
+  type SystemFile,
   writeServerFile,
   writeSystemFile,
 } from "./data-folder.ts";
 import { createEnrolment, type Enrolment } from "./enrolment.ts";
 import { checkJournalId, checkJournalPlace } from "./folder-journal.ts";
-import { type GrpcListener, listenGrpc, portProblem } from "./grpc-listener.ts";
-import { formatAddress, type ListenAddress } from "./listen-address.ts";
+import { type GrpcListener, listenGrpc, listenTls, portProblem } from "./grpc-listener.ts";
+import { identityDefinitions } from "./identity-definitions.ts";
+import {
+  advertisedAddress,
+  formatAddress,
+  type ListenAddress,
+  localAddress,
+  namesOf,
+} from "./listen-address.ts";
 import { chainSecretSources } from "./secret-sources.ts";
 import type { ServerOptions, StopServerOptions } from "./server-options.ts";
 import type { Teardown } from "./teardown.ts";
@@ -35,6 +45,8 @@ import type { Teardown } from "./teardown.ts";
 export interface ServerGround {
   readonly options: ServerOptions;
   readonly listen: ListenAddress;
+  /** Does the agent port speak TLS? */
+  readonly tls: boolean;
   readonly dataDir: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -49,15 +61,22 @@ export interface ServerGround {
 }
 
 export interface Jobs {
+  readonly systemFile: SystemFile;
   readonly system: System;
   readonly engine: JobEngine;
   readonly logs: LogStore;
+  /** undefined: the agent port has no TLS. */
+  readonly authority: Authority | undefined;
+  readonly audit: Audit;
   readonly enrolment: Enrolment;
 }
 
 export interface AgentPort {
+  readonly service: AgentService;
+  /** As agents elsewhere dial it. */
   readonly address: string;
-  readonly systemId: string;
+  /** As agents on this machine dial it. */
+  readonly localAddress: string;
   /** It is where agents of an earlier server dial. */
   readonly sameAsBefore: boolean;
 }
@@ -118,7 +137,7 @@ export async function openJobs(ground: ServerGround): Promise<Jobs> {
     name: options.name ?? "troupe",
     ...(options.kafka === undefined ? { dataDir } : { kafka: options.kafka }),
     ...(options.redis === undefined ? {} : { redis: options.redis }),
-    definitions: [...engine.definitions, AgentIdentity],
+    definitions: [...engine.definitions, ...identityDefinitions],
     clock,
     random,
     logger,
@@ -126,19 +145,57 @@ export async function openJobs(ground: ServerGround): Promise<Jobs> {
   teardown.add("system", () => system.stop());
   checkJournalId(dataDir, known?.journal, system.journalId);
   const journal = { in: place, id: system.journalId } as const;
-  await writeSystemFile(dataDir, { systemId: random.uuid(), ...known, journal });
+  const systemFile = { systemId: random.uuid(), ...known, journal };
+  await writeSystemFile(dataDir, systemFile);
   engine.start(system);
   teardown.add("jobs", () => engine.stop());
-  const enrolment = createEnrolment({ system, clock, random, logger });
-  return { system, engine, logs, enrolment };
+  const audit = new Audit({ system, clock, logger });
+  teardown.add("audit trail", () => audit.close());
+  const authority = ground.tls ? await openAuthority(ground, system) : undefined;
+  const fingerprint = () => authority?.fingerprint();
+  const enrolment = createEnrolment({ system, clock, random, logger, fingerprint });
+  return { systemFile, system, engine, logs, authority, audit, enrolment };
+}
+
+async function openAuthority(ground: ServerGround, system: System): Promise<Authority> {
+  const { dataDir, options, clock, random, logger, teardown } = ground;
+  const passphrase = options.authorityPassphrase;
+  const { secret, source } = await authoritySecret(dataDir, { passphrase, random });
+  const certificateTtlMs = checkedTtlMs(options.certificateTtlMs ?? limits.certificateTtlMs);
+  const authority = await Authority.open({
+    system,
+    // Of the journal, not of this folder: it is the same for every server of the system.
+    systemId: system.journalId,
+    secret,
+    source,
+    certificateTtlMs,
+    clock,
+    random,
+    logger,
+  });
+  teardown.add("certificate authority", () => authority.close());
+  return authority;
+}
+
+function checkedTtlMs(ttlMs: number): number {
+  const [min, max] = [limits.certificateTtlMsMin, limits.certificateTtlMsMax];
+  if (Number.isInteger(ttlMs) && ttlMs >= min && ttlMs <= max) return ttlMs;
+  throw new TroupeError("TROUPE_OPTION_INVALID", {
+    option: "certificateTtlMs",
+    expected: `a whole number of ms from ${min} to ${max}`,
+    got: String(ttlMs),
+  });
 }
 
 /** Listens for agents, and says in the data folder where. */
 export async function openAgentService(ground: ServerGround, jobs: Jobs): Promise<AgentPort> {
   const { options, dataDir, clock, logger, version, startedAtMs, teardown } = ground;
+  const { systemFile: known } = jobs;
   const leaseMs = options.leaseMs ?? limits.leaseMs;
   const service = new AgentService({
     enrolment: jobs.enrolment,
+    authority: jobs.authority,
+    audit: jobs.audit,
     workers: jobs.engine.workers,
     logs: jobs.logs,
     clock,
@@ -146,23 +203,20 @@ export async function openAgentService(ground: ServerGround, jobs: Jobs): Promis
     terms: {
       serverVersion: version,
       leaseMs,
-      leaseGraceMs: options.leaseGraceMs ?? limits.leaseGraceMs,
       heartbeatIntervalMs: Math.max(1, Math.floor(leaseMs / heartbeatsPerLease)),
       logFlushMs,
     },
   });
   // Agents on demand end after their sessions have: what dies with them is nobody's result.
   teardown.add("agents on demand", () => ground.supply?.stop(ground.agentsOnStop));
-  const known = await readSystemFile(dataDir);
-  if (known === undefined) throw new Error(`system.json has vanished from ${dataDir}`);
-  const { listener, port } = await listenForAgents(ground, service, known.agentPort);
+  const { listener, port } = await listenForAgents(ground, { jobs, service });
   teardown.add("agent service", async () => {
     await service.close("the server stops");
     await listener.stop(limits.serverStopDeadlineMs);
   });
-  const { systemId } = known;
   await writeSystemFile(dataDir, { ...known, agentPort: port });
-  const address = formatAddress({ host: ground.listen.host, port });
+  const bound = { host: ground.listen.host, port };
+  const address = formatAddress(advertisedAddress(bound, options.advertise));
   const system = options.name ?? "troupe";
   await writeServerFile(dataDir, {
     pid: process.pid,
@@ -172,27 +226,37 @@ export async function openAgentService(ground: ServerGround, jobs: Jobs): Promis
     startedAtMs,
   });
   teardown.add("server file", () => removeServerFile(dataDir));
-  return { address, systemId, sameAsBefore: port === known.agentPort };
+  return {
+    service,
+    address,
+    localAddress: formatAddress(localAddress(bound)),
+    sameAsBefore: port === known.agentPort,
+  };
 }
 
 /** A free port is taken only if none is asked for and the one that agents know is taken. */
 async function listenForAgents(
-  { listen, clock }: ServerGround,
-  service: AgentService,
-  knownPort: number | undefined,
+  { listen, options, clock, logger }: ServerGround,
+  { jobs, service }: { readonly jobs: Jobs; readonly service: AgentService },
 ): Promise<{ readonly listener: GrpcListener; readonly port: number }> {
-  const wanted = listen.port || knownPort || 0;
+  const wanted = listen.port || jobs.systemFile.agentPort || 0;
   const problem = await portProblem(listen.host, wanted);
   if (problem !== undefined && listen.port !== 0) {
     throw new TroupeError("TROUPE_LISTEN_REFUSED", { listen: formatAddress(listen), problem });
   }
-  const port = problem === undefined ? wanted : 0;
-  const listener = await listenGrpc({
-    address: formatAddress({ host: listen.host, port }),
+  const address = { host: listen.host, port: problem === undefined ? wanted : 0 };
+  const grpc = {
     clock,
     messageBytesMax: agentMessageBytesMax,
-    services: (server) => server.addService(agentServiceDefinition, service.handlers()),
-  });
+    services: (server: Server) => server.addService(agentServiceDefinition, service.handlers()),
+  };
+  const { authority } = jobs;
+  if (authority === undefined) {
+    const listener = await listenGrpc({ ...grpc, address: formatAddress(address) });
+    return { listener, port: listener.port };
+  }
+  const hosts = namesOf(address, advertisedAddress(address, options.advertise));
+  const listener = await listenTls({ ...grpc, address, authority, hosts, logger });
   return { listener, port: listener.port };
 }
 
@@ -211,8 +275,12 @@ export async function openSupply(
     clock,
     random,
     logger,
-    systemId: agents.systemId,
-    serverAddress: agents.address,
+    systemId: jobs.systemFile.systemId,
+    // Processes are on this machine, which need not know itself by the name that others use.
+    serverAddress:
+      options.provider.capabilities().isolation === "process"
+        ? agents.localAddress
+        : agents.address,
     slotsPerAgent: options.slotsPerAgent ?? Math.min(slotsPerAgentMax, availableParallelism()),
     agentsMin: options.agentsMin ?? 0,
     agentsMax: options.agentsMax ?? 1,
@@ -231,7 +299,7 @@ export function controlServicesOf(
   { jobs, agents }: { readonly jobs: Jobs; readonly agents: AgentPort },
 ): ControlServices {
   const { options, version, startedAtMs, clock, random } = ground;
-  const { system, engine, logs, enrolment } = jobs;
+  const { system, engine, logs, enrolment, audit, authority } = jobs;
   const { runs, workers } = engine;
   const server = {
     version,
@@ -246,6 +314,9 @@ export function controlServicesOf(
     workers,
     logs,
     enrolment,
+    audit,
+    authority,
+    agents: agents.service,
     system,
     clock,
     random,

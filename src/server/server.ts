@@ -11,7 +11,7 @@
 import { silentLogger, systemClock, systemRandom } from "../actors/kernel/index.ts";
 import type { ControlServices } from "./control-service.ts";
 import { openDataFolder } from "./data-folder.ts";
-import { parseListenAddress } from "./listen-address.ts";
+import { parseListenAddress, speaksTls } from "./listen-address.ts";
 import type { ServerOptions, StopServerOptions, TroupeServer } from "./server-options.ts";
 import {
   controlServicesOf,
@@ -35,6 +35,7 @@ export async function startServer(options: ServerOptions): Promise<TroupeServer>
   const ground: ServerGround = {
     options,
     listen,
+    tls: speaksTls(listen, options.tls),
     dataDir: await openDataFolder(options.dataDir),
     clock,
     random,

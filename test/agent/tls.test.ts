@@ -25,7 +25,8 @@ async function tlsServer(): Promise<{ port: number; ca: Buffer }> {
   const server = new Server();
   const service: AgentServiceServer = {
     enroll: (_call, reply) =>
-      reply(null, { agentId: "a", credential: "c", certificatePem: "", caPem: "" }),
+      reply(null, { agentId: "a", credential: "c", certificatePem: "", caPem: "", validForMs: 0 }),
+    renew: () => {},
     connect: () => {},
   };
   server.addService(AgentServiceService, service);

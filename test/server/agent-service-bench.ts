@@ -11,6 +11,7 @@ import {
 } from "../../src/actors/kernel/index.ts";
 import { FolderLogStore, type LogStore } from "../../src/actors/logs/index.ts";
 import { AgentService, agentServiceDefinition } from "../../src/server/agent-service.ts";
+import type { Audit } from "../../src/server/audit.ts";
 import type { Enrolment } from "../../src/server/enrolment.ts";
 import { listenGrpc } from "../../src/server/grpc-listener.ts";
 import type { Identity } from "./scripted-agent.ts";
@@ -22,6 +23,9 @@ const knownAgents: Enrolment = {
   createToken: () => Promise.reject(new Error("no tokens here")),
   enrol: () => Promise.reject(new Error("no tokens here")),
   forget: async () => {},
+  admit: () => Promise.reject(new Error("no certificates here")),
+  deny: async () => {},
+  allow: async () => {},
   authenticate: async (authorization) => {
     const id = /^Bearer (.+)\.secret$/.exec(authorization ?? "")?.[1];
     if (id === undefined) throw new TroupeError("TROUPE_AGENT_REFUSED", { reason: "unknown" });
@@ -40,6 +44,7 @@ export async function agentServiceBench(
   options: {
     readonly logs?: (real: LogStore) => LogStore;
     readonly enrolment?: Enrolment;
+    readonly audit?: Pick<Audit, "record">;
     readonly logger?: Logger;
   } = {},
 ): Promise<AgentServiceBench> {
@@ -49,6 +54,7 @@ export async function agentServiceBench(
   const workers = new ScriptedWorkers();
   const service = new AgentService({
     enrolment: options.enrolment ?? knownAgents,
+    audit: options.audit ?? { record: () => {} },
     workers,
     logs,
     clock: systemClock,
@@ -56,7 +62,6 @@ export async function agentServiceBench(
     terms: {
       serverVersion: "9.9.9",
       leaseMs: 30_000,
-      leaseGraceMs: 10_000,
       heartbeatIntervalMs: 5_000,
       logFlushMs: 50,
     },

@@ -1,4 +1,5 @@
 /** An agent that says exactly what a test tells it to: the raw generated client, nothing of the real agent. */
+import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { type ClientDuplexStream, credentials, Metadata, type StatusObject } from "@grpc/grpc-js";
 import { onTestFinished } from "vitest";
 import {
@@ -21,11 +22,17 @@ type Message = NonNullable<ConnectRequest["message"]>;
 export interface Identity {
   readonly agentId: string;
   readonly credential: string;
+  /** Instead of the credential: what it shows in TLS. */
+  readonly tls?: SecureContextOptions;
 }
 
 /** A gRPC client that goes with the test. */
-export function agentClient(address: string): AgentServiceClient {
-  const client = new AgentServiceClient(address, credentials.createInsecure());
+export function agentClient(address: string, tls?: SecureContextOptions): AgentServiceClient {
+  const channel =
+    tls === undefined
+      ? credentials.createInsecure()
+      : credentials.createFromSecureContext(createSecureContext(tls));
+  const client = new AgentServiceClient(address, channel, { "grpc.use_local_subchannel_pool": 1 });
   onTestFinished(() => client.close());
   return client;
 }
@@ -55,11 +62,11 @@ export class ScriptedAgent {
 
   constructor(address: string, identity: Identity | undefined) {
     const metadata = new Metadata();
-    if (identity !== undefined) {
+    if (identity !== undefined && identity.credential !== "") {
       metadata.set("authorization", `Bearer ${identity.agentId}.${identity.credential}`);
     }
     const { path, requestSerialize, responseDeserialize } = AgentServiceClient.service.connect;
-    this.#stream = agentClient(address).makeBidiStreamRequest(
+    this.#stream = agentClient(address, identity?.tls).makeBidiStreamRequest(
       path,
       (message: ConnectRequest | Buffer) =>
         Buffer.isBuffer(message) ? message : requestSerialize(message),

@@ -105,9 +105,9 @@ describe("a server on a folder", () => {
     expect(third.agentAddress).not.toBe(first.agentAddress);
   });
 
-  it("does not listen where others could listen in", async () => {
+  it("does not listen without TLS where others could listen in", async () => {
     const dataDir = temporaryFolder();
-    await expect(startServer({ dataDir, listen: "0.0.0.0:0" })).rejects.toMatchObject({
+    await expect(startServer({ dataDir, listen: "0.0.0.0:0", tls: false })).rejects.toMatchObject({
       code: "TROUPE_LISTEN_REFUSED",
     });
   });

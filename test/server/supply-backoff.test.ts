@@ -18,6 +18,9 @@ const enrolment: Enrolment = {
   createToken: async () => ({ token: "t", agentId: "a", expiresAtMs: 0 }),
   enrol: () => Promise.reject(new Error("nobody enrols here")),
   forget: async () => {},
+  admit: () => Promise.reject(new Error("nobody connects here")),
+  deny: async () => {},
+  allow: async () => {},
   authenticate: () => Promise.reject(new Error("nobody connects here")),
 };
 

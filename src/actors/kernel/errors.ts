@@ -409,7 +409,9 @@ export const errorTable = {
     outcome: "not-done",
     message: (d) => `The worker ${d.worker} cannot connect: ${d.problem}.`,
   }),
-  TROUPE_TOKEN_REFUSED: entry<{ reason: "unknown" | "expired" | "used" | "malformed" }>({
+  TROUPE_TOKEN_REFUSED: entry<{
+    reason: "unknown" | "expired" | "used" | "malformed" | "denied";
+  }>({
     retryable: false,
     outcome: "not-done",
     message: (d) =>
@@ -473,6 +475,51 @@ export const errorTable = {
     outcome: "not-done",
     message: (d) =>
       `The server does not know this agent: ${d.reason}. Enrol it again with a new token: troupe token create`,
+  }),
+  TROUPE_AGENT_DENIED: entry<{ agent: string; reason: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The agent ${d.agent} is denied by an operator: ${d.reason}. ` +
+      `To let it in again: troupe workers allow ${d.agent}`,
+  }),
+  TROUPE_AGENT_NOT_FOUND: entry<{ agent: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) => `There is no agent with the id "${d.agent}". List them with: troupe workers`,
+  }),
+  TROUPE_CERTIFICATE_EXPIRED: entry<{ agent: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The certificate of ${d.agent} has expired. It is renewed by itself for some days; ` +
+      `after that enrol the agent again with a new token: troupe token create`,
+  }),
+  TROUPE_ENROLMENT_THROTTLED: entry<{ address: string; retryAfterMs: number }>({
+    retryable: true,
+    outcome: "not-done",
+    message: (d) =>
+      `Too many tokens from ${d.address} were wrong. Try again in ${Math.ceil(d.retryAfterMs / 1_000)} s.`,
+  }),
+  TROUPE_AUTHORITY_LOCKED: entry<{ authority: string; source: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The key of the certificate authority ${d.authority} cannot be opened with ${d.source}: it was sealed ` +
+      `under another secret. Start the server with the passphrase, or the authority.key file, that it had.`,
+  }),
+  TROUPE_AUTHORITY_BUSY: entry<{ problem: string }>({
+    retryable: true,
+    outcome: "not-done",
+    message: (d) =>
+      `The certificate authority cannot be changed now: ${d.problem}. Try again later.`,
+  }),
+  TROUPE_TLS_OFF: entry<{ request: string; listen: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `"${d.request}" is about certificates, but this server listens on ${d.listen} without TLS. ` +
+      `Start it with --tls, or let it listen on an address of the network.`,
   }),
 };
 

@@ -279,6 +279,126 @@ export const limitTable = {
     reason: "a one-time token that lives longer than 30 days is a credential",
     effect: "the request is refused",
   }),
+  // ── identity of agents ─────────────────────────────────────────────────────────────────
+  authorityTtlMs: limit({
+    default: 157_680_000_000,
+    unit: "milliseconds",
+    reason: "five years: agents learn a new authority by themselves long before",
+    effect: "a new authority begins authorityRenewBeforeMs before it",
+  }),
+  authorityRenewBeforeMs: limit({
+    default: 15_552_000_000,
+    unit: "milliseconds",
+    reason: "180 days: a server that is started twice a year still changes in time",
+    effect: "a new authority begins by itself",
+  }),
+  authorityOverlapMs: limit({
+    default: 1_382_400_000,
+    unit: "milliseconds",
+    reason:
+      "16 days, twice certificateTtlMs and certificateRenewGraceMs together: in each half every agent that may renew can",
+    effect:
+      "what the older authority has signed counts no more; an agent that was away enrols again",
+  }),
+  authoritiesTrustedMax: limit({
+    default: 4,
+    unit: "items",
+    reason: "each is tried for every connection and sent with every certificate",
+    effect: "a further rotation is refused until an overlap has ended",
+  }),
+  certificateTtlMs: limit({
+    default: 86_400_000,
+    unit: "milliseconds",
+    reason: "a day: a stolen copy is soon worth nothing, and a night without a server does no harm",
+    effect: "its session is ended; agents renew at two thirds of it",
+  }),
+  certificateTtlMsMax: limit({
+    default: 2_592_000_000,
+    unit: "milliseconds",
+    reason: "30 days: there is no list of revoked certificates, only the deny list",
+    effect: "the option is refused",
+  }),
+  certificateTtlMsMin: limit({
+    default: 5_000,
+    unit: "milliseconds",
+    reason: "a renewal on a slow network must fit into the last third",
+    effect: "the option is refused",
+  }),
+  certificateRenewGraceMs: limit({
+    default: 604_800_000,
+    unit: "milliseconds",
+    reason:
+      "7 days: a server that was away over a holiday must not leave every agent without identity",
+    effect:
+      "an older certificate cannot be renewed, its agent enrols again; it opens no session at once",
+  }),
+  certificateBackdateMs: limit({
+    default: 86_400_000,
+    unit: "milliseconds",
+    reason: "a clock set to local time in place of UTC is up to 14 hours off",
+    effect: "a peer whose clock is further behind refuses the certificate as not yet valid",
+  }),
+  serverCertificateTtlMs: limit({
+    default: 1_209_600_000,
+    unit: "milliseconds",
+    reason: "14 days, renewed at two thirds: agents whose clocks are days ahead still accept it",
+    effect: "the server makes itself a new one",
+  }),
+  clockSkewMs: limit({
+    default: 300_000,
+    unit: "milliseconds",
+    reason: "how far the clocks of the servers of one system may be apart",
+    effect: "an agent's certificate that begins later is refused as not yet valid",
+  }),
+  tlsHandshakeTimeoutMs: limit({
+    default: 10_000,
+    unit: "milliseconds",
+    reason: "several round trips of a bad network; a connection that says nothing holds memory",
+    effect: "the connection is cut",
+  }),
+  enrolmentFailuresMax: limit({
+    default: 20,
+    unit: "times",
+    reason: "mistakes of a person with a script; a guesser needs 2^255 tries",
+    effect: "enrolments from that address are put off until enrolmentFailuresWithinMs have passed",
+  }),
+  enrolmentFailuresWithinMs: limit({
+    default: 60_000,
+    unit: "milliseconds",
+    reason: "the window in which enrolmentFailuresMax counts",
+    effect: "older failures are forgotten",
+  }),
+  enrolmentAddressesMax: limit({
+    default: 10_000,
+    unit: "items",
+    reason: "addresses whose failures are counted, some 100 bytes each",
+    effect: "the address that failed longest ago is forgotten",
+  }),
+  auditEntriesMax: limit({
+    default: 1_000,
+    unit: "items",
+    reason: "what a person looks through, and what fits into one snapshot",
+    effect: "the oldest entry is dropped; the totals per kind stay",
+  }),
+  auditRepeatMs: limit({
+    default: 10_000,
+    unit: "milliseconds",
+    reason:
+      "the first of a kind is written at once; an attacker must not fill the journal with more",
+    effect: "further ones of the same kind, agent and address become one entry with their number",
+  }),
+  auditSubjectsMax: limit({
+    default: 256,
+    unit: "items",
+    reason: "kinds, agents and addresses that are counted apart at one time",
+    effect: "further ones of a kind are counted together, without naming the agent",
+  }),
+  auditTextCharactersMax: limit({
+    default: 300,
+    unit: "characters",
+    reason: "an entry is one line; what an agent says of itself may be long",
+    effect: "the text is cut there",
+  }),
   runsListedMax: limit({
     default: 1_000,
     unit: "items",
@@ -632,18 +752,6 @@ export const limitTable = {
     unit: "milliseconds",
     reason: "an agent that cannot renew kills its jobs at leaseMs; this is the time for that",
     effect: "part of the time until a silent worker is lost and its jobs are queued again",
-  }),
-  concurrencyGroupCharactersMax: limit({
-    default: 200,
-    unit: "characters",
-    reason: "the group's name becomes part of the id of its actor",
-    effect: "the pipeline is refused; a name that parameters make longer is cut off there",
-  }),
-  concurrencyWaitingMax: limit({
-    default: 10_000,
-    unit: "items",
-    reason: "runs and jobs that wait in one concurrency group stand in its state",
-    effect: "what comes then is asked for again until there is room; it waits in its run",
   }),
   declinePauseMs: limit({
     default: 5_000,

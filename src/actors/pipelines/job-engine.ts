@@ -26,7 +26,6 @@ import type {
 } from "../persistence/index.ts";
 import { type Scheduler, startScheduler } from "../scheduler/index.ts";
 import { type AttemptKey, Repeater, WorkerPool, type Workers } from "../workers/index.ts";
-import { ConcurrencyGate } from "./concurrency-gate.ts";
 import { LocalRuns } from "./local-runs.ts";
 import { definePipelineRun } from "./pipeline-run.ts";
 import { RunDispatch } from "./run-dispatch.ts";
@@ -86,7 +85,6 @@ class LocalJobEngine implements JobEngine {
   readonly #repeater: Repeater;
   readonly #pool: WorkerPool;
   readonly #dispatch: RunDispatch;
-  readonly #gate: ConcurrencyGate;
   readonly #pipelineRun;
   #running: Running | undefined;
 
@@ -96,11 +94,9 @@ class LocalJobEngine implements JobEngine {
     this.#repeater = new Repeater({ clock, logger });
     this.#pool = new WorkerPool({ ...options, clock, logger });
     const { feed, repeater } = { feed: this.#feed, repeater: this.#repeater };
-    this.#gate = new ConcurrencyGate(repeater);
-    this.#dispatch = new RunDispatch({ clock, logger, feed, repeater, gate: this.#gate });
+    this.#dispatch = new RunDispatch({ clock, logger, feed, repeater });
     this.#pipelineRun = definePipelineRun(this.#dispatch);
-    const group = this.#gate.definition;
-    this.definitions = [this.#pipelineRun, this.#pool.definition, RunIndex, group];
+    this.definitions = [this.#pipelineRun, this.#pool.definition, RunIndex];
   }
 
   get runs(): Runs {
@@ -130,17 +126,8 @@ class LocalJobEngine implements JobEngine {
     const reports = new RunReports({ run, secrets, assigned });
     this.#running = {
       scheduler,
-      runs: new LocalRuns({
-        definition,
-        run,
-        index,
-        scheduler,
-        feed: this.#feed,
-        gate: this.#gate,
-      }),
+      runs: new LocalRuns({ definition, run, index, scheduler, feed: this.#feed }),
     };
-    const group = (id: string) => system.actor(this.#gate.definition, id);
-    this.#gate.start({ group, run });
     this.#pool.start({ worker, reports, capacity: scheduler });
     const note = (summary: RunSummary): Promise<void> => index.note(summary);
     this.#dispatch.start({ run, note, scheduler, workers: this.#pool });

@@ -45,8 +45,6 @@ function parameterOf(
   });
 }
 
-const concurrency = object({ required: { group: template, cancelInProgress: truth } });
-
 const job = object({
   required: {
     name: text,
@@ -73,8 +71,6 @@ const job = object({
       optional: { memoryBytes: number, cpus: number, processes: number },
     }),
     description: text,
-    concurrency,
-    onDisconnect: oneOf("kill", "continue"),
   },
 });
 
@@ -86,7 +82,7 @@ const pipeline = object({
     outputs: mapOf(template),
     failFast: truth,
   },
-  optional: { timeoutMs: number, parallelMax: number, concurrency },
+  optional: { timeoutMs: number, parallelMax: number },
 });
 
 /** Takes anything; what it returns as a definition is one, in shape and in sense. */

@@ -49,15 +49,10 @@ export function defineWorker(effects: WorkerEffects) {
       },
 
       /** Its agent is here. What it holds is compared with what it was given. */
-      hello: (worker, hello: AgentHello) => {
-        const { bootId, start = 0 } = worker.state;
-        // The network kept it back while the agent was started anew: what it holds is long dead.
-        if (hello.bootId !== bootId && hello.start < start) {
-          return worker.reject("earlier-start", { start, got: hello.start });
-        }
+      hello: (worker, hello: AgentHello): Reconciliation => {
         if (!isKnown(worker.state, hello)) worker.persist("registered", registrationOf(hello));
         announce(worker);
-        return reconcile(worker.state, hello.holding) satisfies Reconciliation;
+        return reconcile(worker.state, hello.holding);
       },
 
       /** Takes a slot for the attempt. Said twice, it is taken once. */
@@ -103,9 +98,8 @@ type Announcing = Pick<
 export type WorkerDefinition = ReturnType<typeof defineWorker>;
 export type WorkerHandle = InstanceType<WorkerDefinition["Handle"]>;
 
-function registrationOf(hello: AgentHello): Registration {
-  const { agentName, version, bootId, start, labels, slots } = hello;
-  return { agentName, version, bootId, start, labels, slots };
+function registrationOf({ agentName, version, bootId, labels, slots }: AgentHello): Registration {
+  return { agentName, version, bootId, labels, slots };
 }
 
 /** A hello that changes nothing is not worth an event. */

@@ -9,9 +9,12 @@ export interface AgentOptions {
   readonly slots?: number;
   readonly workDir?: string;
   readonly stateDir?: string;
+  readonly tlsCa?: string;
+  readonly plaintext?: boolean;
 }
 
 export async function agent(_context: CliContext, options: AgentOptions): Promise<number> {
   const { runAgent } = await import("../../agent/index.ts");
-  return runAgent(options);
+  const { tlsCa, ...flags } = options;
+  return runAgent({ ...flags, ...(tlsCa === undefined ? {} : { tlsCaFile: tlsCa }) });
 }

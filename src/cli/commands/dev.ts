@@ -17,6 +17,8 @@ import { describeStores, readStores, type StoreOptions } from "../stores.ts";
 export interface DevOptions extends StoreOptions {
   readonly data: string;
   readonly listen: string;
+  readonly advertise?: string;
+  readonly tls?: boolean;
   readonly agents: number;
   readonly slots?: number;
   readonly lease?: number;
@@ -31,6 +33,9 @@ export async function dev(context: CliContext, options: DevOptions): Promise<num
     dataDir,
     ...stores,
     listen: options.listen,
+    ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
+    ...authorityPassphrase(context.env),
     ...(options.agents > 0
       ? {
           provider: processProvider({ stateDir: join(dataDir, "agents") }),
@@ -63,6 +68,13 @@ ${describeStores(stores)}  troupe submit <pipeline>     run something
   );
   await server.stop({ agents });
   return exitCodes.ok;
+}
+
+/** Out of the environment for good: what this process starts must not inherit it. */
+function authorityPassphrase(env: Record<string, string | undefined>) {
+  const passphrase = env["TROUPE_CA_KEY"];
+  delete env["TROUPE_CA_KEY"];
+  return passphrase === undefined || passphrase === "" ? {} : { authorityPassphrase: passphrase };
 }
 
 async function hasRunningJobs(dataDir: string): Promise<boolean> {

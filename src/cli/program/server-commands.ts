@@ -1,4 +1,4 @@
-/** Commands that make a server, an agent, or look at who is there. */
+/** Commands that make a server or an agent, or look into a server. */
 import type { Command } from "commander";
 import { keyValues } from "../key-values.ts";
 import { wholeNumber } from "../whole-number.ts";
@@ -8,8 +8,6 @@ import { addStoreOptions } from "./store-options.ts";
 export function addServerCommands(program: Command, host: CommandHost): void {
   addDev(program, host);
   addAgent(program, host);
-  addToken(program, host);
-  addWorkers(program, host);
   addActors(program, host);
 }
 
@@ -17,7 +15,16 @@ function addDev(program: Command, host: CommandHost): void {
   addStoreOptions(program.command("dev"))
     .description("a server on a data folder, with agents started on demand on this machine")
     .addOption(dataOption())
-    .option("-l, --listen <host:port>", "where agents dial in", "127.0.0.1:7447")
+    .option(
+      "-l, --listen <host:port>",
+      "where agents dial in; with TLS if other machines can",
+      "127.0.0.1:7447",
+    )
+    .option(
+      "--advertise <name[:port]>",
+      "what agents elsewhere call this server (default: the address, or this machine's name for 0.0.0.0)",
+    )
+    .option("--tls", "TLS also on loopback")
     .option(
       "--agents <n>",
       "agents started on demand at most; 0 = only those you start",
@@ -48,46 +55,11 @@ function addAgent(program: Command, host: CommandHost): void {
     .option("--slots <n>", "jobs at once", wholeNumber("--slots", [1, 256]))
     .option("--work-dir <folder>", "where attempts get their folders")
     .option("--state-dir <folder>", "where the agent keeps its identity and unsent logs")
+    .option("--tls-ca <file>", "authorities that the server's certificate may be of (PEM)")
+    .option("--plaintext", "no TLS to a server on another machine: secrets travel in the clear")
     .action(async (options) => {
       const { agent } = await import("../commands/agent.ts");
       host.finish(await agent(host.context, options));
-    });
-}
-
-function addToken(program: Command, host: CommandHost): void {
-  const token = program.command("token").description("one-time tokens that let an agent in");
-  token
-    .command("create")
-    .description("print a token; it is shown once and used once")
-    .addOption(dataOption())
-    .option(
-      "--ttl <seconds>",
-      "how long it can be used",
-      wholeNumber("--ttl", [1, 31_536_000]),
-      900,
-    )
-    .option(
-      "--label <name=value>",
-      "bind the agent to these labels; repeat for more",
-      keyValues("--label"),
-      {},
-    )
-    .addOption(jsonOption("as JSON"))
-    .action(async (options) => {
-      const { createToken } = await import("../commands/create-token.ts");
-      host.finish(await createToken(host.context, options));
-    });
-}
-
-function addWorkers(program: Command, host: CommandHost): void {
-  program
-    .command("workers")
-    .description("list the agents that the server knows")
-    .addOption(dataOption())
-    .addOption(jsonOption("as JSON"))
-    .action(async (options) => {
-      const { workers } = await import("../commands/workers.ts");
-      host.finish(await workers(host.context, options));
     });
 }
 

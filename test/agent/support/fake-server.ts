@@ -20,7 +20,6 @@ import {
   type EnrollResponse,
   type Hello,
   type JobResult,
-  OnDisconnect,
   type Welcome,
 } from "../../../proto/troupe/agent/v1/agent.ts";
 import { attemptKey } from "../../../src/agent/attempt.ts";
@@ -125,7 +124,7 @@ export class FakeServer {
     }
     const agentId = `agent-${this.enrolments.length}`;
     this.identities.add(`Bearer ${agentId}.secret`);
-    reply(null, { agentId, credential: "secret", certificatePem: "", caPem: "" });
+    reply(null, { agentId, credential: "secret", certificatePem: "", caPem: "", validForMs: 0 });
   }
 }
 
@@ -283,7 +282,6 @@ export function welcome(changes: Partial<Welcome> = {}): Welcome {
     workerId: "worker-1",
     heartbeatIntervalMs: 1_000,
     leaseMs: 15_000,
-    leaseGraceMs: 10_000,
     logFlushMs: 20,
     logWindowBytes: 1024 * 1024,
     disowned: [],
@@ -310,7 +308,6 @@ export function assignment(
     killGraceMs: 2_000,
     workingDirectory: "",
     traceparent: "",
-    onDisconnect: OnDisconnect.CONTINUE,
     ...changes,
   } as Assignment & { attempt: AttemptRef };
 }

@@ -25,30 +25,6 @@ export const protobufPackage = "troupe.agent.v1";
 
 export const protobufFileName = "troupe/agent/v1/agent.proto";
 
-/**
- * What becomes of a job when the agent's lease is over: no Welcome and no HeartbeatAck answers anything that it
- * sent within the last lease_ms, by its own monotonic clock.
- */
-export const OnDisconnect = {
-  /** UNSPECIFIED - As CONTINUE. */
-  UNSPECIFIED: 0,
-  /** CONTINUE - The job goes on. If another agent gets it meanwhile, this attempt is disowned with the next Welcome. */
-  CONTINUE: 1,
-  /**
-   * KILL - The job's tree is dead before lease_ms + lease_grace_ms are over; its result says CANCELLED, which the server
-   * did not ask for, so that the job is queued again. Without a lease such an assignment is declined.
-   */
-  KILL: 2,
-} as const;
-
-export type OnDisconnect = typeof OnDisconnect[keyof typeof OnDisconnect];
-
-export namespace OnDisconnect {
-  export type UNSPECIFIED = typeof OnDisconnect.UNSPECIFIED;
-  export type CONTINUE = typeof OnDisconnect.CONTINUE;
-  export type KILL = typeof OnDisconnect.KILL;
-}
-
 export const Outcome = {
   UNSPECIFIED: 0,
   SUCCEEDED: 1,
@@ -92,10 +68,24 @@ export interface EnrollRequest_LabelsEntry {
 
 export interface EnrollResponse {
   agentId: string;
-  /** A random secret that only the agent keeps; the server keeps its hash. */
+  /** A random secret that only the agent keeps; the server keeps its hash. Empty where there is a certificate. */
   credential: string;
   certificatePem: string;
+  /** All authorities whose servers the agent may trust. */
   caPem: string;
+  /** How long the certificate is good for, from now: to be measured by the agent's own clock. */
+  validForMs: number;
+}
+
+export interface RenewRequest {
+  /** PKCS#10, PEM, for a new key. */
+  csrPem: string;
+}
+
+export interface RenewResponse {
+  certificatePem: string;
+  caPem: string;
+  validForMs: number;
 }
 
 export interface ConnectRequest {
@@ -143,12 +133,6 @@ export interface Hello {
    * believes on this agent and that is not named here was never begun (same boot_id) or is lost (new boot_id).
    */
   holding: AttemptRef[];
-  /**
-   * Grows with every start of the agent on its state folder, and within one start with every dial. A hello
-   * that the network delivers after a newer one of the same agent is refused: what it says is over.
-   */
-  start: number;
-  dial: number;
 }
 
 export interface Hello_LabelsEntry {
@@ -182,11 +166,6 @@ export interface Welcome {
   /** Of `holding`, those that the server no longer wants: kill and forget them. */
   disowned: AttemptRef[];
   serverVersion: string;
-  /**
-   * After lease_ms, until the server gives a silent agent's attempts to others: by then what is to be killed
-   * on disconnect must be dead.
-   */
-  leaseGraceMs: number;
 }
 
 /** The session cannot be; the agent says why to its operator and stops if `permanent`. */
@@ -222,7 +201,6 @@ export interface Assignment {
   workingDirectory: string;
   traceparent: string;
   limits: Limits | undefined;
-  onDisconnect: OnDisconnect;
 }
 
 export interface Assignment_EnvEntry {
@@ -514,7 +492,7 @@ export const EnrollRequest_LabelsEntry: MessageFns<EnrollRequest_LabelsEntry> = 
 };
 
 function createBaseEnrollResponse(): EnrollResponse {
-  return { agentId: "", credential: "", certificatePem: "", caPem: "" };
+  return { agentId: "", credential: "", certificatePem: "", caPem: "", validForMs: 0 };
 }
 
 export const EnrollResponse: MessageFns<EnrollResponse> = {
@@ -530,6 +508,9 @@ export const EnrollResponse: MessageFns<EnrollResponse> = {
     }
     if (message.caPem !== "") {
       writer.uint32(34).string(message.caPem);
+    }
+    if (message.validForMs !== 0) {
+      writer.uint32(40).uint64(message.validForMs);
     }
     return writer;
   },
@@ -579,6 +560,14 @@ export const EnrollResponse: MessageFns<EnrollResponse> = {
             message.caPem = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.validForMs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -600,6 +589,141 @@ export const EnrollResponse: MessageFns<EnrollResponse> = {
     message.credential = object.credential ?? "";
     message.certificatePem = object.certificatePem ?? "";
     message.caPem = object.caPem ?? "";
+    message.validForMs = object.validForMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseRenewRequest(): RenewRequest {
+  return { csrPem: "" };
+}
+
+export const RenewRequest: MessageFns<RenewRequest> = {
+  encode(message: RenewRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.csrPem !== "") {
+      writer.uint32(10).string(message.csrPem);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.csrPem = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RenewRequest>): RenewRequest {
+    return RenewRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RenewRequest>): RenewRequest {
+    const message = createBaseRenewRequest();
+    message.csrPem = object.csrPem ?? "";
+    return message;
+  },
+};
+
+function createBaseRenewResponse(): RenewResponse {
+  return { certificatePem: "", caPem: "", validForMs: 0 };
+}
+
+export const RenewResponse: MessageFns<RenewResponse> = {
+  encode(message: RenewResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.certificatePem !== "") {
+      writer.uint32(10).string(message.certificatePem);
+    }
+    if (message.caPem !== "") {
+      writer.uint32(18).string(message.caPem);
+    }
+    if (message.validForMs !== 0) {
+      writer.uint32(24).uint64(message.validForMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.certificatePem = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.caPem = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.validForMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RenewResponse>): RenewResponse {
+    return RenewResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RenewResponse>): RenewResponse {
+    const message = createBaseRenewResponse();
+    message.certificatePem = object.certificatePem ?? "";
+    message.caPem = object.caPem ?? "";
+    message.validForMs = object.validForMs ?? 0;
     return message;
   },
 };
@@ -1041,8 +1165,6 @@ function createBaseHello(): Hello {
     capabilities: undefined,
     labels: {},
     holding: [],
-    start: 0,
-    dial: 0,
   };
 }
 
@@ -1068,12 +1190,6 @@ export const Hello: MessageFns<Hello> = {
     });
     for (const v of message.holding) {
       AttemptRef.encode(v!, writer.uint32(58).fork()).join();
-    }
-    if (message.start !== 0) {
-      writer.uint32(64).uint64(message.start);
-    }
-    if (message.dial !== 0) {
-      writer.uint32(72).uint32(message.dial);
     }
     return writer;
   },
@@ -1150,22 +1266,6 @@ export const Hello: MessageFns<Hello> = {
             message.holding.push(AttemptRef.decode(reader, reader.uint32()));
             continue;
           }
-          case 8: {
-            if (tag !== 64) {
-              break;
-            }
-
-            message.start = longToNumber(reader.uint64());
-            continue;
-          }
-          case 9: {
-            if (tag !== 72) {
-              break;
-            }
-
-            message.dial = reader.uint32();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1200,8 +1300,6 @@ export const Hello: MessageFns<Hello> = {
       {},
     );
     message.holding = object.holding?.map((e) => AttemptRef.fromPartial(e)) || [];
-    message.start = object.start ?? 0;
-    message.dial = object.dial ?? 0;
     return message;
   },
 };
@@ -1409,7 +1507,6 @@ function createBaseWelcome(): Welcome {
     logWindowBytes: 0,
     disowned: [],
     serverVersion: "",
-    leaseGraceMs: 0,
   };
 }
 
@@ -1435,9 +1532,6 @@ export const Welcome: MessageFns<Welcome> = {
     }
     if (message.serverVersion !== "") {
       writer.uint32(58).string(message.serverVersion);
-    }
-    if (message.leaseGraceMs !== 0) {
-      writer.uint32(64).uint32(message.leaseGraceMs);
     }
     return writer;
   },
@@ -1511,14 +1605,6 @@ export const Welcome: MessageFns<Welcome> = {
             message.serverVersion = reader.string();
             continue;
           }
-          case 8: {
-            if (tag !== 64) {
-              break;
-            }
-
-            message.leaseGraceMs = reader.uint32();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1543,7 +1629,6 @@ export const Welcome: MessageFns<Welcome> = {
     message.logWindowBytes = object.logWindowBytes ?? 0;
     message.disowned = object.disowned?.map((e) => AttemptRef.fromPartial(e)) || [];
     message.serverVersion = object.serverVersion ?? "";
-    message.leaseGraceMs = object.leaseGraceMs ?? 0;
     return message;
   },
 };
@@ -1763,7 +1848,6 @@ function createBaseAssignment(): Assignment {
     workingDirectory: "",
     traceparent: "",
     limits: undefined,
-    onDisconnect: 0,
   };
 }
 
@@ -1804,9 +1888,6 @@ export const Assignment: MessageFns<Assignment> = {
     }
     if (message.limits !== undefined) {
       Limits.encode(message.limits, writer.uint32(98).fork()).join();
-    }
-    if (message.onDisconnect !== 0) {
-      writer.uint32(104).int32(message.onDisconnect);
     }
     return writer;
   },
@@ -1926,14 +2007,6 @@ export const Assignment: MessageFns<Assignment> = {
             message.limits = Limits.decode(reader, reader.uint32());
             continue;
           }
-          case 13: {
-            if (tag !== 104) {
-              break;
-            }
-
-            message.onDisconnect = reader.int32() as any;
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1983,7 +2056,6 @@ export const Assignment: MessageFns<Assignment> = {
     message.limits = (object.limits !== undefined && object.limits !== null)
       ? Limits.fromPartial(object.limits)
       : undefined;
-    message.onDisconnect = object.onDisconnect ?? 0;
     return message;
   },
 };
@@ -3123,8 +3195,22 @@ export const AgentServiceService = {
     responseDeserialize: (value: Buffer): EnrollResponse => EnrollResponse.decode(value),
   },
   /**
+   * A new certificate for the agent that the present one names, which may have ended some days ago.
+   * UNAUTHENTICATED, PERMISSION_DENIED: it will never be renewed. On any other status the agent tries again.
+   */
+  renew: {
+    path: "/troupe.agent.v1.AgentService/Renew" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RenewRequest): Buffer => Buffer.from(RenewRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RenewRequest => RenewRequest.decode(value),
+    responseSerialize: (value: RenewResponse): Buffer => Buffer.from(RenewResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RenewResponse => RenewResponse.decode(value),
+  },
+  /**
    * The session. The first message must be Hello, the first answer is Welcome or Refused.
-   * Identity travels in the metadata `authorization: Bearer <agent id>.<credential>`. An unknown identity
+   * With TLS the agent is who its certificate names, and nothing in the metadata counts. On loopback without TLS
+   * identity travels in the metadata `authorization: Bearer <agent id>.<credential>`. An unknown identity
    * ends the call with UNAUTHENTICATED: the agent enrols anew if it has a token left, else it stops.
    */
   connect: {
@@ -3146,8 +3232,14 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    */
   enroll: handleUnaryCall<EnrollRequest, EnrollResponse>;
   /**
+   * A new certificate for the agent that the present one names, which may have ended some days ago.
+   * UNAUTHENTICATED, PERMISSION_DENIED: it will never be renewed. On any other status the agent tries again.
+   */
+  renew: handleUnaryCall<RenewRequest, RenewResponse>;
+  /**
    * The session. The first message must be Hello, the first answer is Welcome or Refused.
-   * Identity travels in the metadata `authorization: Bearer <agent id>.<credential>`. An unknown identity
+   * With TLS the agent is who its certificate names, and nothing in the metadata counts. On loopback without TLS
+   * identity travels in the metadata `authorization: Bearer <agent id>.<credential>`. An unknown identity
    * ends the call with UNAUTHENTICATED: the agent enrols anew if it has a token left, else it stops.
    */
   connect: handleBidiStreamingCall<ConnectRequest, ConnectResponse>;
@@ -3175,8 +3267,28 @@ export interface AgentServiceClient extends Client {
     callback: (error: ServiceError | null, response: EnrollResponse) => void,
   ): ClientUnaryCall;
   /**
+   * A new certificate for the agent that the present one names, which may have ended some days ago.
+   * UNAUTHENTICATED, PERMISSION_DENIED: it will never be renewed. On any other status the agent tries again.
+   */
+  renew(
+    request: RenewRequest,
+    callback: (error: ServiceError | null, response: RenewResponse) => void,
+  ): ClientUnaryCall;
+  renew(
+    request: RenewRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RenewResponse) => void,
+  ): ClientUnaryCall;
+  renew(
+    request: RenewRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RenewResponse) => void,
+  ): ClientUnaryCall;
+  /**
    * The session. The first message must be Hello, the first answer is Welcome or Refused.
-   * Identity travels in the metadata `authorization: Bearer <agent id>.<credential>`. An unknown identity
+   * With TLS the agent is who its certificate names, and nothing in the metadata counts. On loopback without TLS
+   * identity travels in the metadata `authorization: Bearer <agent id>.<credential>`. An unknown identity
    * ends the call with UNAUTHENTICATED: the agent enrols anew if it has a token left, else it stops.
    */
   connect(): ClientDuplexStream<ConnectRequest, ConnectResponse>;

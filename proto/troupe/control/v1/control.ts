@@ -279,6 +279,79 @@ export interface ActorView {
   lastFailure: string;
 }
 
+export interface DenyAgentRequest {
+  agentId: string;
+  reason: string;
+}
+
+export interface DenyAgentResponse {
+  /** Sessions that were ended. */
+  sessionsEnded: number;
+}
+
+export interface AllowAgentRequest {
+  agentId: string;
+}
+
+export interface AllowAgentResponse {
+}
+
+export interface ListAuditRequest {
+  /** The newest so many; 0 = 50. */
+  limit: number;
+}
+
+export interface ListAuditResponse {
+  /** Newest first. */
+  entries: AuditEntry[];
+  /** Of all there ever were, by kind. */
+  totals: { [key: string]: number };
+}
+
+export interface ListAuditResponse_TotalsEntry {
+  key: string;
+  value: number;
+}
+
+export interface AuditEntry {
+  atMs: number;
+  kind: string;
+  agentId: string;
+  address: string;
+  what: string;
+  /** How many of its kind the entry stands for. */
+  count: number;
+}
+
+export interface ListAuthoritiesRequest {
+}
+
+export interface ListAuthoritiesResponse {
+  /** Newest first. */
+  authorities: AuthorityView[];
+}
+
+export interface AuthorityView {
+  /** The fingerprint that tokens carry. */
+  authorityId: string;
+  certificatePem: string;
+  createdAtMs: number;
+  trustedUntilMs: number;
+  /** It signs the certificates of agents. */
+  signsAgents: boolean;
+  /** It signed the certificate that servers show. */
+  signsServers: boolean;
+}
+
+export interface RotateAuthorityRequest {
+  /** How long the present one stays trusted. Absent = the default. 0 = not at all: every agent enrols again. */
+  overlapMs?: number | undefined;
+}
+
+export interface RotateAuthorityResponse {
+  authorities: AuthorityView[];
+}
+
 function createBaseGetServerRequest(): GetServerRequest {
   return {};
 }
@@ -2984,6 +3057,871 @@ export const ActorView: MessageFns<ActorView> = {
   },
 };
 
+function createBaseDenyAgentRequest(): DenyAgentRequest {
+  return { agentId: "", reason: "" };
+}
+
+export const DenyAgentRequest: MessageFns<DenyAgentRequest> = {
+  encode(message: DenyAgentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DenyAgentRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDenyAgentRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DenyAgentRequest>): DenyAgentRequest {
+    return DenyAgentRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DenyAgentRequest>): DenyAgentRequest {
+    const message = createBaseDenyAgentRequest();
+    message.agentId = object.agentId ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseDenyAgentResponse(): DenyAgentResponse {
+  return { sessionsEnded: 0 };
+}
+
+export const DenyAgentResponse: MessageFns<DenyAgentResponse> = {
+  encode(message: DenyAgentResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionsEnded !== 0) {
+      writer.uint32(8).uint32(message.sessionsEnded);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DenyAgentResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDenyAgentResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.sessionsEnded = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DenyAgentResponse>): DenyAgentResponse {
+    return DenyAgentResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DenyAgentResponse>): DenyAgentResponse {
+    const message = createBaseDenyAgentResponse();
+    message.sessionsEnded = object.sessionsEnded ?? 0;
+    return message;
+  },
+};
+
+function createBaseAllowAgentRequest(): AllowAgentRequest {
+  return { agentId: "" };
+}
+
+export const AllowAgentRequest: MessageFns<AllowAgentRequest> = {
+  encode(message: AllowAgentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AllowAgentRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAllowAgentRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AllowAgentRequest>): AllowAgentRequest {
+    return AllowAgentRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AllowAgentRequest>): AllowAgentRequest {
+    const message = createBaseAllowAgentRequest();
+    message.agentId = object.agentId ?? "";
+    return message;
+  },
+};
+
+function createBaseAllowAgentResponse(): AllowAgentResponse {
+  return {};
+}
+
+export const AllowAgentResponse: MessageFns<AllowAgentResponse> = {
+  encode(_: AllowAgentResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AllowAgentResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAllowAgentResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AllowAgentResponse>): AllowAgentResponse {
+    return AllowAgentResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<AllowAgentResponse>): AllowAgentResponse {
+    const message = createBaseAllowAgentResponse();
+    return message;
+  },
+};
+
+function createBaseListAuditRequest(): ListAuditRequest {
+  return { limit: 0 };
+}
+
+export const ListAuditRequest: MessageFns<ListAuditRequest> = {
+  encode(message: ListAuditRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.limit !== 0) {
+      writer.uint32(8).uint32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListAuditRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListAuditRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListAuditRequest>): ListAuditRequest {
+    return ListAuditRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListAuditRequest>): ListAuditRequest {
+    const message = createBaseListAuditRequest();
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseListAuditResponse(): ListAuditResponse {
+  return { entries: [], totals: {} };
+}
+
+export const ListAuditResponse: MessageFns<ListAuditResponse> = {
+  encode(message: ListAuditResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.entries) {
+      AuditEntry.encode(v!, writer.uint32(10).fork()).join();
+    }
+    globalThis.Object.entries(message.totals).forEach(([key, value]: [string, number]) => {
+      ListAuditResponse_TotalsEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListAuditResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListAuditResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.entries.push(AuditEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = ListAuditResponse_TotalsEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.totals[entry2.key] = entry2.value;
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListAuditResponse>): ListAuditResponse {
+    return ListAuditResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListAuditResponse>): ListAuditResponse {
+    const message = createBaseListAuditResponse();
+    message.entries = object.entries?.map((e) => AuditEntry.fromPartial(e)) || [];
+    message.totals = (globalThis.Object.entries(object.totals ?? {}) as [string, number][]).reduce(
+      (acc: { [key: string]: number }, [key, value]: [string, number]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.Number(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseListAuditResponse_TotalsEntry(): ListAuditResponse_TotalsEntry {
+  return { key: "", value: 0 };
+}
+
+export const ListAuditResponse_TotalsEntry: MessageFns<ListAuditResponse_TotalsEntry> = {
+  encode(message: ListAuditResponse_TotalsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(16).uint64(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListAuditResponse_TotalsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListAuditResponse_TotalsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.value = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListAuditResponse_TotalsEntry>): ListAuditResponse_TotalsEntry {
+    return ListAuditResponse_TotalsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListAuditResponse_TotalsEntry>): ListAuditResponse_TotalsEntry {
+    const message = createBaseListAuditResponse_TotalsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? 0;
+    return message;
+  },
+};
+
+function createBaseAuditEntry(): AuditEntry {
+  return { atMs: 0, kind: "", agentId: "", address: "", what: "", count: 0 };
+}
+
+export const AuditEntry: MessageFns<AuditEntry> = {
+  encode(message: AuditEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.atMs !== 0) {
+      writer.uint32(8).uint64(message.atMs);
+    }
+    if (message.kind !== "") {
+      writer.uint32(18).string(message.kind);
+    }
+    if (message.agentId !== "") {
+      writer.uint32(26).string(message.agentId);
+    }
+    if (message.address !== "") {
+      writer.uint32(34).string(message.address);
+    }
+    if (message.what !== "") {
+      writer.uint32(42).string(message.what);
+    }
+    if (message.count !== 0) {
+      writer.uint32(48).uint32(message.count);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AuditEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAuditEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.atMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.what = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.count = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AuditEntry>): AuditEntry {
+    return AuditEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AuditEntry>): AuditEntry {
+    const message = createBaseAuditEntry();
+    message.atMs = object.atMs ?? 0;
+    message.kind = object.kind ?? "";
+    message.agentId = object.agentId ?? "";
+    message.address = object.address ?? "";
+    message.what = object.what ?? "";
+    message.count = object.count ?? 0;
+    return message;
+  },
+};
+
+function createBaseListAuthoritiesRequest(): ListAuthoritiesRequest {
+  return {};
+}
+
+export const ListAuthoritiesRequest: MessageFns<ListAuthoritiesRequest> = {
+  encode(_: ListAuthoritiesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListAuthoritiesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListAuthoritiesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListAuthoritiesRequest>): ListAuthoritiesRequest {
+    return ListAuthoritiesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ListAuthoritiesRequest>): ListAuthoritiesRequest {
+    const message = createBaseListAuthoritiesRequest();
+    return message;
+  },
+};
+
+function createBaseListAuthoritiesResponse(): ListAuthoritiesResponse {
+  return { authorities: [] };
+}
+
+export const ListAuthoritiesResponse: MessageFns<ListAuthoritiesResponse> = {
+  encode(message: ListAuthoritiesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.authorities) {
+      AuthorityView.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListAuthoritiesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListAuthoritiesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.authorities.push(AuthorityView.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListAuthoritiesResponse>): ListAuthoritiesResponse {
+    return ListAuthoritiesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListAuthoritiesResponse>): ListAuthoritiesResponse {
+    const message = createBaseListAuthoritiesResponse();
+    message.authorities = object.authorities?.map((e) => AuthorityView.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseAuthorityView(): AuthorityView {
+  return {
+    authorityId: "",
+    certificatePem: "",
+    createdAtMs: 0,
+    trustedUntilMs: 0,
+    signsAgents: false,
+    signsServers: false,
+  };
+}
+
+export const AuthorityView: MessageFns<AuthorityView> = {
+  encode(message: AuthorityView, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.authorityId !== "") {
+      writer.uint32(10).string(message.authorityId);
+    }
+    if (message.certificatePem !== "") {
+      writer.uint32(18).string(message.certificatePem);
+    }
+    if (message.createdAtMs !== 0) {
+      writer.uint32(24).uint64(message.createdAtMs);
+    }
+    if (message.trustedUntilMs !== 0) {
+      writer.uint32(32).uint64(message.trustedUntilMs);
+    }
+    if (message.signsAgents !== false) {
+      writer.uint32(40).bool(message.signsAgents);
+    }
+    if (message.signsServers !== false) {
+      writer.uint32(48).bool(message.signsServers);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AuthorityView {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAuthorityView();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.authorityId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.certificatePem = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.createdAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.trustedUntilMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.signsAgents = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.signsServers = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AuthorityView>): AuthorityView {
+    return AuthorityView.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AuthorityView>): AuthorityView {
+    const message = createBaseAuthorityView();
+    message.authorityId = object.authorityId ?? "";
+    message.certificatePem = object.certificatePem ?? "";
+    message.createdAtMs = object.createdAtMs ?? 0;
+    message.trustedUntilMs = object.trustedUntilMs ?? 0;
+    message.signsAgents = object.signsAgents ?? false;
+    message.signsServers = object.signsServers ?? false;
+    return message;
+  },
+};
+
+function createBaseRotateAuthorityRequest(): RotateAuthorityRequest {
+  return { overlapMs: undefined };
+}
+
+export const RotateAuthorityRequest: MessageFns<RotateAuthorityRequest> = {
+  encode(message: RotateAuthorityRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.overlapMs !== undefined) {
+      writer.uint32(8).uint64(message.overlapMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RotateAuthorityRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRotateAuthorityRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.overlapMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RotateAuthorityRequest>): RotateAuthorityRequest {
+    return RotateAuthorityRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RotateAuthorityRequest>): RotateAuthorityRequest {
+    const message = createBaseRotateAuthorityRequest();
+    message.overlapMs = object.overlapMs ?? undefined;
+    return message;
+  },
+};
+
+function createBaseRotateAuthorityResponse(): RotateAuthorityResponse {
+  return { authorities: [] };
+}
+
+export const RotateAuthorityResponse: MessageFns<RotateAuthorityResponse> = {
+  encode(message: RotateAuthorityResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.authorities) {
+      AuthorityView.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RotateAuthorityResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRotateAuthorityResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.authorities.push(AuthorityView.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RotateAuthorityResponse>): RotateAuthorityResponse {
+    return RotateAuthorityResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RotateAuthorityResponse>): RotateAuthorityResponse {
+    const message = createBaseRotateAuthorityResponse();
+    message.authorities = object.authorities?.map((e) => AuthorityView.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 export type ControlServiceService = typeof ControlServiceService;
 export const ControlServiceService = {
   getServer: {
@@ -3078,6 +4016,59 @@ export const ControlServiceService = {
     responseSerialize: (value: ListActorsResponse): Buffer => Buffer.from(ListActorsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListActorsResponse => ListActorsResponse.decode(value),
   },
+  /** Shuts an agent out: its session ends at once, it gets no other and no new certificate. */
+  denyAgent: {
+    path: "/troupe.control.v1.ControlService/DenyAgent" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DenyAgentRequest): Buffer => Buffer.from(DenyAgentRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DenyAgentRequest => DenyAgentRequest.decode(value),
+    responseSerialize: (value: DenyAgentResponse): Buffer => Buffer.from(DenyAgentResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DenyAgentResponse => DenyAgentResponse.decode(value),
+  },
+  allowAgent: {
+    path: "/troupe.control.v1.ControlService/AllowAgent" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AllowAgentRequest): Buffer => Buffer.from(AllowAgentRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AllowAgentRequest => AllowAgentRequest.decode(value),
+    responseSerialize: (value: AllowAgentResponse): Buffer => Buffer.from(AllowAgentResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AllowAgentResponse => AllowAgentResponse.decode(value),
+  },
+  /** Who was let in, refused, denied, or tried to act for another. */
+  listAudit: {
+    path: "/troupe.control.v1.ControlService/ListAudit" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListAuditRequest): Buffer => Buffer.from(ListAuditRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListAuditRequest => ListAuditRequest.decode(value),
+    responseSerialize: (value: ListAuditResponse): Buffer => Buffer.from(ListAuditResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListAuditResponse => ListAuditResponse.decode(value),
+  },
+  /** The certificate authorities that are trusted now. */
+  listAuthorities: {
+    path: "/troupe.control.v1.ControlService/ListAuthorities" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListAuthoritiesRequest): Buffer =>
+      Buffer.from(ListAuthoritiesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListAuthoritiesRequest => ListAuthoritiesRequest.decode(value),
+    responseSerialize: (value: ListAuthoritiesResponse): Buffer =>
+      Buffer.from(ListAuthoritiesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListAuthoritiesResponse => ListAuthoritiesResponse.decode(value),
+  },
+  /** A new one takes over. */
+  rotateAuthority: {
+    path: "/troupe.control.v1.ControlService/RotateAuthority" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RotateAuthorityRequest): Buffer =>
+      Buffer.from(RotateAuthorityRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RotateAuthorityRequest => RotateAuthorityRequest.decode(value),
+    responseSerialize: (value: RotateAuthorityResponse): Buffer =>
+      Buffer.from(RotateAuthorityResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RotateAuthorityResponse => RotateAuthorityResponse.decode(value),
+  },
 } as const;
 
 export interface ControlServiceServer extends UntypedServiceImplementation {
@@ -3093,6 +4084,15 @@ export interface ControlServiceServer extends UntypedServiceImplementation {
   createToken: handleUnaryCall<CreateTokenRequest, CreateTokenResponse>;
   listWorkers: handleUnaryCall<ListWorkersRequest, ListWorkersResponse>;
   listActors: handleUnaryCall<ListActorsRequest, ListActorsResponse>;
+  /** Shuts an agent out: its session ends at once, it gets no other and no new certificate. */
+  denyAgent: handleUnaryCall<DenyAgentRequest, DenyAgentResponse>;
+  allowAgent: handleUnaryCall<AllowAgentRequest, AllowAgentResponse>;
+  /** Who was let in, refused, denied, or tried to act for another. */
+  listAudit: handleUnaryCall<ListAuditRequest, ListAuditResponse>;
+  /** The certificate authorities that are trusted now. */
+  listAuthorities: handleUnaryCall<ListAuthoritiesRequest, ListAuthoritiesResponse>;
+  /** A new one takes over. */
+  rotateAuthority: handleUnaryCall<RotateAuthorityRequest, RotateAuthorityResponse>;
 }
 
 export interface ControlServiceClient extends Client {
@@ -3229,6 +4229,85 @@ export interface ControlServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListActorsResponse) => void,
+  ): ClientUnaryCall;
+  /** Shuts an agent out: its session ends at once, it gets no other and no new certificate. */
+  denyAgent(
+    request: DenyAgentRequest,
+    callback: (error: ServiceError | null, response: DenyAgentResponse) => void,
+  ): ClientUnaryCall;
+  denyAgent(
+    request: DenyAgentRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DenyAgentResponse) => void,
+  ): ClientUnaryCall;
+  denyAgent(
+    request: DenyAgentRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DenyAgentResponse) => void,
+  ): ClientUnaryCall;
+  allowAgent(
+    request: AllowAgentRequest,
+    callback: (error: ServiceError | null, response: AllowAgentResponse) => void,
+  ): ClientUnaryCall;
+  allowAgent(
+    request: AllowAgentRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AllowAgentResponse) => void,
+  ): ClientUnaryCall;
+  allowAgent(
+    request: AllowAgentRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AllowAgentResponse) => void,
+  ): ClientUnaryCall;
+  /** Who was let in, refused, denied, or tried to act for another. */
+  listAudit(
+    request: ListAuditRequest,
+    callback: (error: ServiceError | null, response: ListAuditResponse) => void,
+  ): ClientUnaryCall;
+  listAudit(
+    request: ListAuditRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListAuditResponse) => void,
+  ): ClientUnaryCall;
+  listAudit(
+    request: ListAuditRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListAuditResponse) => void,
+  ): ClientUnaryCall;
+  /** The certificate authorities that are trusted now. */
+  listAuthorities(
+    request: ListAuthoritiesRequest,
+    callback: (error: ServiceError | null, response: ListAuthoritiesResponse) => void,
+  ): ClientUnaryCall;
+  listAuthorities(
+    request: ListAuthoritiesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListAuthoritiesResponse) => void,
+  ): ClientUnaryCall;
+  listAuthorities(
+    request: ListAuthoritiesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListAuthoritiesResponse) => void,
+  ): ClientUnaryCall;
+  /** A new one takes over. */
+  rotateAuthority(
+    request: RotateAuthorityRequest,
+    callback: (error: ServiceError | null, response: RotateAuthorityResponse) => void,
+  ): ClientUnaryCall;
+  rotateAuthority(
+    request: RotateAuthorityRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RotateAuthorityResponse) => void,
+  ): ClientUnaryCall;
+  rotateAuthority(
+    request: RotateAuthorityRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RotateAuthorityResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { AnyPersistentActorDefinition } from "../../../actors/persistence/index.ts";
 import { definePipelineRun } from "../../../actors/pipelines/index.ts";
 import { defineWorker } from "../../../actors/workers/index.ts";
+import { identityDefinitions } from "../../../server/index.ts";
 import type { CliContext } from "../../cli-context.ts";
 import { importModule, isModule } from "../../module-file.ts";
 import { UsageError } from "../../usage-error.ts";
@@ -14,7 +15,8 @@ export async function knownDefinitions(
   module: string | undefined,
 ): Promise<readonly AnyPersistentActorDefinition[]> {
   const outlet = { committed: nothing, goOn: nothing, stands: nothing, shown: nothing };
-  const builtIn = [definePipelineRun(outlet), defineWorker({ stands: nothing })];
+  const jobs = [definePipelineRun(outlet), defineWorker({ stands: nothing })];
+  const builtIn = [...jobs, ...identityDefinitions];
   return module === undefined ? builtIn : [...(await definitionsIn(context, module)), ...builtIn];
 }
 

@@ -1,0 +1,6 @@
+/** The persistent actors that a server adds to those of its jobs: who may connect. */
+import { AgentIdentity } from "./agent-identity.ts";
+import { AuditTrail } from "./audit-trail.ts";
+import { CertificateAuthority } from "./authority/certificate-authority.ts";
+
+export const identityDefinitions = [AgentIdentity, CertificateAuthority, AuditTrail] as const;
