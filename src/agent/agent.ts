@@ -27,6 +27,7 @@ import { processExecutor } from "./process-executor.ts";
 import { systemProcessTable } from "./process-table.ts";
 import { Session, type SessionEnd } from "./session.ts";
 import { installedShells } from "./shells.ts";
+import { nextStart } from "./start-number.ts";
 import { StateFolder } from "./state-folder.ts";
 import { agentVersion } from "./version.ts";
 
@@ -76,7 +77,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       table,
       cgroups,
     });
-    const parts = { identityFile, identity, executor, workFolder, cgroups };
+    const start = nextStart(state.path, clock.nowMs());
+    const parts = { identityFile, identity, executor, workFolder, cgroups, start };
     const session = newSession(complete, { ...parts, token: checked });
     session.start();
     return new RunningAgent(complete, session, async () => {
@@ -96,6 +98,7 @@ interface SessionParts {
   readonly executor: Executor;
   readonly workFolder: string;
   readonly cgroups: CgroupParent | undefined;
+  readonly start: number;
 }
 
 /** An agent that is nobody yet needs a token, and it should not take a dial to find that out. */
@@ -119,6 +122,7 @@ function newSession(options: CompleteOptions, parts: SessionParts): Session {
     agentName,
     version: agentVersion,
     bootId: randomUUID(),
+    startNumber: parts.start,
     capabilities: capabilities(options, parts.cgroups),
     labels,
     executor: parts.executor,

@@ -63,8 +63,11 @@ export const agentLimits = {
   /** From dialling to Welcome. Then the link is cut and dialled again. */
   welcomeMs: 10_000,
 
-  /** Heartbeats without any answer, in intervals of the server. Then the link counts as dead and is dialled again. */
+  /** Heartbeats since anything came, in intervals of the server. Then the link counts as dead and is dialled again. */
   heartbeatsMissedMax: 3,
+
+  /** Unanswered heartbeats whose time is remembered, on a link that is slow but alive. The oldest is forgotten: it could renew nothing any more. */
+  heartbeatsUnansweredMax: 100,
 
   /** Between two heartbeats at least, whatever the server asks: an agent must not spin. */
   heartbeatMsMin: 10,

@@ -12,15 +12,18 @@
  *       again, until it is acknowledged.
  *   T3. Nothing the server says can make this throw; what makes no sense is named and ignored, and
  *       what breaks the order of the protocol costs the link, never a job.
- *   T4. Draining, the agent ends exactly when nothing is held any more.
+ *   T4. Without a lease no job that is to be killed on disconnect runs: those that do are killed when it
+ *       is over, and none is begun until it is renewed.
+ *   T5. Draining, the agent ends exactly when nothing is held any more.
  */
-import type {
-  Assignment,
-  AttemptRef,
-  CancelJob,
-  JobResult,
-  ResultAck,
-  Welcome,
+import {
+  type Assignment,
+  type AttemptRef,
+  type CancelJob,
+  type JobResult,
+  OnDisconnect,
+  type ResultAck,
+  type Welcome,
 } from "../../proto/troupe/agent/v1/agent.ts";
 import { attemptKey, attemptText, isAttempt } from "./attempt.ts";
 import { agentLimits } from "./limits.ts";
@@ -40,6 +43,7 @@ export interface SessionState {
   readonly attempts: ReadonlyMap<string, HeldAttempt>;
   /** Keys of attempts that are over, oldest first: see T1. */
   readonly remembered: ReadonlySet<string>;
+  readonly leaseOver: boolean;
   /** Why the agent takes no more jobs. */
   readonly draining: string | undefined;
   readonly over: boolean;
@@ -48,6 +52,8 @@ export interface SessionState {
 interface HeldBase {
   readonly ref: AttemptRef;
   readonly killGraceMs: number;
+  /** Dies with the lease: see T4. */
+  readonly leased: boolean;
   /** undefined = its process has not started yet. */
   readonly startedAtMs: number | undefined;
 }
@@ -69,6 +75,9 @@ export type SessionInput =
   | { readonly type: "ended"; readonly key: string; readonly result: JobResult }
   /** Every byte of an ended attempt's log went out on the present link. */
   | { readonly type: "log-sent"; readonly key: string }
+  /** `killWithinMs`: until SIGKILL at most, whatever grace a job has. */
+  | { readonly type: "lease-over"; readonly killWithinMs: number }
+  | { readonly type: "lease-renewed" }
   | { readonly type: "drain"; readonly reason: string }
   | { readonly type: "cancel-all"; readonly reason: string };
 
@@ -104,6 +113,7 @@ export function newSession(slots: number): SessionState {
     slots,
     attempts: new Map(),
     remembered: new Set(),
+    leaseOver: false,
     draining: undefined,
     over: false,
   };
@@ -138,6 +148,10 @@ function take(state: SessionState, input: SessionInput): SessionStep {
       return jobEnded(state, input.key, input.result);
     case "log-sent":
       return logSent(state, input.key);
+    case "lease-over":
+      return endLease(state, input.killWithinMs);
+    case "lease-renewed":
+      return stay({ ...state, leaseOver: false });
     case "drain":
       return drain(state, input.reason);
     case "cancel-all":
@@ -218,7 +232,8 @@ function assigned(state: SessionState, assignment: Assignment): SessionStep {
     }
     return { state, effects };
   }
-  const reason = whyDeclined(state, key);
+  const leased = assignment.onDisconnect === OnDisconnect.KILL;
+  const reason = whyDeclined(state, key, leased);
   if (reason !== undefined) {
     // Not held: if this is lost with the link, the next Hello does not name the attempt either.
     return { state, effects: [send(declinedMessage(ref, reason))] };
@@ -227,6 +242,7 @@ function assigned(state: SessionState, assignment: Assignment): SessionStep {
     ref,
     status: "running",
     killGraceMs: assignment.killGraceMs,
+    leased,
     startedAtMs: undefined,
   };
   return {
@@ -235,10 +251,11 @@ function assigned(state: SessionState, assignment: Assignment): SessionStep {
   };
 }
 
-function whyDeclined(state: SessionState, key: string): string | undefined {
+function whyDeclined(state: SessionState, key: string, leased: boolean): string | undefined {
   if (state.remembered.has(key) || state.attempts.has(key)) {
     return "this attempt is already over on this agent";
   }
+  if (leased && state.leaseOver) return "the lease of the agent was over when it came";
   if (state.draining !== undefined) return `the agent is draining: ${state.draining}`;
   const busy = held(state, (attempt) => attempt.status !== "ended").length;
   if (busy >= state.slots) return `all ${state.slots} slots of the agent are taken`;
@@ -266,8 +283,8 @@ function resultAcknowledged(state: SessionState, ack: ResultAck): SessionStep {
 function drop(state: SessionState, key: string, attempt: HeldAttempt): SessionStep {
   if (attempt.status === "ended") return forget(state, key);
   if (attempt.status === "dropped") return stay(state);
-  const { ref, killGraceMs, startedAtMs } = attempt;
-  const dropped: HeldAttempt = { ref, killGraceMs, startedAtMs, status: "dropped" };
+  const { ref, killGraceMs, leased, startedAtMs } = attempt;
+  const dropped: HeldAttempt = { ref, killGraceMs, leased, startedAtMs, status: "dropped" };
   return {
     state: { ...state, attempts: new Map(state.attempts).set(key, dropped) },
     effects: [
@@ -295,10 +312,11 @@ function jobEnded(state: SessionState, key: string, result: JobResult): SessionS
   const attempt = state.attempts.get(key);
   if (attempt === undefined) return stay(state);
   if (attempt.status === "dropped") return forget(state, key);
-  const { ref, killGraceMs, startedAtMs } = attempt;
+  const { ref, killGraceMs, leased, startedAtMs } = attempt;
   const ended: HeldAttempt = {
     ref,
     killGraceMs,
+    leased,
     startedAtMs,
     status: "ended",
     result,
@@ -322,6 +340,23 @@ function drain(state: SessionState, reason: string): SessionStep {
     state: { ...state, draining: reason },
     effects: state.link === "open" ? [send(drainingMessage(reason))] : [],
   };
+}
+
+function endLease(state: SessionState, killWithinMs: number): SessionStep {
+  const effects: SessionEffect[] = [];
+  for (const [key, { ref, status, leased, killGraceMs }] of state.attempts) {
+    if (status !== "running") continue;
+    if (!leased) {
+      const message = `${attemptText(ref)}: the lease is over, the server may give it to another agent; it goes on here until it says so`;
+      effects.push({ type: "warn", message });
+      continue;
+    }
+    const reason = "the lease was over before the server could be reached again";
+    const graceMs = Math.min(killGraceMs, killWithinMs);
+    effects.push({ type: "warn", message: `${attemptText(ref)}: ${reason}: killing it` });
+    effects.push({ type: "cancel", key, reason, graceMs });
+  }
+  return { state: { ...state, leaseOver: true }, effects };
 }
 
 function cancelAll(state: SessionState, reason: string): SessionStep {

@@ -39,6 +39,8 @@ export interface SessionOptions {
   readonly agentName: string;
   readonly version: string;
   readonly bootId: string;
+  /** Higher than that of every earlier start on the same state folder. */
+  readonly startNumber: number;
   readonly capabilities: Capabilities;
   readonly labels: Readonly<Record<string, string>>;
   readonly executor: Executor;
@@ -71,6 +73,8 @@ export class Session implements ConnectionListener {
   #taking = false;
   #terms: LogLink | undefined;
   #helloAtMs = 0;
+  #dials = 0;
+  #leaseKillMs = 0;
   #giveUpTimer: AgentTimer | undefined;
   #pumping = false;
   #turn = 0;
@@ -94,7 +98,8 @@ export class Session implements ConnectionListener {
       clock: options.clock,
       send: (sequence) => this.#beat(sequence),
       onDead: (reason) => this.#connection.cut(reason),
-      onLeaseOver: () => this.#leaseOver(),
+      onLeaseOver: () => this.#take({ type: "lease-over", killWithinMs: this.#leaseKillMs }),
+      onLeaseRenewed: () => this.#take({ type: "lease-renewed" }),
     });
   }
 
@@ -136,6 +141,7 @@ export class Session implements ConnectionListener {
   }
 
   received(message: FromServer): void {
+    this.#heartbeat.heard();
     this.#take({ type: "received", message });
   }
 
@@ -199,7 +205,7 @@ export class Session implements ConnectionListener {
   }
 
   #greet(holding: readonly AttemptRef[]): void {
-    const { agentName, version, bootId, capabilities, labels, clock } = this.#options;
+    const { agentName, version, bootId, startNumber, capabilities, labels, clock } = this.#options;
     this.#helloAtMs = clock.monotonicMs();
     const value = {
       protocolVersion,
@@ -209,6 +215,8 @@ export class Session implements ConnectionListener {
       capabilities,
       labels: { ...labels },
       holding: [...holding],
+      start: startNumber,
+      dial: ++this.#dials,
     };
     this.#connection.send({ $case: "hello", value });
   }
@@ -216,7 +224,8 @@ export class Session implements ConnectionListener {
   #opened(welcome: Welcome): void {
     this.#connection.opened();
     this.#giveUpTimer?.cancel();
-    const { heartbeatMs, leaseMs, log } = linkTerms(welcome);
+    const { heartbeatMs, leaseMs, leaseKillMs, log } = linkTerms(welcome);
+    this.#leaseKillMs = leaseKillMs;
     this.#heartbeat.linkOpened({ intervalMs: heartbeatMs, leaseMs, helloAtMs: this.#helloAtMs });
     this.#terms = log;
     this.#log.info(`connected as ${welcome.workerId} to server ${welcome.serverVersion}`);
@@ -313,13 +322,5 @@ export class Session implements ConnectionListener {
       value: { sequence, running: running(this.#state) },
     };
     this.#connection.send(message);
-  }
-
-  #leaseOver(): void {
-    const count = running(this.#state).length;
-    if (count === 0) return;
-    this.#log.warn(
-      `the lease is over: the server may give ${count} running jobs to other agents; they go on here until it says so`,
-    );
   }
 }

@@ -4,6 +4,7 @@ import {
   type AttemptRef,
   type Hello,
   type JobResult,
+  OnDisconnect,
   Outcome,
 } from "../../proto/troupe/agent/v1/agent.ts";
 import { limits } from "../actors/kernel/index.ts";
@@ -70,7 +71,8 @@ export function helloOf(
   if (problem !== undefined) return { problem };
   const agentName = known.agentName === "" ? hello.agentName.slice(0, textMax) : known.agentName;
   const version = hello.version.slice(0, textMax);
-  return { hello: { agentName, version, bootId: hello.bootId, labels, slots, holding } };
+  const { bootId, start, dial } = hello;
+  return { hello: { agentName, version, bootId, start, dial, labels, slots, holding } };
 }
 
 const enforceable = ["memory", "cpus", "processes"];
@@ -100,6 +102,7 @@ export function assignmentOf(prepared: PreparedAttempt): Assignment {
     workingDirectory: prepared.workingDirectory ?? "",
     traceparent: prepared.traceparent ?? "",
     limits: { memoryBytes: 0, cpus: 0, processes: 0, ...prepared.limits },
+    onDisconnect: prepared.onDisconnect === "kill" ? OnDisconnect.KILL : OnDisconnect.CONTINUE,
   };
 }
 

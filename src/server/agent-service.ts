@@ -51,7 +51,7 @@ type OwnCounters = Omit<AgentServiceCounters, keyof AdmissionCounters>;
 
 interface OpenSession {
   readonly session: AgentStreamSession;
-  readonly bootId: string;
+  readonly hello: AgentHello;
 }
 
 /**
@@ -188,21 +188,30 @@ export class AgentService {
     return clock.setTimer(inMs, () => session.close("the certificate of this session has ended"));
   }
 
-  #takeOver(session: AgentStreamSession, { bootId }: AgentHello): void {
-    const older = this.#sessions.get(session.workerId);
-    this.#sessions.set(session.workerId, { session, bootId });
-    if (older === undefined) return;
+  /** False: the hello is older than that of the session that is open; the network held it up. */
+  #takeOver(session: AgentStreamSession, hello: AgentHello): boolean {
+    const known = this.#sessions.get(session.workerId);
+    if (known !== undefined && isOlder(hello, known.hello)) return false;
+    this.#sessions.set(session.workerId, { session, hello });
+    if (known === undefined) return true;
     this.#counters.displaced += 1;
-    if (older.bootId === bootId) older.session.close("the agent opened a newer stream");
+    // One that was started before has died, or is another process with a copy of the same state folder.
+    if (known.hello.bootId === hello.bootId) known.session.close("the agent opened a newer stream");
     else {
       this.#options.audit.record({
         kind: "agent-displaced",
         agentId: session.workerId,
         what: "another process connected with its identity, and the older one was told to stop",
       });
-      older.session.displace();
+      known.session.displace();
     }
+    return true;
   }
+}
+
+function isOlder(hello: AgentHello, than: AgentHello): boolean {
+  if (hello.bootId === than.bootId) return hello.dial < than.dial;
+  return hello.start < than.start;
 }
 
 /** An agent repeats its enrolment on every other status; what it says of itself will not get better. */

@@ -43,6 +43,8 @@ export type AgentCall = ServerDuplexStream<ConnectRequest, ConnectResponse>;
 export interface SessionTerms {
   readonly serverVersion: string;
   readonly leaseMs: number;
+  /** After `leaseMs`, until a silent agent's attempts are given to others. */
+  readonly leaseGraceMs: number;
   readonly heartbeatIntervalMs: number;
   readonly logFlushMs: number;
 }
@@ -53,8 +55,8 @@ export interface SessionServices {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly terms: SessionTerms;
-  /** Told when the hello is good, before the worker is: the place to end an older session. */
-  readonly greeted: (session: AgentStreamSession, hello: AgentHello) => void;
+  /** Told when the hello is good, before the worker is: the place to end an older session. False: a newer one is open. */
+  readonly greeted: (session: AgentStreamSession, hello: AgentHello) => boolean;
   /** Told of each thing that the agent says of an attempt that is not its own. */
   readonly stray: (what: string) => void;
 }
@@ -215,7 +217,10 @@ export class AgentStreamSession implements AgentSession {
     if ("problem" in read) {
       return this.#refuse({ code: "hello-invalid", reason: read.problem, permanent: true });
     }
-    this.#services.greeted(this, read.hello);
+    if (!this.#services.greeted(this, read.hello)) {
+      const reason = "a newer stream of this agent is open; this one was held up on its way";
+      return this.#refuse({ code: "late", reason, permanent: false });
+    }
     let link: AgentLink;
     try {
       link = await workers.connect(this.workerId, read.hello, this);
@@ -245,6 +250,7 @@ export class AgentStreamSession implements AgentSession {
         workerId: link.workerId,
         heartbeatIntervalMs: terms.heartbeatIntervalMs,
         leaseMs: terms.leaseMs,
+        leaseGraceMs: terms.leaseGraceMs,
         logFlushMs: terms.logFlushMs,
         logWindowBytes: limits.logWindowBytes,
         disowned: link.disowned.map((attempt) => ({ ...attempt })),

@@ -203,6 +203,7 @@ export async function openAgentService(ground: ServerGround, jobs: Jobs): Promis
     terms: {
       serverVersion: version,
       leaseMs,
+      leaseGraceMs: options.leaseGraceMs ?? limits.leaseGraceMs,
       heartbeatIntervalMs: Math.max(1, Math.floor(leaseMs / heartbeatsPerLease)),
       logFlushMs,
     },

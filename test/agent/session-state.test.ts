@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type JobResult, Outcome } from "../../proto/troupe/agent/v1/agent.ts";
+import { type JobResult, OnDisconnect, Outcome } from "../../proto/troupe/agent/v1/agent.ts";
 import { attemptKey, attemptText } from "../../src/agent/attempt.ts";
 import { agentLimits } from "../../src/agent/limits.ts";
 import type { FromServer, ToServer } from "../../src/agent/session-messages.ts";
@@ -45,6 +45,17 @@ const inputs: Record<string, (name: string) => SessionInput> = {
     }),
   assign: (name) =>
     received({ $case: "assignment", value: assignment({ attempt: ref(name), killGraceMs: 9 }) }),
+  lease: (name) =>
+    received({
+      $case: "assignment",
+      value: assignment({
+        attempt: ref(name),
+        killGraceMs: 9_000,
+        onDisconnect: OnDisconnect.KILL,
+      }),
+    }),
+  leaseover: () => ({ type: "lease-over", killWithinMs: 5_000 }),
+  renewed: () => ({ type: "lease-renewed" }),
   cancel: (name) =>
     received({ $case: "cancel", value: { attempt: ref(name), reason: "enough", graceMs: 7 } }),
   ack: (name) =>
@@ -124,6 +135,38 @@ function transcript(text: string, slots = 2): SessionState {
   );
   return state;
 }
+
+describe("the lease", () => {
+  const over = "the lease was over before the server could be reached again";
+
+  test("takes with it what is to be killed on disconnect, within the server's grace, and nothing else", () => {
+    transcript(`
+      dialled    → hello()
+      welcome    → opened
+      lease a    → accepted(a); start(a)
+      assign b   → accepted(b); start(b)
+      lost
+      leaseover  → warn(run/a#1: ${over}: killing it); kill(a, ${over}, 5000 ms); warn(run/b#1: the lease is over, the server may give it to another agent; it goes on here until it says so)
+      ended a
+      dialled    → hello(a,b)
+      welcome    → accepted(a); accepted(b); opened
+      renewed
+      logsent a  → result(a)
+    `);
+  });
+
+  test("that is over begins nothing that would have to be killed, until it is renewed", () => {
+    transcript(`
+      dialled    → hello()
+      welcome    → opened
+      leaseover
+      lease a    → result(a, declined: the lease of the agent was over when it came)
+      assign b   → accepted(b); start(b)
+      renewed
+      lease c    → accepted(c); start(c)
+    `);
+  });
+});
 
 describe("the session", () => {
   test("a job from its assignment to the acknowledgement", () => {

@@ -42,6 +42,7 @@ describe("heartbeats", () => {
       send: (sequence) => sent.push(sequence),
       onDead: (reason) => told.push(reason),
       onLeaseOver: () => told.push("lease over"),
+      onLeaseRenewed: () => told.push("lease renewed"),
     });
     const open = (helloAgoMs = 0) =>
       heartbeat.linkOpened({
@@ -69,9 +70,36 @@ describe("heartbeats", () => {
     open();
     for (let turn = 0; turn < 20; turn++) {
       clock.advance(250);
+      heartbeat.heard();
       heartbeat.answered(sent.at(-1) as number);
     }
     expect(told).toEqual([]);
+  });
+
+  test("a link that is slow is not dead, but keeps no lease by that", () => {
+    const { clock, heartbeat, sent, told, open } = beating();
+    open();
+    for (let turn = 0; turn < 10; turn++) {
+      clock.advance(250);
+      heartbeat.heard();
+    }
+    expect(told).toEqual(["lease over"]);
+    // An answer to a beat of long ago says nothing of now.
+    heartbeat.answered(1);
+    expect(told).toEqual(["lease over"]);
+    heartbeat.answered(sent.at(-1) as number);
+    expect(told).toEqual(["lease over", "lease renewed"]);
+  });
+
+  test("whoever was stopped for a while finds the lease over before it looks at what has come", () => {
+    const { clock, heartbeat, told, open } = beating();
+    open();
+    clock.skip(5_000);
+    expect(told).toEqual([]);
+    heartbeat.heard();
+    expect(told).toEqual(["lease over"]);
+    clock.advance(0);
+    expect(told).toEqual(["lease over"]);
   });
 
   test("the lease counts from before the request, and is told once", () => {
@@ -85,13 +113,14 @@ describe("heartbeats", () => {
     clock.advance(10_000);
     expect(told).toEqual(["lease over"]);
     open();
+    expect(told).toEqual(["lease over", "lease renewed"]);
     clock.advance(100);
     heartbeat.answered(1);
     heartbeat.linkLost();
     clock.advance(999);
-    expect(told).toEqual(["lease over"]);
+    expect(told).toHaveLength(2);
     clock.advance(1);
-    expect(told).toEqual(["lease over", "lease over"]);
+    expect(told).toEqual(["lease over", "lease renewed", "lease over"]);
   });
 
   test("an answer to a beat that was never sent renews nothing", () => {

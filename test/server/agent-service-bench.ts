@@ -62,6 +62,7 @@ export async function agentServiceBench(
     terms: {
       serverVersion: "9.9.9",
       leaseMs: 30_000,
+      leaseGraceMs: 10_000,
       heartbeatIntervalMs: 5_000,
       logFlushMs: 50,
     },

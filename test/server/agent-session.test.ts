@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { describe, expect, it } from "vitest";
-import { Outcome } from "../../proto/troupe/agent/v1/agent.ts";
+import { OnDisconnect, Outcome } from "../../proto/troupe/agent/v1/agent.ts";
 import { limits } from "../../src/actors/kernel/index.ts";
 import type { PreparedAttempt } from "../../src/actors/workers/index.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -19,6 +19,7 @@ const prepared: PreparedAttempt = {
   outputs: ["out"],
   timeoutMs: 1_000,
   killGraceMs: 500,
+  onDisconnect: "continue",
 };
 
 describe("the greeting", () => {
@@ -39,6 +40,8 @@ describe("the greeting", () => {
       agentName: "name of agent-1",
       version: "1.2.3",
       bootId: "boot-1",
+      start: 0,
+      dial: 0,
       labels: { os: "linux", arch: "x64", zone: "a", bound: "yes" },
       slots: 2,
       holding: [],
@@ -84,6 +87,24 @@ describe("the greeting", () => {
     expect(await agent.next("refused")).toMatchObject({ code: "hello-expected", permanent: true });
   });
 
+  it("refuses a hello that the network has held up until after a newer one, and serves the newer one on", async () => {
+    const { address, workers } = await agentServiceBench();
+    const newer = await ScriptedAgent.welcomed(address, identity, { start: 2, dial: 1 });
+    const sameStart = await ScriptedAgent.welcomed(address, identity, { start: 2, dial: 3 });
+    await newer.end();
+    for (const late of [
+      { start: 2, dial: 2 },
+      { start: 1, dial: 9, bootId: "boot-0" },
+    ]) {
+      const agent = new ScriptedAgent(address, identity);
+      agent.hello(late);
+      expect(await agent.next("refused")).toMatchObject({ code: "late", permanent: false });
+    }
+    expect(workers.connections).toHaveLength(2);
+    sameStart.send({ $case: "heartbeat", value: { sequence: 5, running: [] } });
+    expect(await sameStart.next("heartbeatAck")).toEqual({ sequence: 5 });
+  });
+
   it("passes a worker's refusal on, and lets the agent try again", async () => {
     const { address, workers } = await agentServiceBench();
     workers.refuseConnect = "its journal does not answer";
@@ -121,6 +142,7 @@ describe("an attempt", () => {
       outputs: ["out"],
       timeoutMs: 1_000,
       killGraceMs: 500,
+      onDisconnect: OnDisconnect.CONTINUE,
       workingDirectory: "",
       traceparent: "",
       limits: { memoryBytes: 0, cpus: 0, processes: 0 },

@@ -753,6 +753,18 @@ export const limitTable = {
     reason: "an agent that cannot renew kills its jobs at leaseMs; this is the time for that",
     effect: "part of the time until a silent worker is lost and its jobs are queued again",
   }),
+  concurrencyGroupCharactersMax: limit({
+    default: 200,
+    unit: "characters",
+    reason: "the group's name becomes part of the id of its actor",
+    effect: "the pipeline is refused; a name that parameters make longer is cut off there",
+  }),
+  concurrencyWaitingMax: limit({
+    default: 10_000,
+    unit: "items",
+    reason: "runs and jobs that wait in one concurrency group stand in its state",
+    effect: "what comes then is asked for again until there is room; it waits in its run",
+  }),
   declinePauseMs: limit({
     default: 5_000,
     unit: "milliseconds",

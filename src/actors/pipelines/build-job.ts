@@ -1,7 +1,7 @@
 /** One job of a pipeline that is being defined: from the builder's options to plain data. */
 import { definitionDefaults as defaults } from "./definition-defaults.ts";
-import type { Job, JobOptions, VariableValue } from "./pipeline-builder.ts";
-import type { JobDefinition, Template } from "./pipeline-definition.ts";
+import type { ConcurrencyOptions, Job, JobOptions, VariableValue } from "./pipeline-builder.ts";
+import type { ConcurrencyDefinition, JobDefinition, Template } from "./pipeline-definition.ts";
 import type { PipelineProblem } from "./problem.ts";
 import { bindHoles, misplacedHoleText } from "./script-holes.ts";
 import {
@@ -33,6 +33,7 @@ export class JobBuilder {
     this.#checkNeeds(name, options.needs ?? [], index);
     const { script, env, secrets } = this.#bind(name, options, index);
     const { outputs = [], timeoutMs, workingDirectory, limits, description } = options;
+    const { concurrency, onDisconnect } = options;
     this.definitions.push({
       name,
       needs: (options.needs ?? []).map((need) => need?.name ?? ""),
@@ -51,6 +52,8 @@ export class JobBuilder {
       ...(workingDirectory === undefined ? {} : { workingDirectory }),
       ...(limits === undefined ? {} : { limits: { ...limits } }),
       ...(description === undefined ? {} : { description }),
+      ...(concurrency === undefined ? {} : { concurrency: concurrencyOf(concurrency) }),
+      ...(onDisconnect === undefined ? {} : { onDisconnect }),
     });
     const job = {
       name,
@@ -133,6 +136,14 @@ function holesElsewhere(name: string, shell: string, index: number): PipelinePro
 export function variable(value: VariableValue): Template {
   if (isText(value)) return value.template;
   return typeof value === "object" ? [plainExpression(value)] : [String(value)];
+}
+
+export function concurrencyOf(options: ConcurrencyOptions): ConcurrencyDefinition {
+  if (typeof options === "string" || isText(options)) {
+    return { group: variable(options), cancelInProgress: false };
+  }
+  const { group, cancelInProgress = false } = options;
+  return { group: variable(group), cancelInProgress };
 }
 
 export function variables(values: Readonly<Record<string, VariableValue>>): Variables {

@@ -6,6 +6,7 @@ import { limits } from "../kernel/index.ts";
 import { durationText } from "./duration.ts";
 import type { PipelineDefinition, Template } from "./pipeline-definition.ts";
 import { type PipelineProblem, ProblemList } from "./problem.ts";
+import { checkConcurrency } from "./rules/concurrency-rules.ts";
 import { checkGraph } from "./rules/graph-rules.ts";
 import { checkJob } from "./rules/job-rules.ts";
 import { badName, isName } from "./rules/names.ts";
@@ -39,6 +40,7 @@ export function collectProblems(definition: PipelineDefinition, problems: Proble
       checkTemplate(template, { path: ["jobs", index, "env", variable], reader: job }, context);
     }
   });
+  checkConcurrency(context);
   for (const [name, template] of Object.entries(definition.outputs)) {
     const path = ["outputs", name];
     if (!isName("output", name)) problems.add(badName("output", name, path));

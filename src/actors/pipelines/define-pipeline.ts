@@ -3,7 +3,7 @@
  * data (`pipeline.definition`), checked by the same rules as a YAML file. Jobs are values, so that a
  * misspelt or later job in `needs` does not compile, and neither does an output that no job has.
  */
-import { JobBuilder, variable, variables } from "./build-job.ts";
+import { concurrencyOf, JobBuilder, variable, variables } from "./build-job.ts";
 import { checkDefinition } from "./check-definition.ts";
 import { definitionDefaults as defaults } from "./definition-defaults.ts";
 import type {
@@ -61,6 +61,9 @@ export function definePipeline(name: string, ...rest: DefineArgs): Pipeline {
     failFast: options.failFast ?? defaults.failFast,
     ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
     ...(options.parallelMax === undefined ? {} : { parallelMax: options.parallelMax }),
+    ...(options.concurrency === undefined
+      ? {}
+      : { concurrency: concurrencyOf(options.concurrency) }),
   };
   const problems = [...jobs.problems, ...checkDefinition(definition)];
   if (problems.length > 0) throw invalidPipeline(`"${name}"`, problems);

@@ -1,5 +1,11 @@
 /** What a definition has where its author says nothing: the builder and the YAML reader agree by using this. */
-import type { RetryPolicy, Shell } from "./pipeline-definition.ts";
+import type {
+  JobDefinition,
+  OnDisconnect,
+  PipelineDefinition,
+  RetryPolicy,
+  Shell,
+} from "./pipeline-definition.ts";
 
 const retry: RetryPolicy = {
   attemptsMax: 1,
@@ -18,3 +24,10 @@ export const definitionDefaults = {
   priority: 0,
   failFast: false,
 };
+
+/** Two that must never run at once had better not run than run unwatched. */
+export function onDisconnectOf(definition: PipelineDefinition, job: JobDefinition): OnDisconnect {
+  if (job.onDisconnect !== undefined) return job.onDisconnect;
+  const exclusive = job.concurrency !== undefined || definition.concurrency !== undefined;
+  return exclusive ? "kill" : "continue";
+}

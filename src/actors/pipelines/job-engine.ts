@@ -26,6 +26,7 @@ import type {
 } from "../persistence/index.ts";
 import { type Scheduler, startScheduler } from "../scheduler/index.ts";
 import { type AttemptKey, Repeater, WorkerPool, type Workers } from "../workers/index.ts";
+import { ConcurrencyGate } from "./concurrency-gate.ts";
 import { LocalRuns } from "./local-runs.ts";
 import { definePipelineRun } from "./pipeline-run.ts";
 import { RunDispatch } from "./run-dispatch.ts";
@@ -85,6 +86,7 @@ class LocalJobEngine implements JobEngine {
   readonly #repeater: Repeater;
   readonly #pool: WorkerPool;
   readonly #dispatch: RunDispatch;
+  readonly #gate: ConcurrencyGate;
   readonly #pipelineRun;
   #running: Running | undefined;
 
@@ -94,9 +96,11 @@ class LocalJobEngine implements JobEngine {
     this.#repeater = new Repeater({ clock, logger });
     this.#pool = new WorkerPool({ ...options, clock, logger });
     const { feed, repeater } = { feed: this.#feed, repeater: this.#repeater };
-    this.#dispatch = new RunDispatch({ clock, logger, feed, repeater });
+    this.#gate = new ConcurrencyGate(repeater);
+    this.#dispatch = new RunDispatch({ clock, logger, feed, repeater, gate: this.#gate });
     this.#pipelineRun = definePipelineRun(this.#dispatch);
-    this.definitions = [this.#pipelineRun, this.#pool.definition, RunIndex];
+    const group = this.#gate.definition;
+    this.definitions = [this.#pipelineRun, this.#pool.definition, RunIndex, group];
   }
 
   get runs(): Runs {
@@ -126,8 +130,17 @@ class LocalJobEngine implements JobEngine {
     const reports = new RunReports({ run, secrets, assigned });
     this.#running = {
       scheduler,
-      runs: new LocalRuns({ definition, run, index, scheduler, feed: this.#feed }),
+      runs: new LocalRuns({
+        definition,
+        run,
+        index,
+        scheduler,
+        feed: this.#feed,
+        gate: this.#gate,
+      }),
     };
+    const group = (id: string) => system.actor(this.#gate.definition, id);
+    this.#gate.start({ group, run });
     this.#pool.start({ worker, reports, capacity: scheduler });
     const note = (summary: RunSummary): Promise<void> => index.note(summary);
     this.#dispatch.start({ run, note, scheduler, workers: this.#pool });

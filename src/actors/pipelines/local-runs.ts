@@ -1,6 +1,7 @@
 /** The runs of this system, asked through their actors. */
 import { isRejectedBy, TroupeError } from "../kernel/index.ts";
 import type { Scheduler } from "../scheduler/index.ts";
+import type { ConcurrencyGate } from "./concurrency-gate.ts";
 import { resolveParameters } from "./parameters.ts";
 import type { PipelineRunDefinition, PipelineRunHandle } from "./pipeline-run.ts";
 import { invalidRun } from "./problem-report.ts";
@@ -15,6 +16,7 @@ export interface LocalRunsOptions {
   readonly index: RunIndexHandle;
   readonly feed: RunFeed;
   readonly scheduler: Scheduler;
+  readonly gate: ConcurrencyGate;
 }
 
 const listDefault = 50;
@@ -73,8 +75,10 @@ export class LocalRuns implements Runs {
     return feed.watch(runId, ask, signal);
   }
 
-  waiting(runId: string): Promise<ReadonlyMap<string, string>> {
-    return this.#options.scheduler.waiting(runId);
+  async waiting(runId: string): Promise<ReadonlyMap<string, string>> {
+    const { scheduler, gate } = this.#options;
+    const [queued, held] = await Promise.all([scheduler.waiting(runId), gate.waiting(runId)]);
+    return new Map([...queued, ...held]);
   }
 }
 

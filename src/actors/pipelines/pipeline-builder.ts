@@ -1,6 +1,6 @@
 /** The types of the builder: what a job may be given, and what it offers to the jobs after it. */
 import type { JobLimits } from "../workers/index.ts";
-import type { PipelineDefinition, Shell } from "./pipeline-definition.ts";
+import type { OnDisconnect, PipelineDefinition, Shell } from "./pipeline-definition.ts";
 import type { ExpressionOf, Secret, ShellScript, TextTemplate } from "./sh.ts";
 
 export type ParameterOptions = { readonly description?: string } & (
@@ -57,6 +57,10 @@ export interface JobOptions<O extends string, F extends boolean> {
   /** Between SIGTERM and SIGKILL. Default 10,000. */
   readonly killGraceMs?: number;
   readonly retry?: RetryOptions;
+  /** Of all jobs and pipelines that name the same group, one is in progress at a time. */
+  readonly concurrency?: ConcurrencyOptions;
+  /** What an agent that cannot reach the server does with the job when its lease is over. Default `kill` in a concurrency group, else `continue`. */
+  readonly onDisconnect?: OnDisconnect;
   /** A failure fails neither the run nor what needs this job. Default false. */
   readonly continueOnError?: boolean;
   /** Runs after all ordinary jobs, however they ended. Default false. */
@@ -68,6 +72,17 @@ export interface JobOptions<O extends string, F extends boolean> {
   readonly limits?: JobLimits;
   readonly description?: string;
 }
+
+/** The group's name, or more. */
+export type ConcurrencyOptions =
+  | string
+  | TextTemplate
+  | {
+      /** May hold parameters: `template\`deploy-${target}\``. */
+      readonly group: VariableValue;
+      /** A newcomer cancels those that are before it. Default false: it waits. */
+      readonly cancelInProgress?: boolean;
+    };
 
 export interface RetryOptions {
   /** Attempts in all, the first one included. */
@@ -114,6 +129,8 @@ export interface PipelineOptions<P extends ParameterMap> {
   readonly parallelMax?: number;
   /** The first failure stops the run. Default false. */
   readonly failFast?: boolean;
+  /** Of all pipelines and jobs that name the same group, one is in progress at a time. */
+  readonly concurrency?: ConcurrencyOptions;
 }
 
 export type OutputMap = Readonly<Record<string, VariableValue>>;

@@ -19,6 +19,16 @@ export interface PipelineDefinition {
   readonly parallelMax?: number;
   /** true: the first failure cancels what runs and skips what waits (finally jobs still run). Default false. */
   readonly failFast: boolean;
+  /** The whole run keeps its place in this group from its first job to its end. */
+  readonly concurrency?: ConcurrencyDefinition;
+}
+
+/** At most one of all that name the same group is in progress, in the whole system; the others wait in order of arrival. */
+export interface ConcurrencyDefinition {
+  /** Parameters and the run may fill it; it is the same for the whole life of a run. */
+  readonly group: Template;
+  /** A newcomer cancels those that are before it. */
+  readonly cancelInProgress: boolean;
 }
 
 export type ParameterDefinition = {
@@ -56,6 +66,13 @@ export interface JobDefinition {
   /** Between SIGTERM and SIGKILL of the whole process tree. Default 10,000. */
   readonly killGraceMs: number;
   readonly retry: RetryPolicy;
+  /** The job keeps its place in this group from its first attempt to its end, also between two attempts. */
+  readonly concurrency?: ConcurrencyDefinition;
+  /**
+   * What its agent does with it when it cannot renew its lease. Default `kill` inside a concurrency
+   * group, of the job or of the pipeline, else `continue`.
+   */
+  readonly onDisconnect?: OnDisconnect;
   /** A failure of this job does not fail the run, and its dependents run. */
   readonly continueOnError: boolean;
   /** Higher runs first; -1000 to 1000, default 0. */
@@ -66,6 +83,8 @@ export interface JobDefinition {
   readonly workingDirectory?: string;
   readonly description?: string;
 }
+
+export type OnDisconnect = "kill" | "continue";
 
 export type Shell = "sh" | "bash" | "python" | "node";
 

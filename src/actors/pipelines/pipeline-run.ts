@@ -23,9 +23,9 @@ import {
 import type { RunEvent, RunEventData } from "./run-events.ts";
 import { newRun, runEventHandlers } from "./run-fold.ts";
 import { wakeAtMs } from "./run-follow-ups.ts";
-import type { Run, RunState } from "./run-state.ts";
+import { jobNamed, type Run, type RunState } from "./run-state.ts";
 import { instructionsOf, type JobInstructions } from "./run-values.ts";
-import type { RunSummary, RunView } from "./run-view.ts";
+import type { JobStatus, RunSummary, RunView } from "./run-view.ts";
 import { summaryOf, viewOf } from "./view-of-run.ts";
 
 /** What follows from a run's turns, done outside of them. Must not throw, may be repeated. */
@@ -97,6 +97,18 @@ export function definePipelineRun(outlet: RunOutlet) {
         return { cancelling: refused === undefined };
       },
 
+      /** Ends one job; the rest of the run goes on. */
+      stopJob: (run, job: string, reason: string): void => {
+        if (isOngoing(run.state)) take(run, { type: "stop-job", job, reason });
+      },
+
+      /** Does it still want its place in a concurrency group? `job` empty = the whole run. */
+      wantsPlace: ({ state }, job: string): boolean => {
+        if (!isOngoing(state)) return false;
+        const status = job === "" ? "queued" : jobNamed(state, job)?.status;
+        return status !== undefined && holdingStatuses.has(status);
+      },
+
       advance: (run): void => {
         if (isOngoing(run.state)) take(run, { type: "advance" });
       },
@@ -127,6 +139,14 @@ export type PipelineRunDefinition = ReturnType<typeof definePipelineRun>;
 export type PipelineRunHandle = InstanceType<PipelineRunDefinition["Handle"]>;
 
 type RunTurn = PersistentContext<RunState, RunEventData, { wake: undefined }>;
+
+/** From its first attempt to its end. */
+const holdingStatuses: ReadonlySet<JobStatus> = new Set([
+  "queued",
+  "assigned",
+  "running",
+  "retrying",
+]);
 
 function isOngoing(state: RunState): state is Run {
   return state.status !== "new" && state.finishedAtMs === undefined;

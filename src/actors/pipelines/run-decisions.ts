@@ -27,6 +27,8 @@
  *   cancel    – (the run goes on)                   runStopRequested
  *             – (already cancelling)                none, unless `force` is new
  *             – (the run has ended)                 refused
+ *   stop-job  – (the job goes on)                   jobStopRequested
+ *             – (it has ended, or is stopping)      none
  *   advance   – what follows from the state alone: after a recovery, at `wakeAtMs`, while `more`
  *
  *   What follows, in this order, until nothing does:
@@ -72,6 +74,7 @@ export type RunInput =
   | ({ readonly type: "finished"; readonly result: AttemptResult } & Report)
   | ({ readonly type: "lost"; readonly reason: string } & Report)
   | { readonly type: "cancel"; readonly reason: string; readonly force?: boolean }
+  | { readonly type: "stop-job"; readonly job: string; readonly reason: string }
   | { readonly type: "advance" };
 
 /** What a worker says of one attempt. */
@@ -132,6 +135,8 @@ function answer(state: RunState, input: RunInput, nowMs: number): Answer {
       return nothing;
     case "cancel":
       return cancel(state, input, nowMs);
+    case "stop-job":
+      return stopJob(state, input, nowMs);
     case "prepare":
     case "started":
     case "finished":
@@ -156,6 +161,16 @@ function cancel(run: Run, input: Extract<RunInput, { type: "cancel" }>, atMs: nu
     type: "runStopRequested",
     data: { cause: "cancel", reason: input.reason, force, atMs },
   });
+}
+
+function stopJob(
+  run: Run,
+  { job: name, reason }: Extract<RunInput, { type: "stop-job" }>,
+  atMs: number,
+): Answer {
+  const job = jobNamed(run, name);
+  if (job === undefined || isEnded(job) || isStopping(run, name)) return nothing;
+  return one({ type: "jobStopRequested", data: { job: name, reason, atMs } });
 }
 
 type ReportInput = Extract<RunInput, Report>;
@@ -283,13 +298,18 @@ export function resumeVerdict(run: Run, report: Report): ResumeAnswer {
   if (refused !== undefined) return { verdict: "disown", reason: refused.reason };
   if (!isStopping(run, report.job)) return { verdict: "go-on" };
   const { killGraceMs } = jobDefinitionNamed(run.definition, report.job);
-  return { verdict: "cancel", reason: run.stop?.reason ?? "", graceMs: killGraceMs };
+  return { verdict: "cancel", reason: stopReason(run, report.job), graceMs: killGraceMs };
 }
 
 /** Has the run asked for this job to be stopped? Finally jobs run on, unless forced. */
 export function isStopping(run: Run, name: string): boolean {
+  if (run.stoppedJobs?.[name] !== undefined) return true;
   if (run.stop === undefined) return false;
   return run.stop.force || !jobDefinitionNamed(run.definition, name).finally;
+}
+
+export function stopReason(run: Run, name: string): string {
+  return run.stoppedJobs?.[name] ?? run.stop?.reason ?? "";
 }
 
 /** Outputs become part of the journal: what is too big fails the attempt instead of the run. */

@@ -15,6 +15,7 @@ import {
 } from "../kernel/index.ts";
 import type { AttemptRequest, Scheduler } from "../scheduler/index.ts";
 import type { Repeater, Workers } from "../workers/index.ts";
+import type { ConcurrencyGate } from "./concurrency-gate.ts";
 import type { PipelineRunHandle, RunOutlet } from "./pipeline-run.ts";
 import { effectsOf, pendingWork, type RunEffect } from "./run-effects.ts";
 import type { RunEvent, RunEventType } from "./run-events.ts";
@@ -28,6 +29,7 @@ export interface RunDispatchOptions {
   readonly logger: Logger;
   readonly feed: RunFeed;
   readonly repeater: Repeater;
+  readonly gate: ConcurrencyGate;
 }
 
 /** Those it talks to; they exist only once the system has started. */
@@ -72,7 +74,8 @@ export class RunDispatch implements RunOutlet {
 
   committed(run: Run, events: readonly RunEvent[]): void {
     this.#options.feed.committed(run, events);
-    this.#perform(run.runId, effectsOf(run, events));
+    this.#perform(run, effectsOf(run, events));
+    this.#options.gate.committed(run, events);
     if (events.some(({ type }) => listed.has(type))) this.#note(run);
   }
 
@@ -85,7 +88,7 @@ export class RunDispatch implements RunOutlet {
 
   stands(run: Run): void {
     this.#note(run);
-    this.#perform(run.runId, pendingWork(run).effects);
+    this.#perform(run, pendingWork(run).effects);
   }
 
   shown(watcher: number, view: RunView): void {
@@ -99,7 +102,8 @@ export class RunDispatch implements RunOutlet {
     void repeater.run(`listing ${run.runId}`, () => peers.note(summaryOf(run)));
   }
 
-  #perform(runId: string, effects: readonly RunEffect[]): void {
+  #perform(run: Run, effects: readonly RunEffect[]): void {
+    const { runId } = run;
     if (effects.length === 0 || this.#stopped) return;
     const peers = this.#peers;
     if (peers === undefined) {
@@ -110,6 +114,8 @@ export class RunDispatch implements RunOutlet {
     for (const effect of effects) {
       const { attempt } = effect;
       if (effect.type === "submit") {
+        // What its concurrency group holds back stands in its run's state, and is asked for again.
+        if (!this.#options.gate.passes(run, attempt.job)) continue;
         requests.push({ attempt, priority: effect.priority, labels: effect.labels });
       } else if (effect.type === "withdraw") {
         peers.scheduler.withdraw([attempt]);

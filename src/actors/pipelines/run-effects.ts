@@ -4,7 +4,7 @@
  */
 import type { AttemptKey } from "../workers/index.ts";
 import { itemsOf } from "./chunked-list.ts";
-import { isStopping } from "./run-decisions.ts";
+import { isStopping, stopReason } from "./run-decisions.ts";
 import type { RunEvent } from "./run-events.ts";
 import { jobDefinitionAt, jobDefinitionNamed } from "./run-plan.ts";
 import { isWithWorker, jobNamed, type Run } from "./run-state.ts";
@@ -39,6 +39,7 @@ export function effectsOf(after: Run, events: readonly RunEvent[]): RunEffect[] 
         return [submit(after, event.data.job, event.data.attempt + 1)];
       case "jobCancelled":
         return withdraw(after, event.data.job);
+      case "jobStopRequested":
       case "runStopRequested":
         return pendingWork(after).effects.filter(({ type }) => type === "cancel");
       default:
@@ -68,7 +69,7 @@ export function pendingWork(run: Run): PendingWork {
     const { workerId } = job;
     withWorkers.push({ attempt, workerId });
     if (!isStopping(run, name)) continue;
-    const reason = run.stop?.reason ?? "";
+    const reason = stopReason(run, name);
     effects.push({ type: "cancel", attempt, workerId, reason, graceMs: killGraceMs });
   }
   return { effects, withWorkers };

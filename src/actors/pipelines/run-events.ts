@@ -35,6 +35,8 @@ export interface RunEventData {
   jobSkipped: { readonly job: string; readonly reason: string; readonly atMs: number };
   /** Taken back before a worker had it, or lost while the run was stopping. */
   jobCancelled: { readonly job: string; readonly reason: string; readonly atMs: number };
+  /** This one job is to end, and be cancelled; the rest of the run goes on. */
+  jobStopRequested: { readonly job: string; readonly reason: string; readonly atMs: number };
   runStopRequested: StopRequest & { readonly atMs: number };
   runFinished: {
     readonly status: "succeeded" | "failed" | "cancelled";

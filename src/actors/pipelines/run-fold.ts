@@ -32,6 +32,7 @@ export const runEventHandlers: {
   attemptLost: (state, data) => change(state, (edit) => edit.lose(data)),
   jobSkipped: (state, data) => change(state, (edit) => edit.withdraw(data, "skipped")),
   jobCancelled: (state, data) => change(state, (edit) => edit.withdraw(data, "cancelled")),
+  jobStopRequested: (state, data) => change(state, (edit) => edit.stopJob(data)),
   runStopRequested: (state, data) => change(state, (edit) => edit.requestStop(data)),
   runFinished: (state, { status, outputs, atMs }) => ({
     ...known(state),
@@ -162,6 +163,12 @@ class RunEdit {
       reason: data.reason,
       outputs: {},
     });
+  }
+
+  stopJob({ job: name, reason }: RunEventData["jobStopRequested"]): void {
+    const [index, job] = this.#find(name);
+    this.#run.stoppedJobs = { ...this.#run.stoppedJobs, [name]: reason };
+    if (!isEnded(job) && !isWithWorker(job)) this.#doom(index);
   }
 
   requestStop({ cause, reason, force }: RunEventData["runStopRequested"]): void {

@@ -91,6 +91,9 @@ function endDoomed(run: Run, atMs: number): RunEvent | undefined {
   if (badNeed !== undefined) {
     return { type: "jobSkipped", data: { job: name, reason: badNeed, atMs } };
   }
+  const stopped = run.stoppedJobs?.[name];
+  if (stopped !== undefined)
+    return { type: "jobCancelled", data: { job: name, reason: stopped, atMs } };
   const { cause = "cancel", reason = "" } = run.stop ?? {};
   const skips = cause === "fail-fast" && job.status === "waiting";
   return { type: skips ? "jobSkipped" : "jobCancelled", data: { job: name, reason, atMs } };

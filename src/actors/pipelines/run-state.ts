@@ -44,6 +44,8 @@ export interface Run {
   /** Failed jobs that fail the run. */
   readonly failedJobs: number;
   readonly stop?: StopRequest;
+  /** Jobs that were to be stopped by themselves, and why. */
+  readonly stoppedJobs?: Readonly<Record<string, string>>;
   readonly outputs: Readonly<Record<string, string>>;
 }
 
@@ -123,6 +125,8 @@ export function jobNamed(run: Run, name: string): JobState | undefined {
 /** How the run ends, or would end if nothing else happened. */
 export function conclusionOf(run: Run): "succeeded" | "failed" | "cancelled" {
   if (run.failedJobs > 0) return "failed";
+  const stopped = Object.keys(run.stoppedJobs ?? {});
+  if (stopped.some((name) => jobNamed(run, name)?.status === "cancelled")) return "cancelled";
   return run.stop === undefined || run.stop.cause === "fail-fast" ? "succeeded" : "cancelled";
 }
 

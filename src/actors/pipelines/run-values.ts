@@ -1,7 +1,8 @@
 /** What a run's templates read: parameters, other jobs' outputs and conclusions, the run itself. */
 
 import type { JobLimits } from "../workers/index.ts";
-import type { JobDefinition, Shell } from "./pipeline-definition.ts";
+import { onDisconnectOf } from "./definition-defaults.ts";
+import type { JobDefinition, OnDisconnect, Shell } from "./pipeline-definition.ts";
 import { jobDefinitionAt, planOf } from "./run-plan.ts";
 import { conclusionOf, isEnded, jobNamed, type Run, type RunState } from "./run-state.ts";
 import { fillTemplates, type TemplateValues } from "./template.ts";
@@ -39,6 +40,7 @@ export interface JobInstructions {
   readonly killGraceMs: number;
   readonly workingDirectory?: string;
   readonly limits?: JobLimits;
+  readonly onDisconnect: OnDisconnect;
 }
 
 /** undefined = no such job. */
@@ -56,6 +58,7 @@ export function instructionsOf(state: RunState, name: string): JobInstructions |
     secrets: job.secrets,
     outputs: job.outputs,
     killGraceMs: job.killGraceMs,
+    onDisconnect: onDisconnectOf(definition, job),
     ...(job.timeoutMs === undefined ? {} : { timeoutMs: job.timeoutMs }),
     ...(job.workingDirectory === undefined ? {} : { workingDirectory: job.workingDirectory }),
     ...(job.limits === undefined ? {} : { limits: job.limits }),

@@ -45,6 +45,8 @@ function parameterOf(
   });
 }
 
+const concurrency = object({ required: { group: template, cancelInProgress: truth } });
+
 const job = object({
   required: {
     name: text,
@@ -71,6 +73,8 @@ const job = object({
       optional: { memoryBytes: number, cpus: number, processes: number },
     }),
     description: text,
+    concurrency,
+    onDisconnect: oneOf("kill", "continue"),
   },
 });
 
@@ -82,7 +86,7 @@ const pipeline = object({
     outputs: mapOf(template),
     failFast: truth,
   },
-  optional: { timeoutMs: number, parallelMax: number },
+  optional: { timeoutMs: number, parallelMax: number, concurrency },
 });
 
 /** Takes anything; what it returns as a definition is one, in shape and in sense. */

@@ -16,6 +16,10 @@ export interface AgentHello {
   readonly version: string;
   /** New for every start of the agent's process: another one means that all it held has died. */
   readonly bootId: string;
+  /** Grows with every start of the agent's process. */
+  readonly start: number;
+  /** Grows with every dial within one start. */
+  readonly dial: number;
   readonly labels: Readonly<Record<string, string>>;
   /** Attempts it runs at once, at least 1. */
   readonly slots: number;

@@ -76,6 +76,8 @@ export interface PreparedAttempt {
   /** undefined = no limit. */
   readonly timeoutMs?: number;
   readonly killGraceMs: number;
+  /** When its agent cannot renew its lease. */
+  readonly onDisconnect: "kill" | "continue";
   readonly workingDirectory?: string;
   readonly limits?: JobLimits;
   readonly traceparent?: string;

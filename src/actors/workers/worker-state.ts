@@ -17,6 +17,8 @@ export interface WorkerState {
   readonly version: string;
   /** Empty = it has not said hello. */
   readonly bootId: string;
+  /** Of `bootId`; absent in what was stored before agents counted their starts. */
+  readonly start?: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly slots: number;
   /** In the order of assignment. */
@@ -43,6 +45,7 @@ export interface Registration {
   readonly agentName: string;
   readonly version: string;
   readonly bootId: string;
+  readonly start?: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly slots: number;
 }

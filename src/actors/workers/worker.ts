@@ -49,10 +49,15 @@ export function defineWorker(effects: WorkerEffects) {
       },
 
       /** Its agent is here. What it holds is compared with what it was given. */
-      hello: (worker, hello: AgentHello): Reconciliation => {
+      hello: (worker, hello: AgentHello) => {
+        const { bootId, start = 0 } = worker.state;
+        // The network kept it back while the agent was started anew: what it holds is long dead.
+        if (hello.bootId !== bootId && hello.start < start) {
+          return worker.reject("earlier-start", { start, got: hello.start });
+        }
         if (!isKnown(worker.state, hello)) worker.persist("registered", registrationOf(hello));
         announce(worker);
-        return reconcile(worker.state, hello.holding);
+        return reconcile(worker.state, hello.holding) satisfies Reconciliation;
       },
 
       /** Takes a slot for the attempt. Said twice, it is taken once. */
@@ -98,8 +103,9 @@ type Announcing = Pick<
 export type WorkerDefinition = ReturnType<typeof defineWorker>;
 export type WorkerHandle = InstanceType<WorkerDefinition["Handle"]>;
 
-function registrationOf({ agentName, version, bootId, labels, slots }: AgentHello): Registration {
-  return { agentName, version, bootId, labels, slots };
+function registrationOf(hello: AgentHello): Registration {
+  const { agentName, version, bootId, start, labels, slots } = hello;
+  return { agentName, version, bootId, start, labels, slots };
 }
 
 /** A hello that changes nothing is not worth an event. */

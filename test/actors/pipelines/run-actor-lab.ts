@@ -58,6 +58,7 @@ export class ScriptedAgent {
   link: AgentLink | undefined;
   drained: string | undefined;
   /** What it holds: running, or finished and not acknowledged. */
+  #dials = 0;
   readonly #holding = new Map<string, { prepared: PreparedAttempt; result?: AttemptResult }>();
 
   constructor(
@@ -92,6 +93,8 @@ export class ScriptedAgent {
       agentName: this.id,
       version: "1.0.0",
       bootId: `boot-${this.bootId}`,
+      start: this.bootId,
+      dial: ++this.#dials,
       labels: this.labels,
       slots: this.slots,
       holding: this.holding,

@@ -20,6 +20,7 @@ import {
   type EnrollResponse,
   type Hello,
   type JobResult,
+  OnDisconnect,
   type Welcome,
 } from "../../../proto/troupe/agent/v1/agent.ts";
 import { attemptKey } from "../../../src/agent/attempt.ts";
@@ -282,6 +283,7 @@ export function welcome(changes: Partial<Welcome> = {}): Welcome {
     workerId: "worker-1",
     heartbeatIntervalMs: 1_000,
     leaseMs: 15_000,
+    leaseGraceMs: 10_000,
     logFlushMs: 20,
     logWindowBytes: 1024 * 1024,
     disowned: [],
@@ -308,6 +310,7 @@ export function assignment(
     killGraceMs: 2_000,
     workingDirectory: "",
     traceparent: "",
+    onDisconnect: OnDisconnect.CONTINUE,
     ...changes,
   } as Assignment & { attempt: AttemptRef };
 }

@@ -37,6 +37,11 @@ export class ManualClock implements AgentClock {
     this.#nowMs = endMs;
   }
 
+  /** Time passes, but no timer fires: the process was stopped. */
+  skip(durationMs: number): void {
+    this.#nowMs += durationMs;
+  }
+
   get pendingCount(): number {
     return this.#timers.length;
   }

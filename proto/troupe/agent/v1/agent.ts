@@ -25,6 +25,30 @@ export const protobufPackage = "troupe.agent.v1";
 
 export const protobufFileName = "troupe/agent/v1/agent.proto";
 
+/**
+ * What becomes of a job when the agent's lease is over: no Welcome and no HeartbeatAck answers anything that it
+ * sent within the last lease_ms, by its own monotonic clock.
+ */
+export const OnDisconnect = {
+  /** UNSPECIFIED - As CONTINUE. */
+  UNSPECIFIED: 0,
+  /** CONTINUE - The job goes on. If another agent gets it meanwhile, this attempt is disowned with the next Welcome. */
+  CONTINUE: 1,
+  /**
+   * KILL - The job's tree is dead before lease_ms + lease_grace_ms are over; its result says CANCELLED, which the server
+   * did not ask for, so that the job is queued again. Without a lease such an assignment is declined.
+   */
+  KILL: 2,
+} as const;
+
+export type OnDisconnect = typeof OnDisconnect[keyof typeof OnDisconnect];
+
+export namespace OnDisconnect {
+  export type UNSPECIFIED = typeof OnDisconnect.UNSPECIFIED;
+  export type CONTINUE = typeof OnDisconnect.CONTINUE;
+  export type KILL = typeof OnDisconnect.KILL;
+}
+
 export const Outcome = {
   UNSPECIFIED: 0,
   SUCCEEDED: 1,
@@ -133,6 +157,12 @@ export interface Hello {
    * believes on this agent and that is not named here was never begun (same boot_id) or is lost (new boot_id).
    */
   holding: AttemptRef[];
+  /**
+   * Grows with every start of the agent on its state folder, and within one start with every dial. A hello
+   * that the network delivers after a newer one of the same agent is refused: what it says is over.
+   */
+  start: number;
+  dial: number;
 }
 
 export interface Hello_LabelsEntry {
@@ -166,6 +196,11 @@ export interface Welcome {
   /** Of `holding`, those that the server no longer wants: kill and forget them. */
   disowned: AttemptRef[];
   serverVersion: string;
+  /**
+   * After lease_ms, until the server gives a silent agent's attempts to others: by then what is to be killed
+   * on disconnect must be dead.
+   */
+  leaseGraceMs: number;
 }
 
 /** The session cannot be; the agent says why to its operator and stops if `permanent`. */
@@ -201,6 +236,7 @@ export interface Assignment {
   workingDirectory: string;
   traceparent: string;
   limits: Limits | undefined;
+  onDisconnect: OnDisconnect;
 }
 
 export interface Assignment_EnvEntry {
@@ -1165,6 +1201,8 @@ function createBaseHello(): Hello {
     capabilities: undefined,
     labels: {},
     holding: [],
+    start: 0,
+    dial: 0,
   };
 }
 
@@ -1190,6 +1228,12 @@ export const Hello: MessageFns<Hello> = {
     });
     for (const v of message.holding) {
       AttemptRef.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.start !== 0) {
+      writer.uint32(64).uint64(message.start);
+    }
+    if (message.dial !== 0) {
+      writer.uint32(72).uint32(message.dial);
     }
     return writer;
   },
@@ -1266,6 +1310,22 @@ export const Hello: MessageFns<Hello> = {
             message.holding.push(AttemptRef.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.start = longToNumber(reader.uint64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.dial = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1300,6 +1360,8 @@ export const Hello: MessageFns<Hello> = {
       {},
     );
     message.holding = object.holding?.map((e) => AttemptRef.fromPartial(e)) || [];
+    message.start = object.start ?? 0;
+    message.dial = object.dial ?? 0;
     return message;
   },
 };
@@ -1507,6 +1569,7 @@ function createBaseWelcome(): Welcome {
     logWindowBytes: 0,
     disowned: [],
     serverVersion: "",
+    leaseGraceMs: 0,
   };
 }
 
@@ -1532,6 +1595,9 @@ export const Welcome: MessageFns<Welcome> = {
     }
     if (message.serverVersion !== "") {
       writer.uint32(58).string(message.serverVersion);
+    }
+    if (message.leaseGraceMs !== 0) {
+      writer.uint32(64).uint32(message.leaseGraceMs);
     }
     return writer;
   },
@@ -1605,6 +1671,14 @@ export const Welcome: MessageFns<Welcome> = {
             message.serverVersion = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.leaseGraceMs = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1629,6 +1703,7 @@ export const Welcome: MessageFns<Welcome> = {
     message.logWindowBytes = object.logWindowBytes ?? 0;
     message.disowned = object.disowned?.map((e) => AttemptRef.fromPartial(e)) || [];
     message.serverVersion = object.serverVersion ?? "";
+    message.leaseGraceMs = object.leaseGraceMs ?? 0;
     return message;
   },
 };
@@ -1848,6 +1923,7 @@ function createBaseAssignment(): Assignment {
     workingDirectory: "",
     traceparent: "",
     limits: undefined,
+    onDisconnect: 0,
   };
 }
 
@@ -1888,6 +1964,9 @@ export const Assignment: MessageFns<Assignment> = {
     }
     if (message.limits !== undefined) {
       Limits.encode(message.limits, writer.uint32(98).fork()).join();
+    }
+    if (message.onDisconnect !== 0) {
+      writer.uint32(104).int32(message.onDisconnect);
     }
     return writer;
   },
@@ -2007,6 +2086,14 @@ export const Assignment: MessageFns<Assignment> = {
             message.limits = Limits.decode(reader, reader.uint32());
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.onDisconnect = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2056,6 +2143,7 @@ export const Assignment: MessageFns<Assignment> = {
     message.limits = (object.limits !== undefined && object.limits !== null)
       ? Limits.fromPartial(object.limits)
       : undefined;
+    message.onDisconnect = object.onDisconnect ?? 0;
     return message;
   },
 };

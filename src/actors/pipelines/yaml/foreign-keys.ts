@@ -13,7 +13,6 @@ export const pipelineHints: Readonly<Record<string, string>> = {
   defaults: "write an anchor: x-defaults: &defaults {…}, and <<: *defaults in the jobs",
   default: "write an anchor: x-defaults: &defaults {…}, and <<: *defaults in the jobs",
   secrets: "list secrets under secrets: of the jobs that read them",
-  concurrency: "the number of jobs at once is parallel:",
   "max-parallel": "write parallel:",
   image: "remove it: jobs run where the agent runs; choose one by labels:",
   "run-name": "write name:",

@@ -4,6 +4,7 @@ import { definitionDefaults as defaults } from "../definition-defaults.ts";
 import type { JobDefinition, RetryPolicy, Template } from "../pipeline-definition.ts";
 import type { ProblemPath } from "../problem.ts";
 import { jobHints } from "./foreign-keys.ts";
+import { readConcurrency } from "./read-concurrency.ts";
 import { readLimits } from "./read-limits.ts";
 import { readScript, readTemplate } from "./read-template.ts";
 import type { Entry, Fields, Spot, YamlReader } from "./yaml-reader.ts";
@@ -26,8 +27,11 @@ const keys = [
   "kill-grace",
   "limits",
   "description",
+  "concurrency",
+  "on-disconnect",
 ] as const;
 
+const disconnects = ["kill", "continue"] as const;
 const shells = ["sh", "bash", "python", "node"] as const;
 
 type JobFields = Fields<(typeof keys)[number]>;
@@ -75,7 +79,20 @@ export function readJob(
     ...optional("workingDirectory", plain(reader, fields["working-directory"])),
     ...optional("limits", readLimits(reader, fields.limits, [...path, "limits"])),
     ...optional("description", plain(reader, fields.description)),
+    ...optional(
+      "concurrency",
+      readConcurrency(reader, fields.concurrency, [...path, "concurrency"]),
+    ),
+    ...optional("onDisconnect", readOnDisconnect(reader, fields["on-disconnect"])),
   };
+}
+
+function readOnDisconnect(
+  reader: YamlReader,
+  entry: Entry | undefined,
+): (typeof disconnects)[number] | undefined {
+  if (entry === undefined) return undefined;
+  return reader.choice(entry.value, disconnects, "what becomes of the job");
 }
 
 function readRun(

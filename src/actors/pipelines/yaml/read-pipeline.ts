@@ -12,6 +12,7 @@ import { invalidPipeline } from "../problem-report.ts";
 import type { ValidationResult } from "../validate-definition.ts";
 import { pipelineHints } from "./foreign-keys.ts";
 import { type ParsedSource, parseSource } from "./parse-source.ts";
+import { readConcurrency } from "./read-concurrency.ts";
 import { duration, flag, number, optional, readEnv, readJob } from "./read-job.ts";
 import { readParameters } from "./read-parameters.ts";
 import { readTemplate } from "./read-template.ts";
@@ -27,6 +28,7 @@ const keys = [
   "timeout",
   "parallel",
   "fail-fast",
+  "concurrency",
 ] as const;
 
 type PipelineFields = Fields<(typeof keys)[number]>;
@@ -120,6 +122,7 @@ function readDefinition(
       fields["fail-fast"] === undefined ? defaults.failFast : flag(reader, fields["fail-fast"]),
     ...optional("timeoutMs", duration(reader, fields.timeout, ["timeoutMs"])),
     ...optional("parallelMax", number(reader, fields.parallel, ["parallelMax"])),
+    ...optional("concurrency", readConcurrency(reader, fields.concurrency, ["concurrency"])),
   };
 }
 
