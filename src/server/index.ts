@@ -16,6 +16,7 @@ export type {
 } from "../providers/provider.ts";
 export { type ConnectControlOptions, type ControlClient, connectControl } from "./client.ts";
 export { identityDefinitions } from "./identity-definitions.ts";
+export { journalMovedToKafka } from "./moved-journal.ts";
 export { chainSecretSources, environmentSecretSource, mapSecretSource } from "./secret-sources.ts";
 export { startServer } from "./server.ts";
 export type { ServerOptions, StopServerOptions, TroupeServer } from "./server-options.ts";

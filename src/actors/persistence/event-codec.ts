@@ -246,6 +246,16 @@ export class EntityFilter {
   }
 }
 
+/** Shows the place of each event in a data frame: where it starts and ends. */
+export function eachEvent(frame: Frame, show: (start: number, end: number) => void): void {
+  const { view, bodyEnd } = frame;
+  for (let at = frame.bodyStart; at < bodyEnd; ) {
+    const end = at + view.getUint32(at, true);
+    show(at, end);
+    at = end;
+  }
+}
+
 /** What a walk along an entity's chain needs of the event that starts at `start`. */
 export interface EventMark {
   readonly kind: number;

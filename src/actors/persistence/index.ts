@@ -38,11 +38,14 @@ export type {
 export type { JournalObserver } from "./journal-observer.ts";
 export {
   type EmbeddedJournalOptions,
+  type ImportSource,
+  type KafkaImport,
   type KafkaJournalOptions,
   type KafkaOptions,
   type MemoryJournalOptions,
   memoryJournal,
   openEmbeddedJournal,
+  openKafkaImport,
   openKafkaJournal,
   type SaslOptions,
   type SaslPassword,

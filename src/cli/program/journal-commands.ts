@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { list } from "../key-values.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { type CommandHost, dataOption, jsonOption } from "./shared-options.ts";
-import { addKafkaOptions } from "./store-options.ts";
+import { addKafkaOptions, replicationOption } from "./store-options.ts";
 
 export function addJournalCommands(program: Command, host: CommandHost): void {
   const journal = program
@@ -16,6 +16,7 @@ export function addJournalCommands(program: Command, host: CommandHost): void {
   addReplay(journal, host);
   addBackup(journal, host);
   addRestore(journal, host);
+  addImport(journal, host);
 }
 
 /** A command that reads one journal. */
@@ -115,5 +116,18 @@ function addRestore(journal: Command, host: CommandHost): void {
     .action(async (file: string, folder: string) => {
       const { restore } = await import("../commands/journal/backup.ts");
       host.finish(await restore(host.context, file, folder));
+    });
+}
+
+function addImport(journal: Command, host: CommandHost): void {
+  const command = journal.command("import").addOption(dataOption());
+  addKafkaOptions(command, "the brokers to import to; the topic must be new")
+    .addOption(replicationOption())
+    .description(
+      "copy the journal of a data folder to a Kafka topic, and prove that both are the same",
+    )
+    .action(async (options) => {
+      const { importToKafka } = await import("../commands/journal/import-to-kafka.ts");
+      host.finish(await importToKafka(host.context, options));
     });
 }

@@ -23,8 +23,11 @@ export {
   type ReadFault,
 } from "./fault/index.ts";
 export {
+  type ImportSource,
+  type KafkaImport,
   type KafkaJournalOptions,
   type KafkaOptions,
+  openKafkaImport,
   openKafkaJournal,
   type SaslOptions,
   type SaslPassword,

@@ -1,23 +1,28 @@
-/** What the owner's code needs to recover a shard, for those who only look. */
+/** What the owner's code needs of its surroundings, for tools. */
 import { silentLogger, systemClock, systemRandom } from "../../kernel/index.ts";
 import { AppendLane } from "../append-lane.ts";
 import { FrameCache } from "../frame-cache.ts";
 import type { Journal } from "../journal.ts";
-import type { JournalObserver } from "../journal-observer.ts";
 import { aloneView, protocolRules, type ShardContext } from "../shard-context.ts";
 import { defaultShardLogsOptions } from "../shard-logs-options.ts";
 
-export function readingContext(
-  journal: Journal,
-  shard: number,
-  observer: JournalObserver = {},
-): ShardContext {
+/** For those who only look. */
+export function readingContext(journal: Journal, shard: number): ShardContext {
+  return toolContext(journal, shard, laneOf(journal));
+}
+
+/** Shared by all shards that are written at the same time. */
+export function laneOf(journal: Journal): AppendLane {
+  return new AppendLane(journal, defaultShardLogsOptions.appendsInFlightMax);
+}
+
+export function toolContext(journal: Journal, shard: number, lane: AppendLane): ShardContext {
   const options = defaultShardLogsOptions;
   return {
     shard,
     journal,
-    identity: { journalId: journal.journalId, shard, node: "tools" },
-    lane: new AppendLane(journal, options.appendsInFlightMax),
+    identity: { journalId: journal.journalId, shard, node: "troupe journal" },
+    lane,
     frames: new FrameCache(options.frameCacheBytes),
     views: aloneView,
     rules: protocolRules(options.reclaimsMax),
@@ -25,6 +30,6 @@ export function readingContext(
     clock: systemClock,
     random: systemRandom,
     logger: silentLogger,
-    observer,
+    observer: {},
   };
 }

@@ -12,9 +12,10 @@ import {
 } from "../../../kernel/index.ts";
 import type { Journal } from "../../journal.ts";
 import { ClusterLink } from "./cluster-link.ts";
-import { identityOf } from "./journal-identity.ts";
+import { beginImport, completeImport, type ImportSource } from "./import-marker.ts";
+import { type IdentityPlace, identityOf } from "./journal-identity.ts";
 import { JournalTopic } from "./journal-topic.ts";
-import { KafkaJournal } from "./kafka-journal.ts";
+import { KafkaJournal, type KafkaJournalParts } from "./kafka-journal.ts";
 import { checkKafkaOptions, type KafkaOptions } from "./kafka-options.ts";
 
 export interface KafkaJournalOptions extends KafkaOptions {
@@ -32,7 +33,43 @@ export interface KafkaJournalOptions extends KafkaOptions {
  * topic's settings could lose records (the message has the command that mends them), and with
  * `TROUPE_JOURNAL_UNAVAILABLE` when no broker answers.
  */
-export async function openKafkaJournal(options: KafkaJournalOptions): Promise<Journal> {
+export function openKafkaJournal(options: KafkaJournalOptions): Promise<Journal> {
+  const { readOnly = false } = options;
+  return open(options, async (place) => {
+    const journalId = await identityOf({ ...place, readOnly });
+    return new KafkaJournal({ ...place, journalId, readOnly });
+  });
+}
+
+/**
+ * Opens a topic that is to be filled with a copy of another journal, or goes on with one: an interrupted import of the
+ * same journal. Fails with `TROUPE_JOURNAL_UNUSABLE` when anything else is in it.
+ */
+export function openKafkaImport(
+  options: KafkaJournalOptions,
+  source: ImportSource,
+): Promise<KafkaImport> {
+  return open({ ...options, shards: source.shards }, async (place) => {
+    const { journalId, isResumed } = await beginImport(place, source);
+    const journal = new KafkaJournal({ ...place, journalId, readOnly: false });
+    return { journal, isResumed, complete: () => completeImport(place, journalId) };
+  });
+}
+
+export interface KafkaImport {
+  readonly journal: Journal;
+  /** An earlier import was interrupted: a part is there. */
+  readonly isResumed: boolean;
+  /** Makes the topic a journal, which servers may open. */
+  complete(): Promise<void>;
+}
+
+type Place = Omit<KafkaJournalParts, "journalId" | "readOnly"> & IdentityPlace;
+
+async function open<Opened>(
+  options: KafkaJournalOptions,
+  use: (place: Place) => Promise<Opened>,
+): Promise<Opened> {
   const { brokers, topic = "troupe-journal", appendTimeoutMs = 5_000 } = options;
   const { clock = systemClock, random = systemRandom, logger = silentLogger } = options;
   checkKafkaOptions(options);
@@ -44,11 +81,8 @@ export async function openKafkaJournal(options: KafkaJournalOptions): Promise<Jo
   try {
     const facts = await new JournalTopic(link, topicOptions(options, topic), clock).prepare();
     const timeouts = { ackTimeoutMs: appendTimeoutMs, requestTimeoutMs: appendTimeoutMs + 1_000 };
-    const place = { link, topic, clock, ...timeouts };
-    const { readOnly = false } = options;
-    const journalId = await identityOf({ ...place, shards: facts.shards, random, readOnly });
     const requestBytesMax = limits.journalBatchBytesMax;
-    return new KafkaJournal({ ...place, ...facts, journalId, requestBytesMax, readOnly });
+    return await use({ link, topic, clock, random, ...timeouts, ...facts, requestBytesMax });
   } catch (error) {
     link.close();
     if (isTroupeError(error)) throw error;
