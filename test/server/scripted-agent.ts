@@ -169,6 +169,11 @@ export class ScriptedAgent {
 
   /** Bytes that are no message. */
   sendGarbage(): void {
-    this.#stream.write(Buffer.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0xff]));
+    this.sendBytes(Buffer.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0xff]));
+  }
+
+  /** As one message, whatever they are. */
+  sendBytes(bytes: Buffer): void {
+    if (this.ended === undefined && this.#stream.writable) this.#stream.write(bytes);
   }
 }
