@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { ConnectResponse } from "../../proto/troupe/agent/v1/agent.ts";
 import { attemptKey } from "../../src/agent/attempt.ts";
+import { type AgentClock, systemClock } from "../../src/agent/clock.ts";
 import { exitCodes, startAgent } from "../../src/agent/index.ts";
 import { CuttingProxy } from "./support/cutting-proxy.ts";
 import { assignment, FakeServer, welcome } from "./support/fake-server.ts";
@@ -303,7 +304,16 @@ describe("a server that talks nonsense", () => {
 
 describe("an agent that nobody misses", () => {
   test("gives up after the time it was told, but not while a job runs", async () => {
-    const { server, agent } = await connected({}, { giveUpAfterMs: 200 });
+    const giveUpAfterMs = 200;
+    let isConnected = false;
+    // However long the first connection takes on a busy machine, it is not given up.
+    const setTimer: AgentClock["setTimer"] = (delayMs, fire) =>
+      isConnected || delayMs !== giveUpAfterMs
+        ? systemClock.setTimer(delayMs, fire)
+        : { cancel: () => {} };
+    const options = { giveUpAfterMs, clock: { ...systemClock, setTimer } };
+    const { server, agent } = await connected({}, options);
+    isConnected = true;
     const witness = join(temporaryFolder(), "done");
     const job = assignment({ script: `echo up; sleep 0.6; touch ${witness}` });
     server.last.assign(job);

@@ -36,6 +36,9 @@ export async function connected(
 ): Promise<{ server: FakeServer; agent: Agent }> {
   const server = await startServer(serverOptions);
   const agent = await start(server, agentOptions);
-  await agent.connected;
+  const ended = agent.ended.then(({ reason }) => {
+    throw new Error(`the agent ended before it was connected: ${reason}`);
+  });
+  await Promise.race([agent.connected, ended]);
   return { server, agent };
 }
