@@ -97,7 +97,7 @@ describe("masking", () => {
     const forms = secretForms(lines.join("\n"));
     const masker = new Masker(forms, () => {});
     masker.push(Buffer.from("x".repeat(1_000_000)));
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(performance.now() - started).toBeLessThan(20_000);
   });
 });
 

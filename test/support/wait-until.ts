@@ -2,7 +2,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 
 export interface WaitOptions {
-  /** Default 20,000. */
+  /** Default 60,000: only what hangs meets it. */
   readonly deadlineMs?: number;
   readonly everyMs?: number;
 }
@@ -13,12 +13,12 @@ export async function waitUntil<T>(
   condition: () => T | undefined | false | Promise<T | undefined | false>,
   options: WaitOptions = {},
 ): Promise<T> {
-  const deadlineMs = Date.now() + (options.deadlineMs ?? 20_000);
+  const deadlineMs = Date.now() + (options.deadlineMs ?? 60_000);
   for (;;) {
     const value = await condition();
     if (value !== undefined && value !== false) return value;
     if (Date.now() > deadlineMs) {
-      throw new Error(`waited ${options.deadlineMs ?? 20_000} ms in vain until ${what}`);
+      throw new Error(`waited ${options.deadlineMs ?? 60_000} ms in vain until ${what}`);
     }
     await pause(options.everyMs ?? 20);
   }

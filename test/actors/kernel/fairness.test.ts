@@ -1,6 +1,6 @@
 /**
- * On the machine's own clock: what one busy actor costs the others and the event loop.
- * The bounds are wide, for busy machines; the kernel's own figures are in the benchmarks.
+ * On the machine's own clock: what one busy actor costs the others and the event loop. How fast is a matter of the
+ * benchmarks; here all of them get on, however busy the machine is.
  */
 import { describe, expect, test } from "vitest";
 import {
@@ -10,6 +10,7 @@ import {
   type Observed,
   silentLogger,
 } from "../../../src/actors/kernel/index.ts";
+import { waitUntil } from "../../support/wait-until.ts";
 
 function spin(ms: number): void {
   const untilMs = performance.now() + ms;
@@ -32,23 +33,19 @@ describe("fairness", () => {
     const echo = kernel.spawn(Echo, "echo");
     let immediates = 0;
     let timers = 0;
-    const untilMs = performance.now() + 300;
+    let isOver = false;
     const immediate = (): void => {
       immediates++;
-      if (performance.now() < untilMs) setImmediate(immediate);
+      if (!isOver) setImmediate(immediate);
     };
     setImmediate(immediate);
     const interval = setInterval(() => timers++, 5);
-    let asks = 0;
-    while (performance.now() < untilMs) {
+    // Who starves one of them never gets to the end of this.
+    for (let asks = 0; !isOver; asks++) {
       expect(await echo.echo(asks)).toBe(asks);
-      asks++;
+      isOver = asks > 50 && turns > 10_000 && immediates > 20 && timers > 5;
     }
     clearInterval(interval);
-    expect(turns).toBeGreaterThan(10_000);
-    expect(asks).toBeGreaterThan(50);
-    expect(immediates).toBeGreaterThan(20);
-    expect(timers).toBeGreaterThan(5);
     await kernel.stop();
   });
 
@@ -121,10 +118,7 @@ describe("the watchdog", () => {
     const stuck = kernel.spawn(Stuck, "s");
     stuck.tell.hang();
     stuck.tell.quick();
-    for (const untilMs = performance.now() + 5_000; lines.length === 0; ) {
-      if (performance.now() > untilMs) expect.unreachable("no warning within 5 s");
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    await waitUntil("there is a warning", () => lines.length > 0);
     expect(lines[0]).toMatchObject({ actor: "/s", command: "hang", waiting: 1 });
     await kernel.stop({ deadlineMs: 0 });
     expect(lines.filter((line) => JSON.stringify(line).includes("does not end"))).toHaveLength(1);

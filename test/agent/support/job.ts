@@ -2,7 +2,7 @@
 import { onTestFinished } from "vitest";
 import type { Assignment, AttemptRef } from "../../../proto/troupe/agent/v1/agent.ts";
 import { type CgroupParent, openCgroupParent } from "../../../src/agent/cgroup.ts";
-import { systemClock } from "../../../src/agent/clock.ts";
+import { type AgentClock, systemClock } from "../../../src/agent/clock.ts";
 import type { Executor, JobEnd, RunningJob } from "../../../src/agent/executor.ts";
 import { processExecutor } from "../../../src/agent/process-executor.ts";
 import { systemProcessTable } from "../../../src/agent/process-table.ts";
@@ -29,6 +29,7 @@ export interface JobSetting {
   /** true: groups of this test's own, in the best hierarchy of this machine. */
   readonly cgroups?: boolean | CgroupParent;
   readonly mark?: string;
+  readonly clock?: AgentClock;
 }
 
 const environment = { PATH: process.env["PATH"], HOME: process.env["HOME"], AGENT_SECRET: "no" };
@@ -42,7 +43,7 @@ export function startJob(changes: Partial<Assignment>, setting: JobSetting = {})
   const executor: Executor = processExecutor({
     workFolder: setting.workFolder ?? temporaryFolder(),
     mark: setting.mark ?? `test-${process.pid}`,
-    clock: systemClock,
+    clock: setting.clock ?? systemClock,
     environment: setting.environment ?? environment,
     onWarning: (message) => warnings.push(message),
     cgroups,

@@ -2,7 +2,7 @@
 export async function until(
   holds: () => boolean,
   what: string,
-  deadlineMs = 15_000,
+  deadlineMs = 60_000,
 ): Promise<void> {
   const giveUpAt = Date.now() + deadlineMs;
   while (!holds()) {
