@@ -171,19 +171,21 @@ export class Cell extends Addressee<Cell> {
     this.#what = what;
     this.#how = how;
     let result: unknown;
+    let waits = false;
     try {
       if (how === turn) result = (what as () => unknown)();
       else {
         life.idle?.touch();
         result = (life.program as Program).receive(what, how);
       }
+      waits = result !== undefined && isThenable(result);
     } catch (error) {
       this.#turnFailed(error);
       return;
     }
-    if (result === undefined || !isThenable(result)) this.#turnDone(result);
+    if (!waits) this.#turnDone(result);
     else {
-      this.#holdFor(life, result, {
+      this.#holdFor(life, result as PromiseLike<unknown>, {
         done: (value) => this.#turnDone(value),
         failed: (error) => this.#turnFailed(error),
       });
@@ -241,6 +243,17 @@ export class Cell extends Addressee<Cell> {
   }
 
   #turnFailed(error: unknown): void {
+    this.#rejectCurrent(error);
+    this.#failed(error, false);
+  }
+
+  /** Something failed in a turn that should never fail: whatever state this actor is in, it ends. */
+  broken(error: unknown): void {
+    this.#rejectCurrent(error);
+    this.order({ kind: "stop", deadlineMs: this.engine.limits.stopDeadlineMs });
+  }
+
+  #rejectCurrent(error: unknown): void {
     const how = this.#how;
     this.#what = undefined;
     this.#how = none;
@@ -252,7 +265,6 @@ export class Cell extends Addressee<Cell> {
         new TroupeError("TROUPE_COMMAND_FAILED", { actor, command, reason }, { cause: error }),
       );
     }
-    this.#failed(error, false);
   }
 
   stashCurrent(): void {

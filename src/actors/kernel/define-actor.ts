@@ -1,5 +1,6 @@
 import type { ActorServices, Addressed, Terminated, TimerSchedule } from "./actor-services.ts";
 import type { Blueprint, FaceTarget, MailboxOptions, Program, Spawnable } from "./blueprint.ts";
+import { checkActorOptions, checkCommands, checkFunction } from "./check-options.ts";
 import type { CommandMap, MethodOf } from "./command.ts";
 import { CommandProgram, CommandTable } from "./command-program.ts";
 import { type Handle, handleClass } from "./handle.ts";
@@ -66,9 +67,12 @@ export function defineActor<S, P = unknown>(
   name: string,
   options: ActorOptions<S, P>,
 ): ActorWithoutCommands<S, P> {
+  checkActorOptions(options);
+  checkFunction("initialState", options.initialState);
   return {
     commands<C extends CommandMap<ActorContext<S>>>(commands: C & CheckCommands<C>) {
       type Methods = { readonly [K in keyof C]: MethodOf<C[K]> };
+      checkCommands(commands);
       const commandNames = Object.keys(commands);
       checkCommandNames(name, commandNames);
       const table = new CommandTable(commands);

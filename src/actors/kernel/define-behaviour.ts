@@ -1,6 +1,7 @@
 import { ServicesImplementation } from "./actor-context.ts";
 import type { ActorServices, Addressed, Terminated, TimerSchedule } from "./actor-services.ts";
 import type { Blueprint, FaceTarget, MailboxOptions, Program, Spawnable } from "./blueprint.ts";
+import { checkActorOptions, checkFunction } from "./check-options.ts";
 import type { Logger } from "./logger.ts";
 import { LocalMessageRef, type MessageRef } from "./message-ref.ts";
 import type { Supervision } from "./supervision.ts";
@@ -104,6 +105,8 @@ export function defineBehaviour<M>(
   setUp: (context: BehaviourContext<M>) => Receive<M> | Promise<Receive<M>>,
   options: BehaviourOptions = {},
 ): Behaviour<M> {
+  checkActorOptions(options);
+  checkFunction("setUp", setUp);
   const blueprint: Blueprint = {
     kind: name,
     supervision: options.supervision,

@@ -8,6 +8,7 @@ import {
   type Spawnable,
 } from "./blueprint.ts";
 import type { Cell } from "./cell.ts";
+import { invalidOption } from "./check-options.ts";
 import { HashRing } from "./hash-ring.ts";
 import type { Incarnation } from "./incarnation.ts";
 import { TroupeError } from "./troupe-error.ts";
@@ -99,7 +100,9 @@ class RouterProgram implements Program {
             input: Array.isArray(what) ? (what as unknown[]) : [what],
           };
     this.#ring ??= new HashRing(this.#routees);
-    return this.#ring.find(this.#route.key(routed));
+    const key: unknown = this.#route.key(routed);
+    if (typeof key !== "string") throw invalidOption("route", "a key that is a string", key);
+    return this.#ring.find(key);
   }
 }
 
@@ -111,7 +114,7 @@ export function defineRouter<H, P>(name: string, options: RouterOptions<H, P>): 
   const { routee, size } = options;
   if (!(Number.isInteger(size) && size >= 1)) {
     const expected = "a whole number, 1 or more";
-    throw new TroupeError("TROUPE_OPTION_INVALID", { option: "size", expected, got: String(size) });
+    throw invalidOption("size", expected, size);
   }
   const blueprint: Blueprint = {
     kind: name,

@@ -11,6 +11,7 @@ import { Ring } from "./ring.ts";
  *   I3. A slice handles about `turnMessagesMax` messages; then code that awaits a reply goes on.
  *   I4. After `sliceMs` of slices, or `slicesSoonMax` of them, the event loop has its turn before
  *       the queue goes on.
+ *   I5. What a turn throws ends its actor, and no other's turns.
  */
 
 /** Slices in one round of the event loop; bounds what a clock that stands still cannot. */
@@ -115,7 +116,13 @@ export class Dispatcher {
       const cell = this.#queue.shift();
       if (cell === undefined) break;
       cell.queued = false;
-      left -= this.#run(cell, picks ? 1 : turnMessagesMax);
+      try {
+        left -= this.#run(cell, picks ? 1 : turnMessagesMax);
+      } catch (error) {
+        // Nothing that one actor brings about may end the turns of all others.
+        this.#engine.fault(cell, error);
+        left -= 1;
+      }
       if (cell.isReady && !cell.queued) {
         cell.queued = true;
         this.#queue.push(cell);

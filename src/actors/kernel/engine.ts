@@ -106,6 +106,15 @@ export class Engine {
     });
   }
 
+  /** A turn of `cell` threw where nothing should throw. */
+  fault(cell: Cell, error: unknown): void {
+    this.logger.error("an actor's turn could not be ended; the actor is stopped", {
+      actor: cell.path,
+      error,
+    });
+    cell.broken(error);
+  }
+
   /** A handler of `cell` has not ended for `heldMs`. */
   stuck(cell: Cell, heldMs: number): void {
     const command = cell.current;

@@ -31,11 +31,6 @@ export class Inbox extends Mailbox<How> {
     this.#owner = owner;
     this.#messagesMax = options?.messagesMax ?? owner.engine.limits.mailboxMessagesMax;
     this.#overflow = options?.overflow ?? "reject";
-    if (!(this.#messagesMax >= 1)) {
-      const option = "mailbox.messagesMax";
-      const got = String(this.#messagesMax);
-      throw new TroupeError("TROUPE_OPTION_INVALID", { option, expected: "1 or more", got });
-    }
   }
 
   /** All messages that wait. */

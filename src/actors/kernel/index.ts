@@ -92,4 +92,5 @@ export type {
   Supervision,
   SupervisionRule,
 } from "./supervision.ts";
+export { isThenable } from "./thenable.ts";
 export { type AnyTroupeError, isTroupeError, reasonOf, TroupeError } from "./troupe-error.ts";

@@ -1,6 +1,7 @@
 import type { StopOptions } from "./actor-ref.ts";
 import { type Blueprint, noOptions, type SpawnArgs, type Spawnable } from "./blueprint.ts";
 import { Cell } from "./cell.ts";
+import { checkLimits } from "./check-options.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import { Engine } from "./engine.ts";
@@ -70,6 +71,7 @@ class LocalKernel implements Kernel {
   #stopping: Promise<void> | undefined;
 
   constructor(options: KernelOptions) {
+    checkLimits(options.limits);
     this.#engine = new Engine({
       name: options.name,
       clock: options.clock ?? systemClock,

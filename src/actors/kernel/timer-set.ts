@@ -1,3 +1,4 @@
+import { invalidOption } from "./check-options.ts";
 import type { TimerSchedule } from "./actor-services.ts";
 import type { Timer } from "./clock.ts";
 import type { Incarnation } from "./incarnation.ts";
@@ -18,14 +19,13 @@ interface Running {
 /** Throws TROUPE_OPTION_INVALID for a delay that no clock can take. */
 export function checkDelay(option: string, delayMs: number, leastMs: number): void {
   if (typeof delayMs === "number" && delayMs >= leastMs && delayMs < Infinity) return;
-  throw new TroupeError("TROUPE_OPTION_INVALID", {
-    option,
-    expected: `a finite number of milliseconds, ${leastMs} or more`,
-    got: String(delayMs),
-  });
+  throw invalidOption(option, `a finite number of milliseconds, ${leastMs} or more`, delayMs);
 }
 
 function delayOf(schedule: TimerSchedule): number {
+  if (typeof schedule !== "object" || schedule === null) {
+    throw invalidOption("schedule", "{ afterMs } or { everyMs }", schedule);
+  }
   if ("everyMs" in schedule) {
     checkDelay("everyMs", schedule.everyMs, 1);
     return schedule.everyMs;

@@ -1,11 +1,12 @@
 /** From a command's name to what runs in its turn: unknown names and inputs that do not fit end there. */
 import {
   issueLines,
+  isThenable,
   isValidatedCommand,
   type StandardSchemaV1,
   TroupeError,
 } from "../kernel/index.ts";
-import { type Call, isThenable, Refusal } from "./entity-work.ts";
+import { type Call, Refusal } from "./entity-work.ts";
 import type { Turn } from "./turn.ts";
 import type { TurnSubject } from "./turn-subject.ts";
 

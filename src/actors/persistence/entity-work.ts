@@ -57,14 +57,6 @@ export class Refusal {
   }
 }
 
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    (typeof value === "object" || typeof value === "function") &&
-    value !== null &&
-    typeof (value as { then?: unknown }).then === "function"
-  );
-}
-
 /** Told of each turn's fate, in the order of the log. */
 export interface TurnOwner {
   turnConfirmed(turn: FinishedTurn): void;

@@ -2,8 +2,8 @@
  * Runs one turn at a time. A synchronous handler ends at once; an asynchronous one holds the entity
  * until its promise settles, or until it is revoked: then what it still does and returns is void.
  */
-import type { Clock } from "../kernel/index.ts";
-import { type Answer, answerOf, Call, isThenable, type Work } from "./entity-work.ts";
+import { type Clock, isThenable } from "../kernel/index.ts";
+import { type Answer, answerOf, Call, type Work } from "./entity-work.ts";
 import type { Turn } from "./turn.ts";
 import type { TurnSubject } from "./turn-subject.ts";
 
@@ -55,7 +55,8 @@ export class TurnRunner {
       this.#held = undefined;
       this.#end(turn, work, answer);
     };
-    result.then(
+    // Not its own `then`: that may throw, or settle twice.
+    Promise.resolve(result).then(
       (value) => end(answerOf(value)),
       (error: unknown) => end({ kind: "fault", error }),
     );

@@ -8,7 +8,7 @@
  *  U2. A turn that failed or rejected is thrown away whole, state and staged events together.
  *  U3. After `end` or `revoke` the handler's context refuses everything.
  */
-import { type Logger, limits, Rejection, TroupeError } from "../kernel/index.ts";
+import { isThenable, type Logger, limits, Rejection, TroupeError } from "../kernel/index.ts";
 import {
   type EntityState,
   foldUser,
@@ -19,7 +19,6 @@ import {
   withReply,
   withTimer,
 } from "./entity-state.ts";
-import { isThenable } from "./entity-work.ts";
 import { decodePayload, encodePayload, storePayload } from "./payload-codec.ts";
 import type { PersistentContext, TimerTime } from "./persistent-context.ts";
 import type { StagedEvent } from "./shard-log.ts";

@@ -1,0 +1,109 @@
+/** Options as JavaScript may give them, against what the types ask for. Each complaint names the option. */
+import type { MailboxOptions } from "./blueprint.ts";
+import { isValidatedCommand } from "./command.ts";
+import { type LimitName, limitTable } from "./limits.ts";
+import type { Supervision } from "./supervision.ts";
+import { TroupeError } from "./troupe-error.ts";
+
+const actions = ["resume", "restart", "stop", "escalate"];
+const overflows = ["reject", "drop-oldest", "backpressure"];
+
+export function invalidOption(option: string, expected: string, got: unknown): TroupeError {
+  return new TroupeError("TROUPE_OPTION_INVALID", { option, expected, got: textOf(got) });
+}
+
+function textOf(value: unknown): string {
+  try {
+    return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
+  } catch {
+    return typeof value;
+  }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function checkRecord(option: string, value: unknown): Readonly<Record<string, unknown>> {
+  if (isRecord(value)) return value;
+  throw invalidOption(option, "an object", value);
+}
+
+export function checkFunction(option: string, value: unknown): void {
+  if (typeof value !== "function") throw invalidOption(option, "a function", value);
+}
+
+/** A number from `min` on, where it is given at all. */
+function checkNumber(option: string, value: unknown, min: number, max = Number.POSITIVE_INFINITY): void {
+  if (value === undefined) return;
+  if (typeof value === "number" && value >= min && value <= max) return;
+  const upTo = max === Number.POSITIVE_INFINITY ? " or more" : ` to ${max}`;
+  throw invalidOption(option, `a number, ${min}${upTo}`, value);
+}
+
+/** What a definition, or a spawn, says of an actor's supervision and mailbox. */
+export function checkActorOptions(options: {
+  readonly supervision?: Supervision | undefined;
+  readonly mailbox?: MailboxOptions | undefined;
+}): void {
+  const { supervision, mailbox } = checkRecord("options", options);
+  if (supervision !== undefined) checkSupervision(checkRecord("supervision", supervision));
+  if (mailbox !== undefined) checkMailbox(checkRecord("mailbox", mailbox));
+}
+
+function checkMailbox({ messagesMax, overflow }: Readonly<Record<string, unknown>>): void {
+  checkNumber("mailbox.messagesMax", messagesMax, 1);
+  if (overflow === undefined || overflows.includes(overflow as string)) return;
+  throw invalidOption("mailbox.overflow", `one of ${overflows.join(", ")}`, overflow);
+}
+
+function checkSupervision({ rules = [], otherwise }: Readonly<Record<string, unknown>>): void {
+  if (!Array.isArray(rules)) throw invalidOption("supervision.rules", "an array", rules);
+  for (const [index, rule] of rules.entries()) {
+    const option = `supervision.rules[${index}]`;
+    const { on } = checkDirective(option, rule);
+    if (typeof on !== "function" && typeof on !== "string") {
+      throw invalidOption(`${option}.on`, "an error class or an error's code", on);
+    }
+  }
+  if (otherwise !== undefined) checkDirective("supervision.otherwise", otherwise);
+}
+
+function checkDirective(option: string, value: unknown): Readonly<Record<string, unknown>> {
+  const directive = checkRecord(option, value);
+  const { action, restartsMax, withinMs, backoff } = directive;
+  if (!actions.includes(action as string)) {
+    throw invalidOption(`${option}.action`, `one of ${actions.join(", ")}`, action);
+  }
+  checkNumber(`${option}.restartsMax`, restartsMax, 0);
+  checkNumber(`${option}.withinMs`, withinMs, 0);
+  if (backoff !== undefined) checkBackoff(`${option}.backoff`, checkRecord(option, backoff));
+  return directive;
+}
+
+function checkBackoff(option: string, backoff: Readonly<Record<string, unknown>>): void {
+  const { minMs, maxMs, jitter, resetAfterMs } = backoff;
+  checkNumber(`${option}.minMs`, minMs ?? Number.NaN, 0);
+  checkNumber(`${option}.maxMs`, maxMs ?? Number.NaN, minMs as number);
+  checkNumber(`${option}.jitter`, jitter, 0, 1);
+  checkNumber(`${option}.resetAfterMs`, resetAfterMs, 0);
+}
+
+export function checkCommands(commands: unknown): void {
+  for (const [name, command] of Object.entries(checkRecord("commands", commands))) {
+    if (typeof command === "function" || isValidatedCommand(command)) continue;
+    throw invalidOption(`commands.${name}`, "a function, or what command(…) returns", command);
+  }
+}
+
+/** Other values for the bounds of `limitTable`. */
+export function checkLimits(given: Readonly<Record<string, unknown>> = {}): void {
+  for (const [name, value] of Object.entries(checkRecord("limits", given))) {
+    if (!Object.hasOwn(limitTable, name)) {
+      throw invalidOption("limits", "names of limitTable", name);
+    }
+    const { unit } = limitTable[name as LimitName];
+    if (value === undefined || (typeof value === "number" && value >= 0)) continue;
+    throw invalidOption(`limits.${name}`, `a number of ${unit}, 0 or more`, value);
+  }
+}
