@@ -1,6 +1,6 @@
 import type { DeadlineList } from "./asks.ts";
 import { CommandRejectedError, Rejection } from "./rejection.ts";
-import { TroupeError } from "./troupe-error.ts";
+import { reasonOf, TroupeError } from "./troupe-error.ts";
 
 /** The two ends of a promise. */
 export interface Settle {
@@ -50,6 +50,13 @@ export class Ask {
     }
     signal.addEventListener("abort", abort, { once: true });
     this.#forget = () => signal.removeEventListener("abort", abort);
+  }
+
+  /** The handler threw. */
+  fail(error: unknown): void {
+    const { actor, command } = this;
+    const details = { actor, command, reason: reasonOf(error) };
+    this.reject(new TroupeError("TROUPE_COMMAND_FAILED", details, { cause: error }));
   }
 
   /** Gives the reply. False when the ask had settled before: the reply came too late. */

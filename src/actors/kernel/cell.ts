@@ -17,7 +17,7 @@ import { Inbox } from "./inbox.ts";
 import { Incarnation } from "./incarnation.ts";
 import type { Order, Phase } from "./order.ts";
 import { isThenable } from "./thenable.ts";
-import { reasonOf, TroupeError } from "./troupe-error.ts";
+import { TroupeError } from "./troupe-error.ts";
 
 /** No message is being handled. */
 const none = Symbol("none");
@@ -171,25 +171,25 @@ export class Cell extends Addressee<Cell> {
     this.#what = what;
     this.#how = how;
     let result: unknown;
-    let waits = false;
     try {
       if (how === turn) result = (what as () => unknown)();
       else {
         life.idle?.touch();
         result = (life.program as Program).receive(what, how);
       }
-      waits = result !== undefined && isThenable(result);
+      if (result !== undefined && isThenable(result)) return this.#waitFor(life, result);
     } catch (error) {
       this.#turnFailed(error);
       return;
     }
-    if (!waits) this.#turnDone(result);
-    else {
-      this.#holdFor(life, result as PromiseLike<unknown>, {
-        done: (value) => this.#turnDone(value),
-        failed: (error) => this.#turnFailed(error),
-      });
-    }
+    this.#turnDone(result);
+  }
+
+  #waitFor(life: Incarnation, result: PromiseLike<unknown>): void {
+    this.#holdFor(life, result, {
+      done: (value) => this.#turnDone(value),
+      failed: (error) => this.#turnFailed(error),
+    });
   }
 
   /** Handles nothing else until `promise` has settled, then does one of the two. */
@@ -258,13 +258,7 @@ export class Cell extends Addressee<Cell> {
     this.#what = undefined;
     this.#how = none;
     this.#stashed = false;
-    if (how instanceof Ask) {
-      const { actor, command } = how;
-      const reason = reasonOf(error);
-      how.reject(
-        new TroupeError("TROUPE_COMMAND_FAILED", { actor, command, reason }, { cause: error }),
-      );
-    }
+    if (how instanceof Ask) how.fail(error);
   }
 
   stashCurrent(): void {

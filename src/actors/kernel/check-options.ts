@@ -34,7 +34,12 @@ export function checkFunction(option: string, value: unknown): void {
 }
 
 /** A number from `min` on, where it is given at all. */
-function checkNumber(option: string, value: unknown, min: number, max = Number.POSITIVE_INFINITY): void {
+function checkNumber(
+  option: string,
+  value: unknown,
+  min: number,
+  max = Number.POSITIVE_INFINITY,
+): void {
   if (value === undefined) return;
   if (typeof value === "number" && value >= min && value <= max) return;
   const upTo = max === Number.POSITIVE_INFINITY ? " or more" : ` to ${max}`;

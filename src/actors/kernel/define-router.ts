@@ -11,7 +11,6 @@ import type { Cell } from "./cell.ts";
 import { invalidOption } from "./check-options.ts";
 import { HashRing } from "./hash-ring.ts";
 import type { Incarnation } from "./incarnation.ts";
-import { TroupeError } from "./troupe-error.ts";
 
 /** A message on its way through a router. */
 export interface Routed {

@@ -1,5 +1,5 @@
-import { invalidOption } from "./check-options.ts";
 import type { TimerSchedule } from "./actor-services.ts";
+import { invalidOption } from "./check-options.ts";
 import type { Timer } from "./clock.ts";
 import type { Incarnation } from "./incarnation.ts";
 import { TroupeError } from "./troupe-error.ts";
