@@ -254,11 +254,10 @@ export class Cell extends Addressee<Cell> {
   }
 
   #rejectCurrent(error: unknown): void {
-    const how = this.#how;
+    if (this.#how instanceof Ask) this.#how.fail(error);
     this.#what = undefined;
     this.#how = none;
     this.#stashed = false;
-    if (how instanceof Ask) how.fail(error);
   }
 
   stashCurrent(): void {
