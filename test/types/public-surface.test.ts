@@ -81,6 +81,7 @@ describe("the package's face", () => {
       "isRejectedBy",
       "isTroupeError",
       "limitTable",
+      "replayFilter",
       "roundRobin",
       "sh",
       "silentLogger",
