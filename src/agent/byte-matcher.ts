@@ -10,6 +10,10 @@
  * The first `denseStates` states, where nearly all bytes of ordinary text are spent, have a full
  * row of transitions; deeper ones walk their children, then fall back. So memory stays near 20
  * bytes per pattern byte, whatever the alphabet.
+ *
+ *   M4. At the root, no pattern is begun. Whatever begins at position p covers the `windowBytes`
+ *       from p on; if the last two of these stand in no pattern's window, or only further left,
+ *       nothing begins at p nor at the `shift - 1` positions behind it (Wu and Manber).
  */
 export class ByteMatcher {
   /** Length of the string that each state stands for. */
@@ -18,13 +22,20 @@ export class ByteMatcher {
   /** `dense[state * 256 + byte]` for the states below `denseCount`. Row 0 is the root's. */
   readonly dense: Int32Array;
   readonly denseCount: number;
+  /** The shortest pattern's length, bounded; 0: too short to skip by (M4). */
+  readonly windowBytes: number;
+  /** By two bytes, the earlier one times 256: how far a window that ends with them may move; 0 = look here. */
+  readonly shift: Uint8Array;
   readonly #byte: Uint8Array;
   readonly #firstChild: Int32Array;
   readonly #nextSibling: Int32Array;
   readonly #fallback: Int32Array;
 
   constructor(patterns: readonly Uint8Array[]) {
-    const trie = breadthFirst(patterns.filter((pattern) => pattern.length > 0));
+    const found = patterns.filter((pattern) => pattern.length > 0);
+    const trie = breadthFirst(found);
+    this.windowBytes = windowOf(found);
+    this.shift = shiftsOf(found, this.windowBytes);
     this.depth = trie.depth;
     this.longest = trie.longest;
     this.#byte = trie.byte;
@@ -83,6 +94,26 @@ export class ByteMatcher {
   #fallbackOf(state: number): number {
     return this.#fallback[state] ?? 0;
   }
+}
+
+/** Longer windows skip further, but more pairs of bytes stand in them. */
+const windowBytesMax = 16;
+
+function windowOf(patterns: readonly Uint8Array[]): number {
+  const shortest = patterns.reduce((min, { length }) => Math.min(min, length), windowBytesMax);
+  return shortest < 2 || patterns.length === 0 ? 0 : shortest;
+}
+
+function shiftsOf(patterns: readonly Uint8Array[], windowBytes: number): Uint8Array {
+  if (windowBytes === 0) return new Uint8Array(0);
+  const shift = new Uint8Array(65_536).fill(windowBytes - 1);
+  for (const pattern of patterns) {
+    for (let at = 0; at < windowBytes - 1; at++) {
+      const pair = ((pattern[at] as number) << 8) | (pattern[at + 1] as number);
+      shift[pair] = Math.min(shift[pair] as number, windowBytes - 2 - at);
+    }
+  }
+  return shift;
 }
 
 /** 256 rows of 1 KiB: the root and, for any realistic set of secrets, all states of depth 1 and 2. */

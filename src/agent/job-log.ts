@@ -1,7 +1,11 @@
 /**
  * What a job prints, on its way from the pipe to the log: masked, with the agent's own remarks
  * between. Boundary: a stream of bytes in, a stream of bytes out; nothing is kept but what the mask holds back.
+ *
+ *   J1. A log has a bound. At it a mark says so, the job goes on, and what it prints from there on is counted
+ *       and dropped; the agent's own remarks still come.
  */
+import { agentLimits } from "./limits.ts";
 import { Masker } from "./mask.ts";
 import { isMaskable, secretForms } from "./secret-forms.ts";
 import type { Secrets } from "./secrets.ts";
@@ -13,16 +17,24 @@ export class JobLog {
   readonly #emit: (bytes: Uint8Array) => void;
   readonly #values: readonly string[];
   readonly #forms: readonly Buffer[];
+  readonly #bytesMax: number;
   #atLineStart = true;
+  #printedBytes = 0;
 
-  constructor(secrets: Secrets, emit: (bytes: Uint8Array) => void) {
+  constructor(
+    secrets: Secrets,
+    emit: (bytes: Uint8Array) => void,
+    bytesMax: number = agentLimits.logBytesMax,
+  ) {
+    this.#bytesMax = bytesMax;
     this.#values = Object.values(secrets).filter((value) => value !== "");
     this.#forms = this.#values.flatMap(secretForms);
     this.#emit = (bytes) => {
       if (bytes.length > 0) this.#atLineStart = bytes[bytes.length - 1] === newline;
       emit(bytes);
     };
-    this.#masker = this.#forms.length === 0 ? undefined : new Masker(this.#forms, this.#emit);
+    const printed = (bytes: Uint8Array): void => this.#printed(bytes);
+    this.#masker = this.#forms.length === 0 ? undefined : new Masker(this.#forms, printed);
     for (const [name, value] of Object.entries(secrets)) {
       if (value !== "" && !isMaskable(value)) {
         this.remark(`the secret ${name} is too short to be masked in this log`);
@@ -32,18 +44,30 @@ export class JobLog {
 
   /** Bytes of the job. What is emitted may point into them. */
   push(bytes: Uint8Array): void {
-    if (this.#masker === undefined) this.#emit(bytes);
+    if (this.#masker === undefined) this.#printed(bytes);
     else this.#masker.push(bytes);
   }
 
   /** The job has printed its last byte. */
   end(): void {
     this.#masker?.end();
+    const dropped = this.#printedBytes - this.#bytesMax;
+    if (dropped > 0) this.remark(`${dropped} more bytes were printed and are not in this log`);
   }
 
   /** A line of the agent's own. Not before `end` while the job still prints, or it may split a secret. */
   remark(text: string): void {
     this.#emit(Buffer.from(`${this.#atLineStart ? "" : "\n"}troupe: ${text}\n`));
+  }
+
+  /** J1. */
+  #printed(bytes: Uint8Array): void {
+    const room = this.#bytesMax - this.#printedBytes;
+    this.#printedBytes += bytes.length;
+    if (bytes.length <= room) return this.#emit(bytes);
+    if (room < 0) return;
+    if (room > 0) this.#emit(bytes.subarray(0, room));
+    this.remark(`this log is cut here: it has reached its limit of ${this.#bytesMax} bytes`);
   }
 
   /** Does this text hold a secret, in any form that is searched for? */

@@ -12,14 +12,17 @@ export const agentLimits = {
   /** The largest message taken from the server: a script with its environment. Larger cuts the link, visibly. */
   receiveBytesMax: 8 * 1024 * 1024,
 
+  /** One attempt's log. At the limit a mark says that it is cut there; the job goes on, and what it prints is counted and dropped. */
+  logBytesMax: 16 * 1024 * 1024 * 1024,
+
   /** The largest piece of log in one message: large enough that messages cost little, small enough to share the link fairly. */
   logChunkBytesMax: 64 * 1024,
 
   /** Log bytes of one attempt that wait for the link while it is open. At the limit the job's pipe is not read, so the job waits. */
-  logUnsentBytesMax: 256 * 1024,
+  logUnsentBytesMax: 1024 * 1024,
 
-  /** Unacknowledged log bytes of one attempt kept in memory. Beyond it they go to files in the attempt's folder. */
-  logMemoryBytesMax: 4 * 1024 * 1024,
+  /** Unacknowledged log bytes of one attempt kept in memory: more than a server's usual window and what waits for it. Beyond it they go to files in the attempt's folder. */
+  logMemoryBytesMax: 8 * 1024 * 1024,
 
   /** Unacknowledged log bytes of one attempt in all, memory and files. At the limit (or on a full disk) the job's pipe is not read. */
   logSpoolBytesMax: 1024 * 1024 * 1024,

@@ -11,6 +11,7 @@ import {
 } from "@grpc/grpc-js";
 import {
   AgentServiceClient,
+  AgentServiceService,
   type EnrollRequest,
   type EnrollResponse,
   type RenewResponse,
@@ -23,6 +24,7 @@ import {
 } from "./channel-security.ts";
 import { type CertificateIdentity, hasCertificate, type Identity } from "./identity.ts";
 import { agentLimits } from "./limits.ts";
+import { requestBytes } from "./request-bytes.ts";
 import { parseServerAddress } from "./server-address.ts";
 import { parseToken, ServerUnknownError } from "./server-trust.ts";
 import type { FromServer, ToServer } from "./session-messages.ts";
@@ -156,7 +158,8 @@ class GrpcLink implements Link {
     });
     // Not everybody waits for it.
     this.ready.catch(() => {});
-    this.#call = client.connect(metadata);
+    const { path, responseDeserialize } = AgentServiceService.connect;
+    this.#call = client.makeBidiStreamRequest(path, requestBytes, responseDeserialize, metadata);
     this.#call.on("data", ({ message }: { message: FromServer }) => {
       if (!this.#over) events.onMessage(message);
     });

@@ -3,8 +3,8 @@
  * has to wait. Boundary: bytes come masked; the session sends what `nextChunk` gives.
  *
  *   O1. acknowledged ≤ sent ≤ flushed ≤ end. All below `flushed` may go out.
- *   O2. Bytes are flushed 64 KiB at a time, or `flushMs` after the first byte that waits: a steady
- *       trickle never postpones its own flush.
+ *   O2. Bytes are flushed in whole pieces of 64 KiB, the rest `flushMs` after the first of its bytes: a
+ *       steady trickle never postpones its own flush, and a flood goes out in whole pieces only.
  *   O3. sent - acknowledged ≤ the server's window.
  *   O4. The job's pipe is stopped while more than `logUnsentBytesMax` waits for an open link, or while
  *       the spool has no room; it goes on at half of that. Nothing is ever dropped.
@@ -123,9 +123,16 @@ export class LogOutbox {
 
   #flushIfDue(): void {
     if (this.#link === undefined || this.#flushed === this.#spool.end) return;
-    const waiting = this.#spool.end - this.#flushed;
-    if (waiting >= agentLimits.logChunkBytesMax || this.#link.flushMs === 0) this.#flush();
-    else this.#flushTimer ??= this.#clock.setTimer(this.#link.flushMs, () => this.#flush());
+    const { end } = this.#spool;
+    const whole = end - (end % agentLimits.logChunkBytesMax);
+    if (this.#link.flushMs === 0) return this.#flush();
+    if (whole > this.#flushed) {
+      this.#stopTimer();
+      this.#flushed = whole;
+      this.#onReady();
+    }
+    if (this.#flushed === end) return;
+    this.#flushTimer ??= this.#clock.setTimer(this.#link.flushMs, () => this.#flush());
   }
 
   #flush(): void {

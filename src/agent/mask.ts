@@ -46,10 +46,19 @@ export class Masker {
   /** Finds the masked ranges. This loop sees every byte of every log. */
   #scan(chunk: Uint8Array, offset: number): void {
     const matcher = this.#matcher;
-    const { dense, denseCount, longest } = matcher;
+    const { dense, denseCount, longest, windowBytes, shift } = matcher;
     const length = chunk.length;
     let state = this.#state;
     for (let index = 0; index < length; index++) {
+      if (state === 0 && windowBytes > 0) {
+        let last = index + windowBytes - 1;
+        while (last < length) {
+          const by = shift[((chunk[last - 1] as number) << 8) | (chunk[last] as number)] as number;
+          if (by === 0) break;
+          last += by;
+        }
+        index = last - windowBytes + 1;
+      }
       const byte = chunk[index] as number;
       state =
         state < denseCount ? (dense[(state << 8) | byte] as number) : matcher.next(state, byte);

@@ -6,7 +6,7 @@
 import { type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
 import {
   AgentServiceService,
-  ConnectRequest,
+  type ConnectRequest,
   type EnrollRequest,
   type EnrollResponse,
   type RenewRequest,
@@ -26,6 +26,7 @@ import type { Audit } from "./audit.ts";
 import type { Authority } from "./authority/authority.ts";
 import type { Enrolment } from "./enrolment.ts";
 import { serviceErrorOf } from "./grpc-errors.ts";
+import { requestFromBytes } from "./request-from-bytes.ts";
 
 export interface AgentServiceOptions {
   readonly enrolment: Enrolment;
@@ -64,7 +65,7 @@ export const agentServiceDefinition = {
     ...AgentServiceService.connect,
     requestDeserialize: (bytes: Buffer): ConnectRequest | UnreadableMessage => {
       try {
-        return ConnectRequest.decode(bytes);
+        return requestFromBytes(bytes);
       } catch (error) {
         return { problem: reasonOf(error) };
       }

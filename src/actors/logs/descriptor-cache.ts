@@ -49,6 +49,14 @@ export class DescriptorCache {
     }
   }
 
+  /** The file will be deleted: its space comes back when those who use it now are done. */
+  async drop(path: string): Promise<void> {
+    const entry = this.#files.get(path);
+    if (entry === undefined || entry.users > 0) return;
+    this.#files.delete(path);
+    await closeFile(entry);
+  }
+
   async close(): Promise<void> {
     const files = [...this.#files.values()];
     this.#files.clear();

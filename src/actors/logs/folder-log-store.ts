@@ -3,10 +3,13 @@
  * that any tool can read. Bounded in open files and in memory; a reader reads from the files, so
  * the slowest one costs the writers nothing.
  */
+import { setMaxListeners } from "node:events";
 import { limits } from "../kernel/index.ts";
 import { DescriptorCache } from "./descriptor-cache.ts";
+import { finishedLogs, removeLog } from "./finished-logs.ts";
 import { LogFile } from "./log-file.ts";
 import { logPath } from "./log-name.ts";
+import { checkRetention, expiredLogs, type LogRetention } from "./log-retention.ts";
 import type { AttemptKey, LogPiece, LogStore } from "./log-store.ts";
 
 export interface FolderLogStoreOptions {
@@ -35,6 +38,8 @@ export class FolderLogStore implements LogStore {
     this.#directory = options.directory;
     this.#waitingBytesMax = options.waitingBytesMax ?? limits.logWaitingBytesMax;
     this.#descriptors = new DescriptorCache(options.filesOpenMax ?? limits.logFilesOpenMax);
+    // Every follower listens to it, and thousands are no leak.
+    setMaxListeners(0, this.#closing.signal);
   }
 
   append(key: AttemptKey, offset: number, data: Uint8Array): Promise<number> {
@@ -56,14 +61,35 @@ export class FolderLogStore implements LogStore {
   async *follow(key: AttemptKey, offset: number, signal?: AbortSignal): AsyncGenerator<LogPiece> {
     const closing = this.#closing.signal;
     const wake = signal === undefined ? closing : AbortSignal.any([closing, signal]);
+    const log = this.#log(key);
     let position = offset;
-    while (await this.#log(key).more(position, wake)) {
-      const data = await this.#log(key).read(position, pieceBytesMax);
-      // The file was taken away while it was followed: there is nothing more to say.
-      if (data.length === 0) return;
-      yield { offset: position, data };
-      position += data.length;
+    log.hold();
+    try {
+      while (await log.more(position, wake)) {
+        const data = await log.read(position, pieceBytesMax);
+        // The file was taken away while it was followed: there is nothing more to say.
+        if (data.length === 0) return;
+        yield { offset: position, data };
+        position += data.length;
+      }
+    } finally {
+      log.release();
     }
+  }
+
+  /**
+   * Deletes the sealed logs that `retention` does not keep; a log that is still written stays, whatever
+   * its size. Resolves to how many went. One that is being read ends for its reader.
+   */
+  async expire(retention: LogRetention, nowMs: number): Promise<number> {
+    checkRetention(retention);
+    const expired = expiredLogs(await finishedLogs(this.#directory), retention, nowMs);
+    for (const { path } of expired) {
+      this.#logs.delete(path);
+      await this.#descriptors.drop(path);
+      await removeLog(path);
+    }
+    return expired.length;
   }
 
   async close(): Promise<void> {

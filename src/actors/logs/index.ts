@@ -1,2 +1,3 @@
 export { FolderLogStore, type FolderLogStoreOptions } from "./folder-log-store.ts";
+export type { LogRetention } from "./log-retention.ts";
 export type { AttemptKey, LogPiece, LogStore } from "./log-store.ts";

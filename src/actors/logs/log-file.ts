@@ -7,7 +7,9 @@
  *  F3. An append is answered after its bytes are in the file. A failed write fails all that waited and
  *      the log ends where it ended before; what the write left above that is the beginning of the
  *      right bytes at their right place, so the next write, or the next process, goes on from either.
- *  F4. A waiting reader holds no bytes: it is only woken, and reads from the file at its own pace.
+ *  F4. A waiting reader holds no bytes: it is only woken, and reads at its own pace. What was written
+ *      last is read from memory, so that a thousand readers who keep up cost no system calls; one that
+ *      falls behind reads from the file.
  *
  * "In the file" means handed to the operating system: it outlives this process, killed or crashed,
  * but not a power cut. A sync per chunk would cost every job's output a disk's round trip.
@@ -19,6 +21,8 @@ import { sealPath } from "./log-name.ts";
 
 /** One write of the operating system takes about this much at most. */
 const writeBytesMax = 1024 * 1024;
+
+const noBytes = new Uint8Array(0);
 
 interface Waiting {
   readonly data: Uint8Array;
@@ -43,6 +47,8 @@ export class LogFile {
   #writing: Promise<void> | undefined;
   #loaded: Promise<void> | undefined;
   #storedEnd = 0;
+  /** What was written last, the bytes that end at `#storedEnd`; kept only while somebody waits for it. */
+  #recent: Uint8Array = noBytes;
   #acceptedEnd = 0;
   #sealed = false;
   #users = 0;
@@ -56,6 +62,16 @@ export class LogFile {
   /** Nobody writes, reads or waits: it may be dropped and made again from the file. */
   get idle(): boolean {
     return this.#users === 0;
+  }
+
+  /** Keeps it from being idle until `release`. */
+  hold(): void {
+    this.#users++;
+  }
+
+  release(): void {
+    this.#users--;
+    if (this.#users === 0) this.#recent = noBytes;
   }
 
   append(offset: number, data: Uint8Array): Promise<number> {
@@ -79,6 +95,8 @@ export class LogFile {
     return this.#using(async () => {
       const length = Math.min(bytesMax, this.#storedEnd - offset);
       if (length <= 0) return new Uint8Array(0);
+      const inRecent = offset - (this.#storedEnd - this.#recent.length);
+      if (inRecent >= 0) return this.#recent.subarray(inRecent, inRecent + length);
       const read = await this.#descriptors.use(this.#path, { create: false }, (file) =>
         readAll(file, offset, length),
       );
@@ -94,6 +112,7 @@ export class LogFile {
       await this.#descriptors.use(this.#path, { create: true }, async () => undefined);
       await writeFile(sealPath(this.#path), "", { mode: 0o600 });
       this.#sealed = true;
+      this.#recent = noBytes;
       this.#wakeReaders();
     });
   }
@@ -110,13 +129,13 @@ export class LogFile {
   }
 
   async #using<T>(body: () => Promise<T>): Promise<T> {
-    this.#users++;
+    this.hold();
     try {
       this.#loaded ??= this.#load();
       await this.#loaded;
       return await body();
     } finally {
-      this.#users--;
+      this.release();
     }
   }
 
@@ -157,7 +176,11 @@ export class LogFile {
   async #writeAll(): Promise<void> {
     while (this.#waiting.length > 0) {
       const batch = this.#takeBatch();
-      const bytes = Buffer.concat(batch.map(({ data }) => data));
+      const [only] = batch;
+      const bytes =
+        batch.length === 1 && only !== undefined
+          ? only.data
+          : Buffer.concat(batch.map(({ data }) => data));
       try {
         const position = this.#storedEnd;
         await this.#descriptors.use(this.#path, { create: true }, (file) =>
@@ -168,6 +191,7 @@ export class LogFile {
         continue;
       }
       this.#storedEnd += bytes.length;
+      this.#recent = this.#readers.size > 0 ? bytes : noBytes;
       for (const { end, resolve } of batch) resolve(end);
       this.#wakeReaders();
     }

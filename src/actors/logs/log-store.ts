@@ -18,6 +18,7 @@ export interface LogStore {
   /**
    * Stores bytes from `offset`. What overlaps bytes already stored is ignored; a hole is refused
    * (`TROUPE_LOG_GAP`). Returns the log's new end: everything below it survives a crash of this process.
+   * The store keeps `data` for those who follow; it must not be changed any more.
    */
   append(key: AttemptKey, offset: number, data: Uint8Array): Promise<number>;
   /** The end of what is stored; 0 = nothing. */

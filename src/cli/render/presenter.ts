@@ -6,6 +6,7 @@ import type {
   WatchRunResponse,
 } from "../../../proto/troupe/control/v1/control.ts";
 import { hasEnded, jobNotes, jobSymbol, jobTook, jobWord, runWord } from "./job-line.ts";
+import { JobOutput } from "./job-output.ts";
 import { finalEvent, JsonEvents } from "./json-events.ts";
 import { LiveArea, type TerminalStream } from "./live-area.ts";
 import { LogLines } from "./log-lines.ts";
@@ -75,10 +76,13 @@ class PlainPresenter implements Presenter {
   readonly #toldWhy = new Map<string, string>();
   readonly #options: PresenterOptions;
   readonly #logs: LogLines;
+  readonly #output: JobOutput;
 
   constructor(options: PresenterOptions) {
     this.#options = options;
-    this.#logs = new LogLines((job, line) => this.#line(prefixed(job, line, options.style)));
+    const { style } = options;
+    this.#output = new JobOutput(style, (job, line) => this.#line(prefixed(job, line, style)));
+    this.#logs = new LogLines((job, line) => this.#output.line(job, line));
   }
 
   get run(): RunView | undefined {
@@ -99,7 +103,10 @@ class PlainPresenter implements Presenter {
         continue;
       }
       if (before?.status === job.status && before.attempt === job.attempt) continue;
-      if (hasEnded(job.status) || jobWord(job.status) === "retrying") this.#logs.end(job.name);
+      if (hasEnded(job.status) || jobWord(job.status) === "retrying") {
+        this.#logs.end(job.name);
+        this.#output.ended(job.name);
+      }
       if (!worthALine({ before, job })) continue;
       const took = jobTook(job, this.#options.nowMs());
       const notes = [...(hasEnded(job.status) && took !== "" ? [took] : []), ...jobNotes(job)];
@@ -118,6 +125,7 @@ class PlainPresenter implements Presenter {
     this.#logs.endAll();
     if (final === undefined) return;
     this.#line("");
+    for (const line of this.#output.annotations()) this.#line(line);
     const lines = summary(final, this.#options.style, this.#options.nowMs());
     for (const line of lines) this.#line(line);
   }
@@ -158,15 +166,18 @@ class LivePresenter implements Presenter {
   readonly #options: PresenterOptions;
   readonly #area: LiveArea;
   readonly #logs: LogLines;
+  readonly #output: JobOutput;
   readonly #timer: NodeJS.Timeout;
   #frame = 0;
 
   constructor(options: PresenterOptions) {
     this.#options = options;
     this.#area = new LiveArea(options.out);
-    this.#logs = new LogLines((job, line) => {
-      this.#area.print(prefixed(job, line, options.style));
-    });
+    const { style } = options;
+    this.#output = new JobOutput(style, (job, line) =>
+      this.#area.print(prefixed(job, line, style)),
+    );
+    this.#logs = new LogLines((job, line) => this.#output.line(job, line));
     this.#timer = setInterval(() => this.#draw(), REDRAW_MS);
   }
 
@@ -180,7 +191,9 @@ class LivePresenter implements Presenter {
       return;
     }
     for (const { job } of this.#model.apply(change)) {
-      if (hasEnded(job.status)) this.#logs.end(job.name);
+      if (!hasEnded(job.status)) continue;
+      this.#logs.end(job.name);
+      this.#output.ended(job.name);
     }
   }
 
@@ -193,7 +206,8 @@ class LivePresenter implements Presenter {
     this.#logs.endAll();
     this.#area.close();
     if (final === undefined) return;
-    const lines = ["", ...summary(final, this.#options.style, this.#options.nowMs())];
+    const { style, nowMs } = this.#options;
+    const lines = ["", ...this.#output.annotations(), ...summary(final, style, nowMs())];
     this.#options.out.write(`${lines.join("\n")}\n`);
   }
 
