@@ -232,6 +232,7 @@ export class AgentStreamSession implements AgentSession {
     const attempts = this.#attemptsOf(link);
     this.#attempts = attempts;
     this.#welcome(link);
+    for (const attempt of link.disowned) this.#countStray("hello", { ...attempt });
     const disowned = new Set(link.disowned.map(attemptId));
     for (const attempt of read.hello.holding) {
       if (!disowned.has(attemptId(attempt))) await attempts.resume(attempt);

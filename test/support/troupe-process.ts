@@ -131,6 +131,7 @@ export async function startServer(options: {
   readonly listen?: string;
   readonly args?: readonly string[];
   readonly wrap?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }): Promise<ServerProcess> {
   const args = [
     "dev",
@@ -142,7 +143,8 @@ export async function startServer(options: {
     String(options.agents ?? 0),
     ...(options.args ?? []),
   ];
-  const server = start(args, options.wrap === undefined ? {} : { wrap: options.wrap });
+  const { wrap, env } = options;
+  const server = start(args, { ...(wrap && { wrap }), ...(env && { env }) });
   const address = await waitUntil("the server says where agents dial", () => {
     if (server.child.exitCode !== null) {
       throw new Error(`troupe dev ended with ${server.child.exitCode}: ${server.stderr()}`);
