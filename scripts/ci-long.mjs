@@ -28,6 +28,18 @@ const held = runStages([
     },
   },
   {
+    name: "a million lines over a network that is cut fifty times",
+    budgetS: 900,
+    command: [...vitest, "--project", "integration", "test/integration/bad-network"],
+    env: { TROUPE_NETWORK_LINES: "1000000", TROUPE_NETWORK_CUTS: "50" },
+  },
+  {
+    name: "messages that no peer would send",
+    budgetS: 1_800,
+    command: [...vitest, "--project", "unit", "test/server/agent-fuzz", "test/agent/session-fuzz"],
+    env: { TROUPE_FUZZ_MESSAGES: "2000000" },
+  },
+  {
     name: "power cuts",
     budgetS: 1_200,
     command: [...vitest, "--project", "unit", "test/actors/persistence/journals/power-cut"],
