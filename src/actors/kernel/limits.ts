@@ -666,6 +666,12 @@ export const limitTable = {
     reason: "entities that recover together have their events in the same frames",
     effect: "the longest unused frames are read from the journal again",
   }),
+  framePageBytes: limit({
+    default: 262_144,
+    unit: "bytes",
+    reason: "a hundred frames for one round trip, and small beside the cache that it fills",
+    effect: "more is read in several pages",
+  }),
   cutAfterBytes: limit({
     default: 268_435_456,
     unit: "bytes",

@@ -3,7 +3,7 @@
  * lower bound; then forward in order. It never scans the shard.
  *
  *  P1. Bytes read are at most twice the entity's own frames: once back, and forward again only what did not
- *      fit in `replayBufferBytes`.
+ *      fit in `replayBufferBytes`; several that walk back together share what they read (`shard-frames.ts`).
  *  P2. Memory is bounded: that buffer, one position per frame, one frame in hand.
  *  P3. Numbers come without a hole; a chain that breaks is an error, never a shorter history.
  */
@@ -16,10 +16,11 @@ import {
   STARTS_ANEW,
   TOMBSTONE,
 } from "./event-codec.ts";
-import { type Frame, FrameReader } from "./frame.ts";
+import type { Frame } from "./frame.ts";
 import type { Position } from "./journal.ts";
 import { corrupt, isCutAway } from "./log-prefix.ts";
 import type { ShardContext } from "./shard-context.ts";
+import type { FrameWalk } from "./shard-frames.ts";
 import type { DirectoryEntry, ReplayBounds, ReplayOutcome, StoredEvent } from "./shard-log.ts";
 
 /** A frame of the chain, and where the entity's events start in it. */
@@ -44,15 +45,20 @@ export async function replayChain(
   onEvent: (event: StoredEvent, position: Position) => void,
 ): Promise<ReplayOutcome> {
   const chain = new Chain(context, of.persistenceId, of.bounds);
-  const start = await chain.walkBack(of.entry.position);
-  if (start !== undefined) await chain.walkForward(start, onEvent);
+  let start: Start | undefined;
+  try {
+    start = await chain.walkBack(of.entry.position);
+    if (start !== undefined) await chain.walkForward(start, onEvent);
+  } finally {
+    chain.end();
+  }
   const highestSequenceNumber = of.entry.sequenceNumber;
   return { highestSequenceNumber, origin: start?.origin ?? "cut" };
 }
 
 class Chain {
   readonly #context: ShardContext;
-  readonly #reader: FrameReader;
+  readonly #walk: FrameWalk;
   readonly #filter: EntityFilter;
   readonly #from: number;
   readonly #to: number;
@@ -69,12 +75,16 @@ class Chain {
 
   constructor(context: ShardContext, persistenceId: string, bounds: ReplayBounds) {
     this.#context = context;
-    this.#reader = new FrameReader(context.identity.journalId, context.shard);
+    this.#walk = context.frames.begin();
     this.#filter = new EntityFilter(persistenceId);
     this.#from = bounds.fromSequenceNumber ?? 0;
     this.#to = bounds.toSequenceNumber ?? Number.POSITIVE_INFINITY;
     this.#eventsMax = bounds.eventsMax ?? Number.POSITIVE_INFINITY;
     this.#wholeLife = bounds.wholeLife ?? false;
+  }
+
+  end(): void {
+    this.#walk.end();
   }
 
   /** undefined = the part that was asked for lies below a cut. */
@@ -166,18 +176,13 @@ class Chain {
   }
 
   async #read(position: Position): Promise<Frame> {
-    const { journal, shard, frames } = this.#context;
-    const known = frames.get(shard, position);
-    if (known !== undefined) return known;
-    const { bytes } = await journal.readAt(shard, position);
-    const frame = this.#reader.read(bytes);
+    const frame = await this.#walk.read(position);
     if (typeof frame === "string" || frame.kind !== "data") {
       throw this.#broken(
         position,
         "the chain of an entity leads here, but this is no frame of events",
       );
     }
-    frames.put(shard, position, frame);
     return frame;
   }
 

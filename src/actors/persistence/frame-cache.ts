@@ -12,13 +12,13 @@ import type { Position } from "./journal.ts";
 const SHARE_MAX = 8;
 
 export class FrameCache {
-  readonly #bytesMax: number;
+  readonly bytesMax: number;
   /** Least recently used first. */
   readonly #frames = new Map<string, Frame>();
   #bytes = 0;
 
   constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
+    this.bytesMax = bytesMax;
   }
 
   get bytes(): number {
@@ -37,11 +37,11 @@ export class FrameCache {
   put(shard: number, position: Position, frame: Frame): void {
     const { length } = frame.bytes;
     const key = keyOf(shard, position);
-    if (length * SHARE_MAX > this.#bytesMax || this.#frames.has(key)) return;
+    if (length * SHARE_MAX > this.bytesMax || this.#frames.has(key)) return;
     this.#frames.set(key, frame);
     this.#bytes += length;
     for (const [oldest, { bytes }] of this.#frames) {
-      if (this.#bytes <= this.#bytesMax) return;
+      if (this.#bytes <= this.bytesMax) return;
       this.#frames.delete(oldest);
       this.#bytes -= bytes.length;
     }

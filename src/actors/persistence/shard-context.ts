@@ -3,10 +3,10 @@ import type { Clock, Logger, Random } from "../kernel/index.ts";
 import type { AppendLane } from "./append-lane.ts";
 import { adoptPointer } from "./checkpoint.ts";
 import type { FrameIdentity } from "./frame.ts";
-import type { FrameCache } from "./frame-cache.ts";
 import type { Journal, Position } from "./journal.ts";
 import type { JournalObserver } from "./journal-observer.ts";
 import { judge, type ReplayRule, type ReplayState } from "./replay-rule.ts";
+import type { ShardFrames } from "./shard-frames.ts";
 import type { DirectoryEntry } from "./shard-log.ts";
 import type { ShardLogsOptions } from "./shard-logs-options.ts";
 
@@ -73,7 +73,7 @@ export interface ShardContext {
   readonly journal: Journal;
   readonly identity: FrameIdentity;
   readonly lane: AppendLane;
-  readonly frames: FrameCache;
+  readonly frames: ShardFrames;
   readonly views: ViewSource;
   readonly rules: ProtocolRules;
   readonly options: ShardLogsOptions;

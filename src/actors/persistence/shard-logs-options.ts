@@ -28,6 +28,8 @@ export interface ShardLogsOptions extends CheckpointOptions {
   readonly replayBufferBytes: number;
   /** Frames kept for entities that recover at the same time, in bytes. */
   readonly frameCacheBytes: number;
+  /** What is read at once of a part of the log that most recovering entities want. */
+  readonly framePageBytes: number;
   /** Bytes written by this node since the last cut that make the next one due. 0 = never by itself. */
   readonly cutAfterBytes: number;
 }
@@ -50,5 +52,6 @@ export const defaultShardLogsOptions: ShardLogsOptions = {
   readPageBytes: limits.readPageBytes,
   replayBufferBytes: limits.replayBufferBytes,
   frameCacheBytes: limits.frameCacheBytes,
+  framePageBytes: limits.framePageBytes,
   cutAfterBytes: limits.cutAfterBytes,
 };

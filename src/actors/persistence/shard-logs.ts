@@ -19,6 +19,7 @@ import {
   type ShardContext,
   type ViewSource,
 } from "./shard-context.ts";
+import { ShardFrames } from "./shard-frames.ts";
 import { shardOfId } from "./shard-hash.ts";
 import { ShardKeeper } from "./shard-keeper.ts";
 import type { BaseSource, ShardLog, ShardLogs } from "./shard-log.ts";
@@ -129,7 +130,12 @@ export class NodeShardLogs implements ShardLogs {
       journal,
       identity: { journalId: journal.journalId, shard, node },
       lane: this.#lane,
-      frames: this.#frames,
+      frames: new ShardFrames({
+        journal,
+        shard,
+        cache: this.#frames,
+        pageBytes: this.#options.framePageBytes,
+      }),
       views,
       rules: this.#rules,
       options: this.#options,

@@ -13,6 +13,7 @@ import {
   protocolRules,
   type ShardContext,
 } from "../../../src/actors/persistence/shard-context.ts";
+import { ShardFrames } from "../../../src/actors/persistence/shard-frames.ts";
 import type { ShardLog } from "../../../src/actors/persistence/shard-log.ts";
 import { defaultShardLogsOptions } from "../../../src/actors/persistence/shard-logs-options.ts";
 import { recoverShard } from "../../../src/actors/persistence/shard-recovery.ts";
@@ -275,7 +276,12 @@ function contextOf(journal: Journal): ShardContext {
     journal,
     identity: { journalId: journal.journalId, shard: 0, node: "reader" },
     lane: new AppendLane(journal, 1),
-    frames: new FrameCache(0),
+    frames: new ShardFrames({
+      journal,
+      shard: 0,
+      cache: new FrameCache(0),
+      pageBytes: defaultShardLogsOptions.framePageBytes,
+    }),
     views: aloneView,
     rules: protocolRules(3),
     options: defaultShardLogsOptions,

@@ -4,6 +4,7 @@ import { AppendLane } from "../append-lane.ts";
 import { FrameCache } from "../frame-cache.ts";
 import type { Journal } from "../journal.ts";
 import { aloneView, protocolRules, type ShardContext } from "../shard-context.ts";
+import { ShardFrames } from "../shard-frames.ts";
 import { defaultShardLogsOptions } from "../shard-logs-options.ts";
 
 /** For those who only look. */
@@ -23,7 +24,12 @@ export function toolContext(journal: Journal, shard: number, lane: AppendLane): 
     journal,
     identity: { journalId: journal.journalId, shard, node: "troupe journal" },
     lane,
-    frames: new FrameCache(options.frameCacheBytes),
+    frames: new ShardFrames({
+      journal,
+      shard,
+      cache: new FrameCache(options.frameCacheBytes),
+      pageBytes: options.framePageBytes,
+    }),
     views: aloneView,
     rules: protocolRules(options.reclaimsMax),
     options,

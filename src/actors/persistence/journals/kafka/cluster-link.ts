@@ -7,13 +7,13 @@
  *     next request then opens a new one.
  * C2. Requests under way on distrusted wires may still be answered; their wires are closed when
  *     the last of them has settled.
- * C3. While a request to a leader waits for longer than `suspectMs`, other brokers are asked who
- *     leads; when that is another one, the request is given up at once, not at its time-out.
+ * C3. A request whose leader was deposed while it waits is given up (`leader-watch.ts`).
  */
 import { type Clock, reasonOf, TroupeError } from "../../../kernel/index.ts";
 import { closed } from "../journal-errors.ts";
 import { type ClusterView, viewOf } from "./cluster-view.ts";
 import { openWire, type Wire, type WireOptions } from "./kafkajs-wire.ts";
+import { type Destination, LeaderWatch } from "./leader-watch.ts";
 import { errorOf, protocolError } from "./protocol-errors.ts";
 
 export interface ClusterLinkOptions {
@@ -24,20 +24,13 @@ export interface ClusterLinkOptions {
   readonly clock: Clock;
 }
 
-/** Where a request goes, and for which partitions that node has to be the leader. */
-export interface Destination {
-  readonly node: number;
-  readonly partitions: readonly number[];
-}
-
-/** A leader that takes longer is asked after at the others. */
-const suspectMs = 250;
 /** The least time between two openings, so that a cluster that is away is not dialled in a loop. */
 const openPauseMs = 100;
 
 /** One generation of connections. */
 interface Generation {
   readonly view: ClusterView;
+  readonly watch: LeaderWatch;
   readonly opening: Map<string, Promise<Wire>>;
   readonly wires: Wire[];
   requests: number;
@@ -95,18 +88,28 @@ export class ClusterLink {
   ): Promise<Answer> {
     const generation = await this.#generation();
     generation.requests++;
-    const watch = this.#watch(generation, destination);
     try {
       const answer = this.#wire(generation, destination.node).then(request);
-      return await Promise.race([answer, watch.moved]);
+      return await this.#watched(generation, destination, answer);
     } catch (error) {
       this.#discard(generation);
       throw error;
     } finally {
-      watch.end();
       generation.requests--;
       closeIfUnused(generation);
     }
+  }
+
+  #watched<Answer>(
+    { view, watch }: Generation,
+    destination: Destination,
+    answer: Promise<Answer>,
+  ): Promise<Answer> {
+    if (destination.partitions.length === 0 || view.addresses.size < 2) return answer;
+    return new Promise((resolve, reject) => {
+      const watched = watch.begin(destination, reject);
+      answer.then(resolve, reject).finally(() => watched.end());
+    });
   }
 
   async #wire(generation: Generation, node: number): Promise<Wire> {
@@ -158,7 +161,8 @@ export class ClusterLink {
     for (const address of view.addresses.values()) this.#addresses.add(address);
     wireOptions.logger.debug("kafka: connected", { journal: this.name, broker: wire.address });
     const opening = new Map([[wire.address, Promise.resolve(wire)]]);
-    const generation = { view, opening, wires: [wire], requests: 0, isDistrusted: false };
+    const watch = this.#watchOver(view);
+    const generation = { view, watch, opening, wires: [wire], requests: 0, isDistrusted: false };
     if (this.#isClosed) this.#discard(generation);
     else this.#current = generation;
     return generation;
@@ -190,38 +194,18 @@ export class ClusterLink {
     }
   }
 
-  /** C3. `moved` rejects when another broker leads; it never resolves. */
-  #watch(
-    { view }: Generation,
-    { node, partitions }: Destination,
-  ): { readonly moved: Promise<never>; end(): void } {
+  #watchOver({ addresses }: ClusterView): LeaderWatch {
     const { clock, wire: wireOptions } = this.#options;
-    const others = [...view.addresses].flatMap(([id, address]) => (id === node ? [] : [address]));
-    let giveUp: (error: Error) => void = () => {};
-    const moved = new Promise<never>((_, reject) => {
-      giveUp = reject;
+    return new LeaderWatch({
+      clock,
+      viewWithout: async (node) => {
+        const others = [...addresses].flatMap(([id, address]) => (id === node ? [] : [address]));
+        const { wire, view } = await this.#race(others);
+        wire.close();
+        return view;
+      },
+      failed: (error) => wireOptions.logger.debug("kafka: asked in vain who leads", { error }),
     });
-    if (others.length === 0 || partitions.length === 0) return { moved, end: () => {} };
-    let hasEnded = false;
-    const look = async (): Promise<void> => {
-      try {
-        const asked = await this.#race(others);
-        asked.wire.close();
-        if (partitions.some((partition) => isLedByAnother(asked.view, partition, node))) {
-          giveUp(errorOf(protocolError.leaderNotAvailable, `node ${node} leads no longer`));
-        }
-      } catch (error) {
-        // Nobody else answers either: the request's own time-out has to do.
-        wireOptions.logger.debug("kafka: asked in vain who leads", { error });
-      }
-      if (!hasEnded) timer = clock.setTimer(suspectMs, () => void look());
-    };
-    let timer = clock.setTimer(suspectMs, () => void look());
-    const end = (): void => {
-      hasEnded = true;
-      timer.cancel();
-    };
-    return { moved, end };
   }
 
   close(): void {
@@ -233,9 +217,4 @@ export class ClusterLink {
 function closeIfUnused(generation: Generation): void {
   if (!generation.isDistrusted || generation.requests > 0) return;
   for (const wire of generation.wires.splice(0)) wire.close();
-}
-
-function isLedByAnother(view: ClusterView, partition: number, node: number): boolean {
-  const leader = view.partitions[partition]?.leader ?? -1;
-  return leader >= 0 && leader !== node;
 }

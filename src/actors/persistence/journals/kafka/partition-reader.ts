@@ -1,7 +1,8 @@
 /** Reads of single partitions: pages of records, and where the log begins and ends. */
 import type { JournalRecord, Position, ShardExtent } from "../../journal.ts";
 import { beyondEnd, outOfRange } from "../journal-errors.ts";
-import type { ClusterLink, Destination } from "./cluster-link.ts";
+import type { ClusterLink } from "./cluster-link.ts";
+import type { Destination } from "./leader-watch.ts";
 import { errorOf, protocolError } from "./protocol-errors.ts";
 
 interface Message {

@@ -1,0 +1,162 @@
+/**
+ * The frames of one shard as walks back along entities' chains read them: one by one where an entity
+ * is one among many, by pages where the walks under way want most of what lies there. Without pages a
+ * restart whose snapshots are gone would ask the store once for every frame.
+ *
+ *  S1. A page is read only when the steps of the walks say that about all of it is wanted.
+ *  S2. One page at a time, each right below the one before; walks that miss meanwhile wait for it and
+ *      look again. So nothing is read by page twice.
+ *  S3. Pages fill the cache and nothing else: without one, or after a failed page, frames are read singly.
+ */
+import { type Frame, type FrameFault, FrameReader } from "./frame.ts";
+import type { FrameCache } from "./frame-cache.ts";
+import type { Journal, JournalRecord, Position } from "./journal.ts";
+
+export interface ShardFramesParts {
+  readonly journal: Journal;
+  readonly shard: number;
+  readonly cache: FrameCache;
+  readonly pageBytes: number;
+}
+
+/** Wanted frames among those of a page, at least. */
+const densityMin = 0.8;
+/** Steps of which the average length of a step is made, about. */
+const stepsRemembered = 16;
+/** The first page is small; each one after it is twice as long, up to the bytes of a page. */
+const firstPageFrames = 16;
+const pageFramesMax = 4_096;
+
+export class ShardFrames {
+  readonly #parts: ShardFramesParts;
+  readonly #reader: FrameReader;
+  #walks = 0;
+  /** Average length of a step back, in frames. */
+  #step = Number.POSITIVE_INFINITY;
+  /** Positions that one frame takes: 1 offset, or its bytes. */
+  #unit = 1;
+  /** Of the frame that was read singly last. */
+  #frameBytes = 0;
+  #pageFrames = firstPageFrames;
+  #paging: Promise<void> | undefined;
+  /** Where the lowest page begins. */
+  #pagedFrom: Position = Number.POSITIVE_INFINITY;
+
+  constructor(parts: ShardFramesParts) {
+    this.#parts = parts;
+    this.#reader = new FrameReader(parts.journal.journalId, parts.shard);
+  }
+
+  begin(): FrameWalk {
+    this.#walks++;
+    return new FrameWalk(this);
+  }
+
+  /** A walk has ended. */
+  ended(): void {
+    if (--this.#walks > 0) return;
+    this.#step = Number.POSITIVE_INFINITY;
+    this.#pageFrames = firstPageFrames;
+    this.#pagedFrom = Number.POSITIVE_INFINITY;
+  }
+
+  stepped(positions: number): void {
+    const step = Math.max(1, positions / this.#unit);
+    this.#step = Number.isFinite(this.#step)
+      ? this.#step + (step - this.#step) / stepsRemembered
+      : step;
+  }
+
+  /** The frame there, or what is there instead. @throws as `Journal.readAt`. */
+  async read(position: Position): Promise<Frame | FrameFault> {
+    const { cache, shard, journal } = this.#parts;
+    for (;;) {
+      const known = cache.get(shard, position);
+      if (known !== undefined) return known;
+      if (this.#paging === undefined) break;
+      await this.#paging;
+    }
+    if (position < this.#pagedFrom && this.#isDense()) {
+      this.#paging = this.#readPage(position).finally(() => {
+        this.#paging = undefined;
+      });
+      await this.#paging;
+      const known = cache.get(shard, position);
+      if (known !== undefined) return known;
+    }
+    const record = await journal.readAt(shard, position);
+    this.#unit = record.next - record.position;
+    this.#frameBytes = record.bytes.length;
+    const frame = this.#reader.read(record.bytes);
+    if (typeof frame !== "string") cache.put(shard, position, frame);
+    return frame;
+  }
+
+  #isDense(): boolean {
+    const { cache, pageBytes } = this.#parts;
+    return this.#walks / this.#step >= densityMin && cache.bytesMax >= 2 * pageBytes;
+  }
+
+  /** The frames below the last page, down to the one that is wanted and as many again as a page holds. */
+  async #readPage(wanted: Position): Promise<void> {
+    const { journal, shard, pageBytes } = this.#parts;
+    const length = this.#pageFrames * this.#unit;
+    const end = this.#pagedFrom - wanted < length ? this.#pagedFrom - 1 : wanted;
+    let at = Math.max(0, Math.ceil(wanted + this.#unit - length));
+    this.#pagedFrom = at;
+    let bytes = 0;
+    let frames = 0;
+    try {
+      while (at <= end) {
+        const framesLeft = Math.floor((end - at) / this.#unit) + 1;
+        // Half a frame less: a page goes on until it has as much, and must not take one too many.
+        const bytesMax = Math.min((framesLeft - 0.5) * this.#frameBytes, pageBytes);
+        const { records, next } = await journal.read(shard, at, bytesMax);
+        if (records.length === 0) return;
+        for (const record of records) {
+          if (record.position > end) break;
+          bytes += record.bytes.length;
+          frames++;
+          this.#keep(record);
+        }
+        at = next;
+      }
+      if (frames > 0) this.#frameBytes = Math.floor(bytes / frames);
+    } catch {
+      // Part of it may have been cut away. What is wanted of it is read singly, and speaks for itself.
+      return;
+    }
+    const longer = this.#pageFrames * 2;
+    const fits = bytes * 2 <= pageBytes && longer <= pageFramesMax;
+    if (fits) this.#pageFrames = longer;
+    else if (bytes >= pageBytes) this.#pageFrames = Math.max(firstPageFrames, this.#pageFrames / 2);
+  }
+
+  #keep({ position, bytes }: JournalRecord): void {
+    const { cache, shard } = this.#parts;
+    const frame = this.#reader.read(bytes);
+    if (typeof frame !== "string" && frame.kind === "data") cache.put(shard, position, frame);
+  }
+}
+
+/** One entity's way back. */
+export class FrameWalk {
+  readonly #frames: ShardFrames;
+  #last: Position | undefined;
+
+  constructor(frames: ShardFrames) {
+    this.#frames = frames;
+  }
+
+  read(position: Position): Promise<Frame | FrameFault> {
+    if (this.#last !== undefined && position < this.#last) {
+      this.#frames.stepped(this.#last - position);
+    }
+    this.#last = position;
+    return this.#frames.read(position);
+  }
+
+  end(): void {
+    this.#frames.ended();
+  }
+}
