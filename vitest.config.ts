@@ -15,7 +15,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/{contracts,simulation,integration,docs}/**"],
+          exclude: ["test/{contracts,simulation,integration,docs,long}/**"],
           ...timeouts,
         },
       },
@@ -41,6 +41,19 @@ export default defineConfig({
             ...timeouts,
           },
         })),
+      // Full sizes, which `npm run ci:long` alone asks for.
+      ...(process.env["TROUPE_LONG"] === "1"
+        ? [
+            {
+              test: {
+                name: "long",
+                include: ["test/long/**/*.test.ts"],
+                fileParallelism: false,
+                ...timeouts,
+              },
+            },
+          ]
+        : []),
     ],
   },
 });

@@ -45,6 +45,16 @@ const held = runStages([
     command: [...vitest, "--project", "unit", "test/actors/persistence/journals/power-cut"],
     env: { JOURNAL_RUNS: "5000" },
   },
+  ...[
+    { name: "embedded", args: ["--project", "contract", "test/contracts/event-log"] },
+    { name: "Kafka", args: ["--project", "kafka", "test/integration/kafka-journal"] },
+    { name: "Kafka, three copies", args: ["--project", "long"] },
+  ].map(({ name, args }) => ({
+    name: `JournalPerfSpec at full size, held to its times: ${name}`,
+    budgetS: 900,
+    command: [...vitest, ...args],
+    env: { TROUPE_PERF_ROUNDS: "10", TROUPE_LONG: "1" },
+  })),
   {
     name: "chaos: thirty minutes of kill -9, embedded and Kafka",
     budgetS: 2_100,

@@ -1,6 +1,7 @@
 /**
  * What every journal promises, as tests. An adapter runs them all by giving a factory.
- * J1 … J6 are the promises in `src/actors/persistence/journal.ts`.
+ * J1 … J6 are the promises in `src/actors/persistence/journal.ts`. The cases of Pekko's JournalSpec and those of
+ * fencing, which need the protocol above the port, and the table of all cases are in `event-log-contract.ts`.
  */
 import { afterEach, describe, expect, test } from "vitest";
 import { isTroupeError } from "../../src/actors/kernel/index.ts";

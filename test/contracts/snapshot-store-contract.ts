@@ -1,4 +1,21 @@
-/** What every snapshot store must hold. */
+/**
+ * What every snapshot store must hold: Pekko's SnapshotStoreSpec, and what owners that race add.
+ *
+ * | case | test here, or where else |
+ * |---|---|
+ * | 1 an id that is not there | "finds nothing for another persistence id, or another journal" |
+ * | 2, 3 criteria that match nothing | "finds nothing out of the bounds …" |
+ * | 4 the most recent | "finds the newest, whole, …" |
+ * | 5, 6 upper bounds of number, of time, of both | "finds the newest within …" |
+ * | 7 delete a single one (here: the port deletes up to bounds) | "deletes the one that is alone within the bounds" |
+ * | 8 delete all within bounds | "deletes within the bounds, and nothing else" |
+ * | 9 not delete where the time does not match | "deletes nothing where number or time does not match" |
+ * | 10 overwrite the same number | "overwrites the snapshot of the same position" |
+ * | 11 bigger ones | "keeps big ones, …"; chunks: `redis-snapshot-store.test.ts` |
+ * | 12, 13 bytes and metadata come back | "finds the newest, whole, with what was said of it" |
+ * | an older owner never overwrites | "never lets an older owner …"; racing: `redis-snapshot-store.test.ts` |
+ * | store down, wiped, stale, evicting, of another journal | `redis-snapshot-store.test.ts`, `redis-recovery.test.ts` |
+ */
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Snapshot, SnapshotKey, SnapshotStore } from "../../src/actors/persistence/index.ts";
 
@@ -69,6 +86,23 @@ export function snapshotStoreContract(
       await store.delete(key);
       expect(await store.load(key)).toBeUndefined();
       await store.delete(key);
+    });
+
+    it("deletes the one that is alone within the bounds", async () => {
+      const store = await filled();
+      await store.delete(key, { sequenceNumberMax: 11 });
+      expect(await store.load(key, { sequenceNumberMax: 11 })).toBeUndefined();
+      expect((await store.load(key, { sequenceNumberMax: 12 }))?.sequenceNumber).toBe(12);
+    });
+
+    it("deletes nothing where number or time does not match", async () => {
+      const store = await filled();
+      await store.delete(key, { sequenceNumberMax: 13, timeMsMax: 10_999 });
+      await store.delete(key, { sequenceNumberMax: 10, timeMsMax: 99_000 });
+      for (const sequenceNumber of [11, 12, 13, 14, 15]) {
+        const found = await store.load(key, { sequenceNumberMax: sequenceNumber });
+        expect(found?.sequenceNumber).toBe(sequenceNumber);
+      }
     });
 
     it("overwrites the snapshot of the same position", async () => {

@@ -8,6 +8,7 @@ import {
   type KafkaJournalOptions,
   openKafkaJournal,
 } from "../../src/actors/persistence/journals/index.ts";
+import { eventLogContract } from "../contracts/event-log-contract.ts";
 import { journalContract } from "../contracts/journal-contract.ts";
 import { kafkaBrokers } from "../support/kafka.ts";
 
@@ -46,6 +47,21 @@ journalContract("kafka, one broker", {
         journal = await openKafkaJournal(optionsFor(topic));
         return journal;
       },
+      async dispose() {
+        await journal.close();
+        await withAdmin((client) => client.deleteTopics({ topics: [topic] }));
+      },
+    };
+  },
+});
+
+eventLogContract("kafka, one broker", {
+  otherEvents: 100_000,
+  async create() {
+    const topic = `journal-${randomUUID()}`;
+    const journal = await openKafkaJournal({ ...optionsFor(topic), shards: 1 });
+    return {
+      journal,
       async dispose() {
         await journal.close();
         await withAdmin((client) => client.deleteTopics({ topics: [topic] }));
