@@ -3,6 +3,7 @@
  * of a flood; for one follower, and for a thousand on ten connections. A line says when it was printed, by the
  * clock of the same machine.
  */
+import { setMaxListeners } from "node:events";
 import type { ControlClient } from "../../src/server/index.ts";
 import type { Bench } from "../suite.ts";
 import type { Line } from "./line.ts";
@@ -55,6 +56,7 @@ async function followed(
   );
   const tookMs: number[] = [];
   const leave = new AbortController();
+  setMaxListeners(0, leave.signal);
   const runId = await line.submit(script, shell);
   const reading = Array.from({ length: followers }, async (_, n) => {
     const client = clients[n % clients.length] as ControlClient;

@@ -1,4 +1,5 @@
 import type { Clock, Logger, Random } from "../actors/kernel/index.ts";
+import type { LogRetention } from "../actors/logs/index.ts";
 import type { KafkaOptions, RedisOptions } from "../actors/persistence/index.ts";
 import type { SecretSource } from "../actors/pipelines/index.ts";
 import type { Provider } from "../providers/provider.ts";
@@ -50,6 +51,8 @@ export interface ServerOptions {
   readonly leaseMs?: number;
   /** How long after `leaseMs` a silent agent is given up, in ms. Default `limits.leaseGraceMs`. */
   readonly leaseGraceMs?: number;
+  /** Which finished logs are kept, by age, number and size. Default: all of them. */
+  readonly logRetention?: LogRetention;
   /** For people. Default `troupe`. */
   readonly name?: string;
   /** Default: silent. */

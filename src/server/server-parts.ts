@@ -37,6 +37,7 @@ import {
   localAddress,
   namesOf,
 } from "./listen-address.ts";
+import { LogSweep } from "./log-sweep.ts";
 import { chainSecretSources } from "./secret-sources.ts";
 import type { ServerOptions, StopServerOptions } from "./server-options.ts";
 import type { Teardown } from "./teardown.ts";
@@ -124,6 +125,11 @@ export async function openJobs(ground: ServerGround): Promise<Jobs> {
   const { dataDir, options, clock, random, logger, teardown } = ground;
   const logs = new FolderLogStore({ directory: join(dataDir, "logs") });
   teardown.add("logs", () => logs.close());
+  if (options.logRetention !== undefined) {
+    const sweep = new LogSweep({ logs, retention: options.logRetention, clock, logger });
+    teardown.add("log sweep", () => sweep.stop());
+    await sweep.start();
+  }
   const engine = createJobEngine({
     secrets: options.secretSource ?? chainSecretSources(),
     clock,

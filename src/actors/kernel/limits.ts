@@ -796,6 +796,13 @@ export const limitTable = {
     reason: "bytes of one log that wait for the disk; senders stop earlier, at logWindowBytes",
     effect: "an append fails with TROUPE_LOG_BEHIND",
   }),
+  logSweepIntervalMs: limit({
+    default: 600_000,
+    unit: "milliseconds",
+    reason:
+      "retention is counted in days and gigabytes; listing the logs of thousands of runs costs",
+    effect: "a log whose time is over may stay that much longer",
+  }),
   // ── blobs ──────────────────────────────────────────────────────────────────────────────
   blobBytesMax: limit({
     default: 5 * 1024 * 1024 * 1024,

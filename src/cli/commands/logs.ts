@@ -1,8 +1,9 @@
-/** `troupe logs`: the raw bytes of a job's log on stdout, nothing else. */
+/** `troupe logs`: the raw bytes of a job's log on stdout, nothing else; with `--grep`, of its matching lines. */
 import { once } from "node:events";
 import type { CliContext } from "../cli-context.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { Interruption } from "../interruption.ts";
+import { MatchingLines } from "../render/matching-lines.ts";
 import { withClient } from "../with-client.ts";
 
 export interface LogsOptions {
@@ -10,6 +11,7 @@ export interface LogsOptions {
   readonly follow?: boolean;
   readonly attempt?: number;
   readonly offset: number;
+  readonly grep?: RegExp;
 }
 
 export function logs(
@@ -25,17 +27,23 @@ export function logs(
       offset: options.offset,
       follow: options.follow === true,
     };
+    const { grep } = options;
+    const matching = grep === undefined ? undefined : new MatchingLines(grep);
     const interruption = new Interruption(context);
     const { signal } = interruption;
     try {
       for await (const { data } of client.readLog(request, signal)) {
-        if (!context.stdout.write(data)) await once(context.stdout, "drain", { signal });
+        const shown = matching === undefined ? data : matching.push(data);
+        if (shown.length === 0) continue;
+        if (!context.stdout.write(shown)) await once(context.stdout, "drain", { signal });
       }
+      if (matching !== undefined) context.stdout.write(matching.end());
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
       interruption.dispose();
     }
-    return exitCodes.ok;
+    // As grep has it: finding nothing is an answer that scripts can tell apart.
+    return matching?.found === false ? exitCodes.failed : exitCodes.ok;
   });
 }

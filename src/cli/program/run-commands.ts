@@ -1,6 +1,7 @@
 /** Commands that start runs and look at them. */
 import type { Command } from "commander";
 import { list } from "../key-values.ts";
+import { regularExpression } from "../regular-expression.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { type CommandHost, dataOption, jsonOption, parameterOption } from "./shared-options.ts";
 import { addStoreOptions } from "./store-options.ts";
@@ -105,6 +106,11 @@ function addLogs(program: Command, host: CommandHost): void {
       "start there",
       wholeNumber("--offset", [0, Number.MAX_SAFE_INTEGER]),
       0,
+    )
+    .option(
+      "--grep <regexp>",
+      "only the lines that match; exit code 1 where none does",
+      regularExpression("--grep"),
     )
     .action(async (runId: string, job: string, options) => {
       const { logs } = await import("../commands/logs.ts");
