@@ -12,7 +12,7 @@ import { percentile } from "./percentile.ts";
 const hosts = 2;
 
 export async function fleetFigures(bench: Bench): Promise<void> {
-  const count = bench.quick ? 200 : 1_000;
+  const count = bench.quick ? 100 : 1_000;
   const folder = mkdtempSync(join(tmpdir(), "troupe-bench-"));
   const dataDir = join(folder, "data");
   let server = new Child("server-process");
@@ -81,7 +81,7 @@ async function idle(
     empty: { server: ProcessCost; agents: ProcessCost };
   },
 ): Promise<void> {
-  const watchMs = bench.quick ? 5_000 : 30_000;
+  const watchMs = bench.quick ? 3_000 : 30_000;
   // What connecting has left behind is collected before it is counted.
   await of.server.cost();
   await costOf(of.agents);
@@ -111,7 +111,7 @@ async function assignments(
   client: ControlClient,
   agents: readonly Child[],
 ): Promise<void> {
-  const runs = bench.quick ? 60 : 500;
+  const runs = bench.quick ? 40 : 500;
   const everyMs = 100;
   const pipelineJson = JSON.stringify(
     definePipeline("one", {}, (pipeline) => {

@@ -43,10 +43,10 @@ export async function startFigures(bench: Bench): Promise<void> {
 
 /** Jobs per second of one run that keeps all slots busy. */
 async function capacity(bench: Bench, client: ControlClient): Promise<number> {
-  const jobs = bench.quick ? 100 : 400;
+  const jobs = bench.quick ? 60 : 400;
   const figure = await bench.measure(
     `jobs that tell the time, ${slots} slots, as many as it takes`,
-    { unit: "jobs per s", durability: "fsync", runs: 3 },
+    { unit: "jobs per s", durability: "fsync", runs: 2 },
     async () => {
       const startedMs = performance.now();
       const { runId } = await client.submitRun(request("", jobs));
@@ -61,7 +61,7 @@ async function atHalfLoad(
   bench: Bench,
   of: { client: ControlClient; host: Child; perSecond: number },
 ): Promise<void> {
-  const runs = bench.quick ? 150 : 1_000;
+  const runs = bench.quick ? 80 : 1_000;
   const everyMs = 2_000 / of.perSecond;
   const intended = new Map<string, number>();
   const submits: Promise<unknown>[] = [];
