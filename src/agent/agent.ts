@@ -18,6 +18,7 @@ import {
 } from "./agent-options.ts";
 import { type CgroupParent, openCgroupParent } from "./cgroup.ts";
 import { Connection } from "./connection.ts";
+import { CurrentBlobLink } from "./current-blob-link.ts";
 import type { Executor } from "./executor.ts";
 import { type Identity, IdentityFile } from "./identity.ts";
 import { limitNames } from "./job-limits.ts";
@@ -29,6 +30,7 @@ import { Session, type SessionEnd } from "./session.ts";
 import { installedShells } from "./shells.ts";
 import { nextStart } from "./start-number.ts";
 import { StateFolder } from "./state-folder.ts";
+import { Transfers } from "./transfers.ts";
 import { agentVersion } from "./version.ts";
 
 export interface Agent {
@@ -68,6 +70,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const workFolder = makeWorkFolder(complete.workDir, state.mark);
     const cgroups = complete.cgroups ? openCgroupParent(state.mark) : undefined;
     await clearLeftovers({ mark: state.mark, workFolder, table, clock, cgroups, log });
+    const blobs = new CurrentBlobLink(complete.dialer);
     const executor = processExecutor({
       workFolder,
       mark: state.mark,
@@ -76,13 +79,15 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       onWarning: (message) => log.warn(message),
       table,
       cgroups,
+      transfers: new Transfers({ link: () => blobs.link(), clock, random: complete.random }),
     });
     const start = nextStart(state.path, clock.nowMs());
-    const parts = { identityFile, identity, executor, workFolder, cgroups, start };
+    const parts = { identityFile, identity, executor, workFolder, cgroups, start, blobs };
     const session = newSession(complete, { ...parts, token: checked });
     session.start();
     return new RunningAgent(complete, session, async () => {
       await executor.close();
+      blobs.close();
       state.release();
     });
   } catch (error) {
@@ -99,6 +104,7 @@ interface SessionParts {
   readonly workFolder: string;
   readonly cgroups: CgroupParent | undefined;
   readonly start: number;
+  readonly blobs: CurrentBlobLink;
 }
 
 /** An agent that is nobody yet needs a token, and it should not take a dial to find that out. */
@@ -130,8 +136,8 @@ function newSession(options: CompleteOptions, parts: SessionParts): Session {
     clock,
     log,
     giveUpAfterMs,
-    connect: (listener) =>
-      new Connection({
+    connect: (listener) => {
+      const connection = new Connection({
         dialer,
         identityFile: parts.identityFile,
         identity: parts.identity,
@@ -141,7 +147,10 @@ function newSession(options: CompleteOptions, parts: SessionParts): Session {
         random,
         log,
         listener,
-      }),
+      });
+      parts.blobs.identity = () => connection.identity;
+      return connection;
+    },
   });
 }
 

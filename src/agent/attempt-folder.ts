@@ -18,6 +18,8 @@ export class AttemptFolder {
   readonly temporary: string;
   /** What the job writes its outputs to. */
   readonly outputsFile: string;
+  /** What the job writes for people to read. */
+  readonly summaryFile: string;
   /** For the log that waits for the link. */
   readonly spool: string;
 
@@ -27,6 +29,7 @@ export class AttemptFolder {
     this.workspace = join(this.path, "workspace");
     this.temporary = join(this.path, "tmp");
     this.outputsFile = join(this.path, "outputs");
+    this.summaryFile = join(this.path, "summary.md");
     this.spool = join(this.path, "spool");
   }
 
@@ -37,6 +40,7 @@ export class AttemptFolder {
       mkdir(this.workspace, { mode: 0o700 }),
       mkdir(this.temporary, { mode: 0o700 }),
       writeFile(this.outputsFile, "", { mode: 0o600, flag: "wx" }),
+      writeFile(this.summaryFile, "", { mode: 0o600, flag: "wx" }),
       ...files.map(({ name, text }) =>
         writeFile(this.file(name), text, { mode: 0o700, flag: "wx" }),
       ),

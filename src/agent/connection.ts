@@ -95,6 +95,11 @@ export class Connection {
     void this.#dial();
   }
 
+  /** Who the agent is by now; undefined = nobody yet. */
+  get identity(): Identity | undefined {
+    return this.#identity;
+  }
+
   get writable(): boolean {
     return this.#link?.writable ?? false;
   }

@@ -1,5 +1,5 @@
 /** The port between the session, which knows what to run, and whatever runs it. */
-import type { Assignment, Outcome, Usage } from "../../proto/troupe/agent/v1/agent.ts";
+import type { Assignment, Outcome, StoredFile, Usage } from "../../proto/troupe/agent/v1/agent.ts";
 
 export interface JobEnd {
   readonly outcome: Outcome;
@@ -13,6 +13,10 @@ export interface JobEnd {
   readonly durationMs: number;
   /** undefined = not known on this machine, or it never ran. */
   readonly usage: Usage | undefined;
+  /** What it leaves for others, stored by now; undefined = nothing. */
+  readonly artifacts: StoredFile | undefined;
+  /** Markdown for people, stored by now. */
+  readonly summary: StoredFile | undefined;
 }
 
 /** What a job tells; all of it from later turns of the event loop, in this order, `ended` last and once. */
@@ -52,5 +56,7 @@ export function neverRan(
     startedAtMs: 0,
     durationMs: 0,
     usage: undefined,
+    artifacts: undefined,
+    summary: undefined,
   };
 }

@@ -7,5 +7,7 @@ export type { AgentClock, AgentTimer } from "./clock.ts";
 export type { AgentFlags } from "./command-line.ts";
 export { agentLimits } from "./limits.ts";
 export type { Dialer, Link, LinkEvents, LinkLoss } from "./link.ts";
+export { packArchive } from "./pack-archive.ts";
 export { runAgent } from "./program.ts";
 export type { FromServer, ToServer } from "./session-messages.ts";
+export { ArchiveError, unpackArchive } from "./unpack-archive.ts";

@@ -52,6 +52,7 @@ export function jobEnvironment(options: JobEnvironmentOptions): Environment {
     TROUPE_ATTEMPT: String(attempt.attempt),
     TROUPE_PIPELINE: assignment.pipeline,
     TROUPE_OUTPUT: folder.outputsFile,
+    TROUPE_STEP_SUMMARY: folder.summaryFile,
     TROUPE_WORKSPACE: folder.workspace,
     TROUPE_ATTEMPT_ID: mark,
   };

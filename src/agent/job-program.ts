@@ -5,7 +5,7 @@ import type { AttemptFolder } from "./attempt-folder.ts";
 import type { CgroupParent, JobCgroup } from "./cgroup.ts";
 import { type Environment, environmentProblem, jobEnvironment } from "./job-environment.ts";
 import { scriptFiles } from "./script-file.ts";
-import { secretsInput, secretsProblem } from "./secrets.ts";
+import { secretsProblem, standardInput } from "./secrets.ts";
 import { findProgram, type ShellKind, shellKind, shellNames } from "./shells.ts";
 
 export interface JobProgram {
@@ -24,6 +24,8 @@ export interface JobProgramOptions {
   readonly mark: string;
   readonly agentEnvironment: NodeJS.ProcessEnv;
   readonly cgroups: CgroupParent | undefined;
+  /** Fills the workspace, which is empty until then. */
+  readonly prepareWorkspace: () => Promise<void>;
 }
 
 /** Why this assignment can never run on this agent: a sentence for its author or the agent's operator. */
@@ -45,13 +47,14 @@ export async function jobProgram(options: JobProgramOptions): Promise<JobProgram
   const program = locate(assignment.shell, kind, environment["PATH"] ?? "");
   const files = scriptFiles(folder, assignment, kind);
   await folder.create(files);
+  await options.prepareWorkspace();
   const workingDirectory = folder.workingDirectory(assignment.workingDirectory);
   if (workingDirectory !== folder.workspace) refuse(await directoryProblem(workingDirectory));
   return {
     ...commandLine(options, [program, folder.file(files[0].name)]),
     environment,
     workingDirectory,
-    input: secretsInput(assignment.secrets, kind),
+    input: standardInput(assignment, kind),
   };
 }
 

@@ -13,6 +13,13 @@ import { type Assignment, type AttemptRef, Outcome } from "../../proto/troupe/ag
 import { AttemptFolder } from "./attempt-folder.ts";
 import { type JobEnd, type JobListener, neverRan, type RunningJob } from "./executor.ts";
 import {
+  bringInputs,
+  type JobFilesOptions,
+  type JobLeavings,
+  keepLeavings,
+  nothingLeft,
+} from "./job-files.ts";
+import {
   type JobLimits,
   type JobUsage,
   type LimitHit,
@@ -31,6 +38,7 @@ import { readOutputs } from "./outputs-file.ts";
 import type { ExecutorContext } from "./process-executor.ts";
 import { ProcessTree } from "./process-tree.ts";
 import { startProblem } from "./reason-text.ts";
+import { TransferStoppedError } from "./transfers.ts";
 import type { UsageWatch } from "./usage-watch.ts";
 
 export class JobRun implements RunningJob {
@@ -85,9 +93,9 @@ export class JobRun implements RunningJob {
     } catch (error) {
       this.#pipe?.abandon();
       this.#program?.cgroup?.remove();
-      if (error instanceof StoppedBeforeStart) {
-        return neverRan(Outcome.CANCELLED, verdictOfStop(error.stop));
-      }
+      const stop = this.#stop.stop;
+      if (stop !== undefined && isOfStop(error))
+        return neverRan(Outcome.CANCELLED, verdictOfStop(stop));
       const reason = error instanceof JobProblem ? error.message : startProblem(error);
       return neverRan(Outcome.ERROR, reason);
     }
@@ -102,6 +110,7 @@ export class JobRun implements RunningJob {
       mark: this.#mark,
       agentEnvironment,
       cgroups,
+      prepareWorkspace: () => bringInputs(this.#files),
     });
     this.#pipe = await pipes.take();
   }
@@ -129,8 +138,31 @@ export class JobRun implements RunningJob {
     const { limitHit, usage } = this.#account(watch, log);
     this.#program?.cgroup?.remove();
     const outputs = await this.#outputs(log);
-    const how = verdict({ exit, stop, limitHit, outputsProblem: outputs.problem });
-    return { ...how, outputs: outputs.values, startedAtMs, durationMs, usage };
+    const leavings = stop === undefined ? await this.#leavings(log) : nothingLeft;
+    const problem = outputs.problem ?? leavings?.problem;
+    // Stopped while its files were on their way: it did not end well before the stop.
+    const how = verdict({ exit, stop: leavings ? stop : this.#stop.stop, limitHit, problem });
+    const { artifacts, summary } = leavings ?? nothingLeft;
+    const left = { outputs: outputs.values, artifacts, summary };
+    return { ...how, ...left, startedAtMs, durationMs, usage };
+  }
+
+  /** undefined: the job was stopped meanwhile. */
+  async #leavings(log: JobLog): Promise<JobLeavings | undefined> {
+    try {
+      const leavings = await keepLeavings(this.#files, (text) => log.holdsSecret(text));
+      for (const remark of leavings.remarks) log.remark(remark);
+      return leavings;
+    } catch (error) {
+      if (error instanceof TransferStoppedError) return undefined;
+      throw error;
+    }
+  }
+
+  get #files(): JobFilesOptions {
+    const { transfers } = this.#context;
+    const stopped = this.#stop.signal;
+    return { assignment: this.#assignment, folder: this.#folder, transfers, stopped };
   }
 
   #watch(log: JobLog, pid: number): UsageWatch {
@@ -164,7 +196,7 @@ export class JobRun implements RunningJob {
   }
 
   async #spawn(): Promise<{ child: ChildProcess; exited: Promise<ProcessExit> }> {
-    if (this.#stop.stop !== undefined) throw new StoppedBeforeStart(this.#stop.stop);
+    if (this.#stop.stop !== undefined) throw new StoppedBeforeStart();
     const { command, args, workingDirectory, environment, input } = this.#program as JobProgram;
     const { writeDescriptor } = this.#pipe as OutputPipe;
     const child = spawn(command, args, {
@@ -242,16 +274,13 @@ export class JobRun implements RunningJob {
   }
 }
 
-class StoppedBeforeStart extends Error {
-  readonly stop: Stop;
+class StoppedBeforeStart extends Error {}
 
-  constructor(stop: Stop) {
-    super("stopped before it started");
-    this.stop = stop;
-  }
+function isOfStop(error: unknown): boolean {
+  return error instanceof StoppedBeforeStart || error instanceof TransferStoppedError;
 }
 
 function verdictOfStop(stop: Stop): string {
   const exit = { code: 0, signal: null };
-  return verdict({ exit, stop, limitHit: undefined, outputsProblem: undefined }).reason;
+  return verdict({ exit, stop, limitHit: undefined, problem: undefined }).reason;
 }

@@ -15,8 +15,11 @@ const lookMs = 25;
 export class JobStop {
   /** Fulfilled with the first request. */
   readonly requested: Promise<void>;
+  /** Aborted with the first request: for work that can be broken off. */
+  readonly signal: AbortSignal;
   readonly #clock: AgentClock;
   #tellRequested: () => void = () => {};
+  readonly #abort = new AbortController();
   #stop: Stop | undefined;
   #deadlineMs = Number.POSITIVE_INFINITY;
   #deadlineTimer: AgentTimer | undefined;
@@ -25,6 +28,7 @@ export class JobStop {
 
   constructor(clock: AgentClock) {
     this.#clock = clock;
+    this.signal = this.#abort.signal;
     this.requested = new Promise((resolve) => {
       this.#tellRequested = resolve;
     });
@@ -39,6 +43,7 @@ export class JobStop {
   request(stop: Stop, graceMs: number): void {
     const first = this.#stop === undefined;
     this.#stop ??= stop;
+    this.#abort.abort();
     this.#deadlineMs = Math.min(this.#deadlineMs, this.#clock.monotonicMs() + graceMs);
     if (this.#tree === undefined) return this.#tellRequested();
     if (first && graceMs > 0) this.#tree.signal("SIGTERM");

@@ -27,11 +27,11 @@ export interface VerdictInput {
   readonly stop: Stop | undefined;
   /** A limit that the kernel held it to. */
   readonly limitHit: LimitHit | undefined;
-  /** What is wrong with its outputs: fails a job that went well otherwise. */
-  readonly outputsProblem: string | undefined;
+  /** What is wrong with what it leaves behind: fails a job that went well otherwise. */
+  readonly problem: string | undefined;
 }
 
-export function verdict({ exit, stop, limitHit, outputsProblem }: VerdictInput): Verdict {
+export function verdict({ exit, stop, limitHit, problem }: VerdictInput): Verdict {
   const { exitCode, signal } = codeAndSignal(exit);
   if (stop?.cause === "cancelled") {
     const reason = stop.reason === "" ? "cancelled" : `cancelled: ${stop.reason}`;
@@ -50,8 +50,8 @@ export function verdict({ exit, stop, limitHit, outputsProblem }: VerdictInput):
     const how = signal === "" ? `exit code ${exitCode}` : `killed by ${signal}`;
     return { outcome: Outcome.FAILED, exitCode, signal, reason: how + refusedProcess(limitHit) };
   }
-  if (outputsProblem !== undefined) {
-    return { outcome: Outcome.FAILED, exitCode, signal, reason: outputsProblem };
+  if (problem !== undefined) {
+    return { outcome: Outcome.FAILED, exitCode, signal, reason: problem };
   }
   return { outcome: Outcome.SUCCEEDED, exitCode, signal, reason: "" };
 }

@@ -48,8 +48,26 @@ export const agentLimits = {
   /** One output's value: outputs end up in the journal. A larger one fails the job. */
   outputValueBytesMax: 64 * 1024,
 
+  /** What a job may write to $TROUPE_STEP_SUMMARY: it is for people to read. Of more, the beginning is kept, with a mark. */
+  summaryBytesMax: 1024 * 1024,
+
   /** How long a job's leftovers may still write after its main process ended (a `tee` that empties its pipe). Then SIGKILL. */
   lingerMs: 500,
+
+  /** One packed archive of a job's files, in bytes. More fails the job. */
+  archiveBytesMax: 4 * 1024 * 1024 * 1024,
+
+  /** What may come out of an archive in all, bytes: a small one must not fill the disk. More fails the job. */
+  archiveUnpackedBytesMax: 16 * 1024 * 1024 * 1024,
+
+  /** Files, folders and links in one archive. More fails the job. */
+  archiveEntriesMax: 500_000,
+
+  /** A name in an archive, with its folders: what file systems take. A longer one fails the job. */
+  archivePathCharsMax: 4_096,
+
+  /** One piece of a file on its way to the server. */
+  transferChunkBytes: 256 * 1024,
 
   /** Between two looks at what running jobs use: seldom enough to cost nothing, often enough to end one that is out of memory. */
   usageLookMs: 1_000,

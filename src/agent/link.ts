@@ -16,6 +16,8 @@ import {
   type EnrollResponse,
   type RenewResponse,
 } from "../../proto/troupe/agent/v1/agent.ts";
+import { TransferServiceClient } from "../../proto/troupe/agent/v1/transfer.ts";
+import { GrpcBlobLink } from "./blob-link.ts";
 import {
   type ChannelSecurity,
   enrolmentSecurity,
@@ -28,6 +30,7 @@ import { requestBytes } from "./request-bytes.ts";
 import { parseServerAddress } from "./server-address.ts";
 import { parseToken, ServerUnknownError } from "./server-trust.ts";
 import type { FromServer, ToServer } from "./session-messages.ts";
+import type { BlobLink } from "./transfers.ts";
 
 export interface Link {
   /** Resolves when the connection is there; rejects when it cannot be had in time. */
@@ -61,6 +64,8 @@ export interface Dialer {
   /** A new certificate, over the key of the request. Rejects as `enrol` does. */
   renew(identity: CertificateIdentity, csrPem: string): Promise<RenewResponse>;
   connect(identity: Identity, events: LinkEvents): Link;
+  /** For files of jobs, beside the session. */
+  transfers(identity: Identity): BlobLink & { close(): void };
 }
 
 export class EnrolRefusedError extends Error {}
@@ -91,6 +96,12 @@ export function grpcDialer({ server, ...security }: DialerOptions): Dialer {
     },
     connect: (identity, events) =>
       new GrpcLink(newClient(identitySecurity(address, identity, security)), identity, events),
+    transfers: (identity) => {
+      const { credentials, options } = identitySecurity(address, identity, security);
+      const all = { ...channelOptions(address.isLoopback), ...options };
+      const client = new TransferServiceClient(address.target, credentials, all);
+      return new GrpcBlobLink(client, metadataOf(identity));
+    },
   };
 }
 
@@ -147,10 +158,6 @@ class GrpcLink implements Link {
 
   constructor(client: AgentServiceClient, identity: Identity, events: LinkEvents) {
     this.#client = client;
-    const metadata = new Metadata();
-    if (!hasCertificate(identity)) {
-      metadata.set("authorization", `Bearer ${identity.agentId}.${identity.credential}`);
-    }
     this.ready = new Promise((resolve, reject) => {
       client.waitForReady(Date.now() + agentLimits.welcomeMs, (error) =>
         error === undefined ? resolve() : reject(error),
@@ -159,6 +166,7 @@ class GrpcLink implements Link {
     // Not everybody waits for it.
     this.ready.catch(() => {});
     const { path, responseDeserialize } = AgentServiceService.connect;
+    const metadata = metadataOf(identity);
     this.#call = client.makeBidiStreamRequest(path, requestBytes, responseDeserialize, metadata);
     this.#call.on("data", ({ message }: { message: FromServer }) => {
       if (!this.#over) events.onMessage(message);
@@ -200,6 +208,15 @@ class GrpcLink implements Link {
     this.#call.cancel();
     this.#client.close();
   }
+}
+
+/** A certificate speaks for itself. */
+function metadataOf(identity: Identity): Metadata {
+  const metadata = new Metadata();
+  if (!hasCertificate(identity)) {
+    metadata.set("authorization", `Bearer ${identity.agentId}.${identity.credential}`);
+  }
+  return metadata;
 }
 
 function lossOf({ code, details }: Pick<StatusObject, "code" | "details">): LinkLoss {

@@ -9,8 +9,7 @@
  *
  * The same name again replaces the value. Only declared names count.
  */
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
+import { readJobFile } from "./job-file.ts";
 import { agentLimits } from "./limits.ts";
 
 export interface Outputs {
@@ -94,24 +93,11 @@ function check(written: ReadonlyMap<string, string>, options: OutputsOptions): O
   return { values, undeclared, problem: undefined };
 }
 
-/** The file is the job's to tamper with: a link or a pipe in its place is not followed, and nothing waits for it. */
 async function readBounded(path: string): Promise<string> {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const file = await open(path, flags);
-  try {
-    const { size } = await file.stat().then((stat) => {
-      if (!stat.isFile()) throw new OutputsError("$TROUPE_OUTPUT is no longer a plain file");
-      return stat;
-    });
-    const most = agentLimits.outputsFileBytesMax;
-    if (size > most) {
-      throw new OutputsError(`$TROUPE_OUTPUT takes ${size} bytes, the most is ${most}`);
-    }
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(size), 0, size, 0);
-    return buffer.toString("utf8", 0, bytesRead);
-  } finally {
-    await file.close();
-  }
+  const most = agentLimits.outputsFileBytesMax;
+  const { text, size } = await readJobFile(path, most);
+  if (size <= most) return text;
+  throw new OutputsError(`$TROUPE_OUTPUT takes ${size} bytes, the most is ${most}`);
 }
 
 function unreadable(error: unknown): string {

@@ -5,6 +5,7 @@ import type { Executor } from "./executor.ts";
 import { JobRun } from "./job-run.ts";
 import { PipeSupply } from "./output-pipe.ts";
 import { type ProcessTable, systemProcessTable } from "./process-table.ts";
+import type { Transfers } from "./transfers.ts";
 import { UsageWatcher } from "./usage-watch.ts";
 
 export interface ExecutorOptions {
@@ -16,6 +17,7 @@ export interface ExecutorOptions {
   readonly environment: NodeJS.ProcessEnv;
   readonly onWarning: (message: string) => void;
   readonly table?: ProcessTable;
+  readonly transfers: Transfers;
   /** undefined = no control groups. */
   readonly cgroups?: CgroupParent | undefined;
 }

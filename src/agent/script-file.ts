@@ -5,6 +5,7 @@ import { readSecretsScript, shellQuoted } from "./secrets.ts";
 import type { ShellKind } from "./shells.ts";
 
 const readerName = "read-secrets.sh";
+const inputName = "stdin";
 
 /**
  * The files that the job runs, the script itself first. Whatever has to run before the script stands
@@ -15,14 +16,17 @@ export function scriptFiles(
   assignment: Assignment,
   kind: ShellKind,
 ): [AttemptFile, ...AttemptFile[]] {
-  const { script, secrets } = assignment;
+  const { script, secrets, stdin } = assignment;
   const name = kind.scriptName;
   if (Object.keys(secrets).length === 0 || kind.secretsAs !== "shell-variables") {
     return [{ name, text: kind.safetyHeader + script }];
   }
+  const input: AttemptFile[] = stdin === "" ? [] : [{ name: inputName, text: stdin }];
+  const inputFile = stdin === "" ? "/dev/null" : folder.file(inputName);
   const read = `. ${shellQuoted(folder.file(readerName))}; `;
   return [
     { name, text: kind.safetyHeader + read + script },
-    { name: readerName, text: readSecretsScript },
+    { name: readerName, text: readSecretsScript(inputFile) },
+    ...input,
   ];
 }

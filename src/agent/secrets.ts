@@ -30,19 +30,27 @@ export function secretsProblem(secrets: Secrets, kind: ShellKind): string | unde
   return `the secrets take ${bytes} bytes, the most is ${agentLimits.secretsBytesMax}`;
 }
 
-/** What the job's standard input holds; undefined = nothing, it is /dev/null. */
-export function secretsInput(secrets: Secrets, kind: ShellKind): string | undefined {
+/**
+ * What the job's standard input holds: its secrets, then what it is given to read. (In a shell the secrets
+ * take all of it, and the rest comes from a file.) undefined = nothing, it is /dev/null.
+ */
+export function standardInput(
+  { secrets, stdin }: { readonly secrets: Secrets; readonly stdin: string },
+  kind: ShellKind,
+): string | undefined {
   const entries = Object.entries(secrets);
-  if (entries.length === 0) return undefined;
-  if (kind.secretsAs === "json-line") return `${JSON.stringify(secrets)}\n`;
+  if (entries.length === 0) return stdin === "" ? undefined : stdin;
+  if (kind.secretsAs === "json-line") return `${JSON.stringify(secrets)}\n${stdin}`;
   return entries.map(([name, value]) => `${name}=${shellQuoted(value)}\n`).join("");
 }
 
 /**
  * Reads assignments from standard input by the shell's own means, so that no other process sees
- * them, sets plain variables (not exported), and leaves the script an empty standard input.
+ * them, sets plain variables (not exported), and leaves the script `inputFile` as its standard input.
  */
-export const readSecretsScript = `# Reads the job's secrets from standard input into plain shell variables.
+export const readSecretsScript = (
+  inputFile: string,
+): string => `# Reads the job's secrets from standard input into plain shell variables.
 troupe_secrets=
 while IFS= read -r troupe_line; do
   troupe_secrets="$troupe_secrets$troupe_line
@@ -50,7 +58,7 @@ while IFS= read -r troupe_line; do
 done
 eval "$troupe_secrets"
 unset troupe_secrets troupe_line
-exec </dev/null
+exec <${shellQuoted(inputFile)}
 `;
 
 export function shellQuoted(text: string): string {

@@ -37,6 +37,8 @@ export function declinedMessage(attempt: AttemptRef, reason: string): ToServer {
     durationMs: 0,
     logBytes: 0,
     usage: undefined,
+    artifacts: undefined,
+    summary: undefined,
   });
 }
 

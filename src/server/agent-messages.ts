@@ -6,6 +6,7 @@ import {
   type JobResult,
   OnDisconnect,
   Outcome,
+  type StoredFile,
 } from "../../proto/troupe/agent/v1/agent.ts";
 import { limits } from "../actors/kernel/index.ts";
 import type {
@@ -101,9 +102,22 @@ export function assignmentOf(prepared: PreparedAttempt): Assignment {
     killGraceMs: prepared.killGraceMs,
     workingDirectory: prepared.workingDirectory ?? "",
     traceparent: prepared.traceparent ?? "",
+    inputs: (prepared.inputs ?? []).map((archive) => ({ ...archive })),
+    artifacts: [...(prepared.artifacts ?? [])],
+    stdin: prepared.stdin ?? "",
     limits: { memoryBytes: 0, cpus: 0, processes: 0, ...prepared.limits },
     onDisconnect: prepared.onDisconnect === "kill" ? OnDisconnect.KILL : OnDisconnect.CONTINUE,
   };
+}
+
+/** Only what can be the name of stored content. */
+function storedAs<Name extends "artifacts" | "summary">(
+  name: Name,
+  file: StoredFile | undefined,
+): Pick<AttemptResult, Name> {
+  if (file === undefined || !/^[0-9a-f]{64}$/.test(file.sha256))
+    return {} as Pick<AttemptResult, Name>;
+  return { [name]: { sha256: file.sha256, bytes: file.bytes } } as Pick<AttemptResult, Name>;
 }
 
 const outcomes: Readonly<Record<number, AttemptOutcome>> = {
@@ -128,5 +142,7 @@ export function resultOf(result: JobResult): AttemptResult {
     reason: unknown ? `The agent reported an unknown outcome (${result.outcome}).` : result.reason,
     ...(ran ? { startedAtMs: result.startedAtMs, durationMs: result.durationMs } : {}),
     ...(result.usage === undefined ? {} : { usage: { ...result.usage } }),
+    ...storedAs("artifacts", result.artifacts),
+    ...storedAs("summary", result.summary),
   };
 }

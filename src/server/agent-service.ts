@@ -15,7 +15,7 @@ import {
 import { type Clock, type Logger, limits, reasonOf } from "../actors/kernel/index.ts";
 import type { LogStore } from "../actors/logs/index.ts";
 import type { AgentHello, Workers } from "../actors/workers/index.ts";
-import { type AdmissionCounters, AgentAdmission } from "./agent-admission.ts";
+import { type AdmissionCounters, AgentAdmission, type Caller } from "./agent-admission.ts";
 import {
   type AgentCall,
   AgentStreamSession,
@@ -46,6 +46,8 @@ export interface AgentServiceCounters extends AdmissionCounters {
   readonly displaced: number;
   /** Messages about attempts that their agent does not hold. */
   readonly strayMessages: number;
+  /** Transfers for attempts that are not their agent's, or of files that are not the attempt's. */
+  readonly transfersRefused: number;
 }
 
 type OwnCounters = Omit<AgentServiceCounters, keyof AdmissionCounters>;
@@ -83,6 +85,7 @@ export class AgentService {
     sessions: 0,
     displaced: 0,
     strayMessages: 0,
+    transfersRefused: 0,
   };
   #closed: string | undefined;
 
@@ -118,6 +121,16 @@ export class AgentService {
         this.#serving.add(served);
       },
     };
+  }
+
+  /** Who calls. Rejects with `TROUPE_AGENT_REFUSED`. */
+  identify(caller: Caller): Promise<{ readonly agentId: string }> {
+    return this.#admission.identify(caller);
+  }
+
+  /** A transfer named an attempt or a file that is not this agent's. */
+  transferRefused(): void {
+    this.#counters.transfersRefused += 1;
   }
 
   counters(): AgentServiceCounters {

@@ -2,6 +2,8 @@
  * A client of a server's control service: promises and async iterables over the generated one,
  * the messages exactly as the proto has them, errors as the server threw them.
  */
+import { Readable, type Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import {
   type CallOptions,
   type ClientReadableStream,
@@ -34,25 +36,39 @@ import {
   type ListRunsResponse,
   type ListWorkersRequest,
   type ListWorkersResponse,
+  type ReadJobFileRequest,
+  type ReadJobFileResponse,
   type ReadLogRequest,
   type ReadLogResponse,
   type RotateAuthorityRequest,
   type RotateAuthorityResponse,
   type SubmitRunRequest,
   type SubmitRunResponse,
+  type UploadWorkspaceRequest,
   type WatchRunRequest,
   type WatchRunResponse,
+  type Workspace,
 } from "../../proto/troupe/control/v1/control.ts";
 import { limits, TroupeError } from "../actors/kernel/index.ts";
 import { socketAddress } from "./control-socket.ts";
 import { isCancelled, troupeErrorOf } from "./grpc-errors.ts";
 
+type SubmitRequest = Omit<SubmitRunRequest, "workspace"> &
+  Partial<Pick<SubmitRunRequest, "workspace">>;
+
 export interface ControlClient {
   getServer(request: GetServerRequest): Promise<GetServerResponse>;
-  submitRun(request: SubmitRunRequest): Promise<SubmitRunResponse>;
+  submitRun(request: SubmitRequest): Promise<SubmitRunResponse>;
   getRun(request: GetRunRequest): Promise<GetRunResponse>;
   listRuns(request: ListRunsRequest): Promise<ListRunsResponse>;
   cancelRun(request: CancelRunRequest): Promise<CancelRunResponse>;
+  /** Pieces of a gzipped tar, at the pace of the server. */
+  uploadWorkspace(pieces: AsyncIterable<Uint8Array>): Promise<Workspace>;
+  /** Leaving the loop, or `signal`, ends the reading at once. */
+  readJobFile(
+    request: ReadJobFileRequest,
+    signal?: AbortSignal,
+  ): AsyncIterable<ReadJobFileResponse>;
   /** Ends when the run has ended. Leaving the loop, or `signal`, ends the watch at once. */
   watchRun(request: WatchRunRequest, signal?: AbortSignal): AsyncIterable<WatchRunResponse>;
   /** Leaving the loop, or `signal`, ends the reading at once. */
@@ -129,8 +145,8 @@ function promised(grpc: ControlServiceClient, server: string, timeoutMs: number)
     getServer: unary<GetServerRequest, GetServerResponse>("getServer", (...call) =>
       grpc.getServer(...call),
     ),
-    submitRun: unary<SubmitRunRequest, SubmitRunResponse>("submitRun", (...call) =>
-      grpc.submitRun(...call),
+    submitRun: unary<SubmitRequest, SubmitRunResponse>("submitRun", (request, ...call) =>
+      grpc.submitRun({ workspace: undefined, ...request }, ...call),
     ),
     getRun: unary<GetRunRequest, GetRunResponse>("getRun", (...call) => grpc.getRun(...call)),
     listRuns: unary<ListRunsRequest, ListRunsResponse>("listRuns", (...call) =>
@@ -169,8 +185,31 @@ function promised(grpc: ControlServiceClient, server: string, timeoutMs: number)
       messages(() => grpc.watchRun(request), { name: "watchRun", server, signal }),
     readLog: (request, signal) =>
       messages(() => grpc.readLog(request), { name: "readLog", server, signal }),
+    readJobFile: (request, signal) =>
+      messages(() => grpc.readJobFile(request), { name: "readJobFile", server, signal }),
+    uploadWorkspace: (pieces) => upload(grpc, pieces, server),
     close: () => grpc.close(),
   };
+}
+
+function upload(
+  grpc: ControlServiceClient,
+  pieces: AsyncIterable<Uint8Array>,
+  server: string,
+): Promise<Workspace> {
+  return new Promise((resolve, reject) => {
+    const call = grpc.uploadWorkspace((error, response) => {
+      if (error === null) resolve(response);
+      else reject(troupeErrorOf(error, { name: "uploadWorkspace", server }));
+    });
+    const requests = async function* (): AsyncGenerator<UploadWorkspaceRequest> {
+      for await (const piece of pieces) yield { data: Buffer.from(piece) };
+    };
+    pipeline(Readable.from(requests()), call as unknown as Writable).catch((error: unknown) => {
+      call.cancel();
+      reject(error);
+    });
+  });
 }
 
 interface StreamCall {

@@ -3,6 +3,7 @@
  * tokens of the system, and decides nothing itself.
  */
 import {
+  type ServerReadableStream,
   type ServerUnaryCall,
   type ServerWritableStream,
   type sendUnaryData,
@@ -20,6 +21,7 @@ import type {
   WatchRunRequest,
   WatchRunResponse,
 } from "../../proto/troupe/control/v1/control.ts";
+import type { BlobStore } from "../actors/blobs/index.ts";
 import {
   type Clock,
   type Kernel,
@@ -42,6 +44,7 @@ import {
   listAuthorities,
   rotateAuthority,
 } from "./identity-requests.ts";
+import { readJobFile, uploadWorkspace, workspaceOf } from "./job-files.ts";
 import { readLog } from "./log-reading.ts";
 import {
   actorMessage,
@@ -58,6 +61,7 @@ export interface ControlServices extends IdentityServices {
   readonly runs: Runs;
   readonly workers: Workers;
   readonly logs: LogStore;
+  readonly blobs: BlobStore;
   readonly system: { readonly kernel: Pick<Kernel, "actors"> } & Pick<System, "entities">;
   readonly clock: Clock;
   readonly random: Random;
@@ -81,6 +85,8 @@ export function controlHandlers(options: ControlServiceOptions): ControlServiceS
   return {
     getServer: unary(options, async ({ server }) => server),
     submitRun: unary(options, submitRun),
+    uploadWorkspace: uploaded(options, uploadWorkspace),
+    readJobFile: streamed(options, readJobFile),
     getRun: unary(options, getRun),
     listRuns: unary(options, listRuns),
     cancelRun: unary(options, ({ runs }, { runId, reason }: CancelRunRequest) =>
@@ -139,9 +145,10 @@ function watch(
 }
 
 async function submitRun(
-  { runs, random }: ControlServices,
+  services: ControlServices,
   request: SubmitRunRequest,
 ): Promise<SubmitRunResponse> {
+  const { runs, random } = services;
   const { runId, parameters, priority } = request;
   if (runId.length > runIdCharactersMax || /[^\w.@:+-]/.test(runId)) {
     const problem = `expected a run_id of up to ${runIdCharactersMax} letters, digits and . _ - @ : +, got "${runId.slice(0, 200)}"`;
@@ -151,7 +158,9 @@ async function submitRun(
   if (!read.ok) throw invalidPipeline("that was sent", read.problems);
   const { definition } = read;
   const id = runId || `${definition.name.slice(0, 100)}-${random.uuid().slice(0, 8)}`;
-  return runs.submit({ runId: id, definition, parameters, priority });
+  const workspace = await workspaceOf(services, request.workspace);
+  const uploaded = workspace === undefined ? {} : { workspace };
+  return runs.submit({ runId: id, definition, parameters, priority, ...uploaded });
 }
 
 /** The scheduler knows why a job waits; only the supply knows why nobody comes to its help. */
@@ -169,6 +178,23 @@ function unary<Request, Response>(
   return (call: ServerUnaryCall<Request, Response>, answer: sendUnaryData<Response>): void => {
     services
       .then((opened) => work(opened, call.request))
+      .then(
+        (response) => answer(null, response),
+        (error: unknown) => answer(answerError(logger, call.getPath(), error)),
+      );
+  };
+}
+
+function uploaded<Request, Response>(
+  { services, logger }: ControlServiceOptions,
+  work: (
+    services: ControlServices,
+    call: ServerReadableStream<Request, Response>,
+  ) => Promise<Response>,
+) {
+  return (call: ServerReadableStream<Request, Response>, answer: sendUnaryData<Response>): void => {
+    services
+      .then((opened) => work(opened, call))
       .then(
         (response) => answer(null, response),
         (error: unknown) => answer(answerError(logger, call.getPath(), error)),

@@ -62,6 +62,8 @@ export function jobMessage(job: JobView, waiting?: WaitingReasons): JobMessage {
     startedAtMs: job.startedAtMs ?? 0,
     finishedAtMs: job.finishedAtMs ?? 0,
     usage: job.usage,
+    artifactsBytes: job.artifactsBytes ?? 0,
+    summaryBytes: job.summaryBytes ?? 0,
     needs: [...job.needs],
     outputs: { ...job.outputs },
   };

@@ -2,7 +2,9 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Server } from "@grpc/grpc-js";
+import { TransferServiceService } from "../../proto/troupe/agent/v1/transfer.ts";
 import { ControlServiceService } from "../../proto/troupe/control/v1/control.ts";
+import { type BlobStore, FolderBlobStore } from "../actors/blobs/index.ts";
 import {
   type Clock,
   type Logger,
@@ -41,6 +43,7 @@ import { LogSweep } from "./log-sweep.ts";
 import { chainSecretSources } from "./secret-sources.ts";
 import type { ServerOptions, StopServerOptions } from "./server-options.ts";
 import type { Teardown } from "./teardown.ts";
+import { transferHandlers } from "./transfer-service.ts";
 
 /** What every part of a server stands on. */
 export interface ServerGround {
@@ -69,6 +72,8 @@ export interface Jobs {
   /** undefined: the agent port has no TLS. */
   readonly authority: Authority | undefined;
   readonly audit: Audit;
+  /** Files of jobs. */
+  readonly blobs: BlobStore;
   readonly enrolment: Enrolment;
 }
 
@@ -130,6 +135,8 @@ export async function openJobs(ground: ServerGround): Promise<Jobs> {
     teardown.add("log sweep", () => sweep.stop());
     await sweep.start();
   }
+  const blobs = new FolderBlobStore({ directory: join(dataDir, "blobs") });
+  teardown.add("blobs", () => blobs.close());
   const engine = createJobEngine({
     secrets: options.secretSource ?? chainSecretSources(),
     clock,
@@ -160,7 +167,7 @@ export async function openJobs(ground: ServerGround): Promise<Jobs> {
   const authority = ground.tls ? await openAuthority(ground, system) : undefined;
   const fingerprint = () => authority?.fingerprint();
   const enrolment = createEnrolment({ system, clock, random, logger, fingerprint });
-  return { systemFile, system, engine, logs, authority, audit, enrolment };
+  return { systemFile, system, engine, logs, blobs, authority, audit, enrolment };
 }
 
 async function openAuthority(ground: ServerGround, system: System): Promise<Authority> {
@@ -252,10 +259,20 @@ async function listenForAgents(
     throw new TroupeError("TROUPE_LISTEN_REFUSED", { listen: formatAddress(listen), problem });
   }
   const address = { host: listen.host, port: problem === undefined ? wanted : 0 };
+  const transfers = transferHandlers({
+    blobs: jobs.blobs,
+    runs: jobs.engine.runs,
+    identify: (call) => service.identify(call),
+    logger,
+    refused: () => service.transferRefused(),
+  });
   const grpc = {
     clock,
     messageBytesMax: agentMessageBytesMax,
-    services: (server: Server) => server.addService(agentServiceDefinition, service.handlers()),
+    services: (server: Server) => {
+      server.addService(agentServiceDefinition, service.handlers());
+      server.addService(TransferServiceService, transfers);
+    },
   };
   const { authority } = jobs;
   if (authority === undefined) {
@@ -306,7 +323,7 @@ export function controlServicesOf(
   { jobs, agents }: { readonly jobs: Jobs; readonly agents: AgentPort },
 ): ControlServices {
   const { options, version, startedAtMs, clock, random } = ground;
-  const { system, engine, logs, enrolment, audit, authority } = jobs;
+  const { system, engine, logs, blobs, enrolment, audit, authority } = jobs;
   const { runs, workers } = engine;
   const server = {
     version,
@@ -320,6 +337,7 @@ export function controlServicesOf(
     runs,
     workers,
     logs,
+    blobs,
     enrolment,
     audit,
     authority,

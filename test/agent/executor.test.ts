@@ -243,6 +243,7 @@ describe("the environment", () => {
       "TROUPE_OUTPUT",
       "TROUPE_PIPELINE",
       "TROUPE_RUN_ID",
+      "TROUPE_STEP_SUMMARY",
       "TROUPE_WORKSPACE",
     ]);
     expect(log).not.toContain("canary");
@@ -366,7 +367,7 @@ describe("outputs", () => {
     [
       "a pipe",
       'rm "$TROUPE_OUTPUT"; mkfifo "$TROUPE_OUTPUT"',
-      "$TROUPE_OUTPUT is no longer a plain file",
+      "$TROUPE_OUTPUT cannot be read: it is no longer a plain file",
     ],
     ["nothing", 'rm "$TROUPE_OUTPUT"', "the job removed the file of $TROUPE_OUTPUT"],
     [

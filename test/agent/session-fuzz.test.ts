@@ -81,6 +81,8 @@ class ToldExecutor implements Executor {
       reason: "",
       startedAtMs: 1,
       durationMs: 1,
+      artifacts: undefined,
+      summary: undefined,
     };
     listener.output(Buffer.from("bye\n"));
     listener.ended(end as JobEnd);

@@ -28,6 +28,8 @@ function resultOf(name: string): JobResult {
     startedAtMs: 1,
     durationMs: 1,
     usage: undefined,
+    artifacts: undefined,
+    summary: undefined,
     logBytes: 0,
   };
 }

@@ -145,6 +145,9 @@ describe("an attempt", () => {
       onDisconnect: OnDisconnect.CONTINUE,
       workingDirectory: "",
       traceparent: "",
+      inputs: [],
+      artifacts: [],
+      stdin: "",
       limits: { memoryBytes: 0, cpus: 0, processes: 0 },
     });
     agent.send({ $case: "accepted", value: { attempt } });

@@ -363,6 +363,13 @@ export const errorTable = {
       `The log ${d.log} could not be stored: ${d.reason}. Make room or correct the folder's rights; ` +
       `the sender keeps the bytes and sends them again.`,
   }),
+  TROUPE_JOB_FILE_NOT_FOUND: entry<{ run: string; job: string; what: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The job ${d.job} of run ${d.run} has left no ${d.what}. It must have ended by itself, and have ` +
+      (d.what === "summary" ? "written to $TROUPE_STEP_SUMMARY." : "a list of artifacts."),
+  }),
   // ── blobs ──────────────────────────────────────────────────────────────────────────────
   TROUPE_BLOB_NOT_FOUND: entry<{ key: string }>({
     retryable: false,

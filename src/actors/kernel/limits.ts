@@ -516,6 +516,12 @@ export const limitTable = {
     reason: "outputs are small facts for other jobs, stored with the run",
     effect: "the definition is refused with TROUPE_PIPELINE_INVALID",
   }),
+  jobArtifactsMax: limit({
+    default: 100,
+    unit: "items",
+    reason: "a folder is one artifact, whatever is in it",
+    effect: "the definition is refused with TROUPE_PIPELINE_INVALID",
+  }),
   jobOutputsBytesMax: limit({
     default: 65_536,
     unit: "bytes",

@@ -33,7 +33,7 @@ export class JobBuilder {
     this.#checkNeeds(name, options.needs ?? [], index);
     const { script, env, secrets } = this.#bind(name, options, index);
     const { outputs = [], timeoutMs, workingDirectory, limits, description } = options;
-    const { concurrency, onDisconnect } = options;
+    const { concurrency, onDisconnect, artifacts, stdin } = options;
     this.definitions.push({
       name,
       needs: (options.needs ?? []).map((need) => need?.name ?? ""),
@@ -50,6 +50,8 @@ export class JobBuilder {
       priority: options.priority ?? defaults.priority,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(workingDirectory === undefined ? {} : { workingDirectory }),
+      ...(artifacts === undefined ? {} : { artifacts: [...artifacts] }),
+      ...(stdin === undefined ? {} : { stdin: variable(stdin) }),
       ...(limits === undefined ? {} : { limits: { ...limits } }),
       ...(description === undefined ? {} : { description }),
       ...(concurrency === undefined ? {} : { concurrency: concurrencyOf(concurrency) }),

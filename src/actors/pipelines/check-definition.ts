@@ -35,6 +35,9 @@ export function collectProblems(definition: PipelineDefinition, problems: Proble
   const names = new Set(parameters.map(({ name }) => name));
   const context: ReferenceContext = { definition, graph, parameters: names, problems };
   jobs.forEach((job, index) => {
+    if (job.stdin !== undefined) {
+      checkTemplate(job.stdin, { path: ["jobs", index, "stdin"], reader: job }, context);
+    }
     for (const [variable, template] of Object.entries(job.env)) {
       if (isFixed(template)) continue;
       checkTemplate(template, { path: ["jobs", index, "env", variable], reader: job }, context);

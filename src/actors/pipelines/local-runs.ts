@@ -1,12 +1,14 @@
 /** The runs of this system, asked through their actors. */
 import { isRejectedBy, TroupeError } from "../kernel/index.ts";
 import type { Scheduler } from "../scheduler/index.ts";
+import type { AttemptKey } from "../workers/index.ts";
 import type { ConcurrencyGate } from "./concurrency-gate.ts";
 import { resolveParameters } from "./parameters.ts";
 import type { PipelineRunDefinition, PipelineRunHandle } from "./pipeline-run.ts";
 import { invalidRun } from "./problem-report.ts";
 import type { RunFeed } from "./run-feed.ts";
 import type { RunIndexHandle } from "./run-index.ts";
+import type { JobLeavings } from "./run-state.ts";
 import { isFinalStatus, type RunChange, type RunSummary, type RunView } from "./run-view.ts";
 import type { Runs, SubmitRun } from "./runs.ts";
 
@@ -28,11 +30,13 @@ export class LocalRuns implements Runs {
     this.#options = options;
   }
 
-  async submit({ runId, definition, parameters, priority = 0 }: SubmitRun) {
+  async submit({ runId, definition, parameters, priority = 0, workspace }: SubmitRun) {
     const resolved = resolveParameters(definition.parameters, parameters);
     if (!resolved.ok) throw invalidRun(definition.name, resolved.problems);
     const run = this.#options.run(runId);
-    const { created } = await run.create({ definition, parameters: resolved.values, priority });
+    const uploaded = workspace === undefined ? {} : { workspace };
+    const { values } = resolved;
+    const { created } = await run.create({ definition, parameters: values, priority, ...uploaded });
     return { runId, created };
   }
 
@@ -73,6 +77,14 @@ export class LocalRuns implements Runs {
       if (!(await run(runId).watch(watcher))) throw notFound(runId);
     };
     return feed.watch(runId, ask, signal);
+  }
+
+  grant({ runId, job, attempt }: AttemptKey, workerId: string) {
+    return this.#options.run(runId).grant({ job, attempt, workerId });
+  }
+
+  leavings(runId: string, job: string): Promise<JobLeavings | undefined> {
+    return this.#options.run(runId).leavings(job);
   }
 
   async waiting(runId: string): Promise<ReadonlyMap<string, string>> {

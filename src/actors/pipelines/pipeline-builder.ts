@@ -68,6 +68,10 @@ export interface JobOptions<O extends string, F extends boolean> {
   /** -1,000 to 1,000, higher first. Default 0. */
   readonly priority?: number;
   readonly workingDirectory?: string;
+  /** Files and folders of the attempt's own folder: jobs that need this one begin with them. */
+  readonly artifacts?: readonly string[];
+  /** What the script reads from standard input. Default nothing. */
+  readonly stdin?: VariableValue;
   /** What each attempt may use at most, where its agent can enforce it. Default no limit. */
   readonly limits?: JobLimits;
   readonly description?: string;

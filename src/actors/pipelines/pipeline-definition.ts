@@ -79,6 +79,10 @@ export interface JobDefinition {
   readonly priority: number;
   /** What each attempt may use at most; undefined = as much as the machine has. */
   readonly limits?: JobLimits;
+  /** Files and folders, relative to the attempt's own folder, that the jobs which need this one begin with. */
+  readonly artifacts?: readonly string[];
+  /** What the script reads from standard input. */
+  readonly stdin?: Template;
   /** Relative to the attempt's own folder, or absolute. */
   readonly workingDirectory?: string;
   readonly description?: string;

@@ -10,11 +10,12 @@
  *  R4. No secret passes through here: instructions carry names.
  */
 import { definePersistentActor, type PersistentContext } from "../persistence/index.ts";
-import type { AttemptResult, FinishAnswer, ResumeAnswer } from "../workers/index.ts";
+import type { AttemptResult, FinishAnswer, ResumeAnswer, StoredFile } from "../workers/index.ts";
 import type { PipelineDefinition } from "./pipeline-definition.ts";
 import {
   type Decision,
   decide,
+  grantOf,
   isStopping,
   type Report,
   type RunInput,
@@ -23,7 +24,7 @@ import {
 import type { RunEvent, RunEventData } from "./run-events.ts";
 import { newRun, runEventHandlers } from "./run-fold.ts";
 import { wakeAtMs } from "./run-follow-ups.ts";
-import { jobNamed, type Run, type RunState } from "./run-state.ts";
+import { type JobLeavings, jobNamed, leavingsOf, type Run, type RunState } from "./run-state.ts";
 import { instructionsOf, type JobInstructions } from "./run-values.ts";
 import type { JobStatus, RunSummary, RunView } from "./run-view.ts";
 import { summaryOf, viewOf } from "./view-of-run.ts";
@@ -45,6 +46,7 @@ export interface CreateRun {
   /** As `resolveParameters` returns them. */
   readonly parameters: Readonly<Record<string, string>>;
   readonly priority: number;
+  readonly workspace?: StoredFile;
 }
 
 /** The definition for one system: each has its own, bound to the outlet that does the effects. */
@@ -65,9 +67,9 @@ export function definePipelineRun(outlet: RunOutlet) {
     })
     .commands({
       /** `created: false` = it exists already, and nothing was done. */
-      create: (run, { definition, parameters, priority }: CreateRun): { created: boolean } => {
+      create: (run, created: CreateRun): { created: boolean } => {
         const isNew = run.state.status === "new";
-        take(run, { type: "create", runId: run.id, definition, parameters, priority });
+        take(run, { type: "create", runId: run.id, ...created });
         return { created: isNew };
       },
 
@@ -77,6 +79,16 @@ export function definePipelineRun(outlet: RunOutlet) {
         state.status === "new"
           ? { verdict: "disown", reason: "there is no such run" }
           : resumeVerdict(state, report),
+
+      /** What this attempt may read of what is stored; undefined = it is not with this worker. */
+      grant: ({ state }, report: Report): readonly StoredFile[] | undefined =>
+        state.status === "new" ? undefined : grantOf(state, report),
+
+      /** What the newest ended attempt of a job has left; undefined = there is no such job. */
+      leavings: ({ state }, name: string): JobLeavings | undefined => {
+        const job = state.status === "new" ? undefined : jobNamed(state, name);
+        return job === undefined ? undefined : leavingsOf(job);
+      },
 
       started: (run, report: Report): void => {
         take(run, { type: "started", ...report });

@@ -45,7 +45,7 @@
  *  D3. A decision is bounded: at most `runEventsPerTurnMax` follow-ups, then `more` is true.
  */
 import { limits } from "../kernel/index.ts";
-import type { AttemptResult, ResumeAnswer } from "../workers/index.ts";
+import type { AttemptResult, ResumeAnswer, StoredFile } from "../workers/index.ts";
 import type { PipelineDefinition } from "./pipeline-definition.ts";
 import type { RunEvent } from "./run-events.ts";
 import { applyRunEvent } from "./run-fold.ts";
@@ -59,6 +59,7 @@ import {
   type Run,
   type RunState,
 } from "./run-state.ts";
+import { inputsOf } from "./run-values.ts";
 
 export type RunInput =
   | {
@@ -68,6 +69,7 @@ export type RunInput =
       /** As `resolveParameters` returns them. */
       readonly parameters: Readonly<Record<string, string>>;
       readonly priority: number;
+      readonly workspace?: StoredFile;
     }
   | ({ readonly type: "prepare" } & Report)
   | ({ readonly type: "started" } & Report)
@@ -146,10 +148,11 @@ function answer(state: RunState, input: RunInput, nowMs: number): Answer {
 }
 
 function create(input: Extract<RunInput, { type: "create" }>, atMs: number): Answer {
-  const { runId, definition, parameters, priority } = input;
+  const { runId, definition, parameters, priority, workspace } = input;
+  const uploaded = workspace === undefined ? {} : { workspace };
   return one({
     type: "runCreated",
-    data: { runId, definition, parameters, priority, atMs },
+    data: { runId, definition, parameters, priority, ...uploaded, atMs },
   });
 }
 
@@ -232,7 +235,9 @@ function finished(
   const outputs = Object.fromEntries(
     Object.entries(result.outputs).filter(([output]) => declared.has(output)),
   );
-  return one({ type: "jobFinished", data: { ...end, outcome: result.outcome, outputs } });
+  const { artifacts } = result;
+  const left = artifacts === undefined ? {} : { artifacts };
+  return one({ type: "jobFinished", data: { ...end, outcome: result.outcome, outputs, ...left } });
 }
 
 function lost(
@@ -290,6 +295,13 @@ function refusalOf(job: JobState, report: Report): Refusal | undefined {
   return undefined;
 }
 
+/** What this attempt may read of what is stored; undefined = it is not with this worker. */
+export function grantOf(run: Run, report: Report): readonly StoredFile[] | undefined {
+  const job = jobNamed(run, report.job);
+  if (job === undefined || refusalOf(job, report) !== undefined) return undefined;
+  return inputsOf(run, jobDefinitionNamed(run.definition, report.job));
+}
+
 /** What becomes of an attempt that an agent still holds after it was away. */
 export function resumeVerdict(run: Run, report: Report): ResumeAnswer {
   const job = jobNamed(run, report.job);
@@ -323,11 +335,12 @@ function withinBounds(result: AttemptResult): AttemptResult {
   return { ...result, outcome: "failed", outputs: {}, reason };
 }
 
-function processEnd({ exitCode, signal, usage, reason }: AttemptResult) {
+function processEnd({ exitCode, signal, usage, summary, reason }: AttemptResult) {
   return {
     ...(exitCode === undefined ? {} : { exitCode }),
     ...(signal === undefined || signal === "" ? {} : { signal }),
     ...(usage === undefined ? {} : { usage }),
+    ...(summary === undefined ? {} : { summary }),
     reason,
   };
 }

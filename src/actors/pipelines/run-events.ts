@@ -3,7 +3,7 @@
  * a run cut off between any two of them goes on correctly. Jobs go by name: a journal is read by
  * people too. No secret and no log byte is ever in an event.
  */
-import type { AttemptOutcome, JobUsage } from "../workers/index.ts";
+import type { AttemptOutcome, JobUsage, StoredFile } from "../workers/index.ts";
 import type { PipelineDefinition } from "./pipeline-definition.ts";
 
 export interface RunEventData {
@@ -14,6 +14,8 @@ export interface RunEventData {
     readonly parameters: Readonly<Record<string, string>>;
     /** Added to every job's priority. */
     readonly priority: number;
+    /** Uploaded with the run: every job begins with it. */
+    readonly workspace?: StoredFile;
     readonly atMs: number;
   };
   /** The job wants a worker. `attempt` counts from 1. */
@@ -26,6 +28,7 @@ export interface RunEventData {
     ProcessEnd & {
       readonly outcome: AttemptOutcome | "lost";
       readonly outputs: Readonly<Record<string, string>>;
+      readonly artifacts?: StoredFile;
     };
   /** `attempt` failed; the next one is queued at `dueAtMs`. */
   jobRetryScheduled: AttemptAt & ProcessEnd & { readonly dueAtMs: number };
@@ -57,6 +60,7 @@ export interface ProcessEnd {
   readonly exitCode?: number;
   readonly signal?: string;
   readonly usage?: JobUsage;
+  readonly summary?: StoredFile;
   /** One plain sentence, empty on success. */
   readonly reason: string;
 }

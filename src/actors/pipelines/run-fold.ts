@@ -120,9 +120,11 @@ class RunEdit {
       finishedAtMs: data.atMs,
       ...(data.exitCode === undefined ? {} : { exitCode: data.exitCode }),
       ...(data.usage === undefined ? {} : { usage: data.usage }),
+      ...(data.summary === undefined ? {} : { summary: data.summary }),
       ...(data.signal === undefined ? {} : { signal: data.signal }),
       reason: data.reason,
       outputs: data.outputs,
+      ...(data.artifacts === undefined ? {} : { artifacts: data.artifacts }),
     });
   }
 
@@ -138,6 +140,7 @@ class RunEdit {
       reason: data.reason,
       ...(data.exitCode === undefined ? {} : { exitCode: data.exitCode }),
       ...(data.usage === undefined ? {} : { usage: data.usage }),
+      ...(data.summary === undefined ? {} : { summary: data.summary }),
     });
     const { retries } = this.#run;
     const later = retries.findIndex(({ dueAtMs }) => dueAtMs > data.dueAtMs);

@@ -8,7 +8,7 @@
  *  S4. `ready` and `doomed` hold exactly the jobs that a decision must act on; an ended job is in
  *      neither. Doom goes first: a job in both never runs.
  */
-import type { JobUsage } from "../workers/index.ts";
+import type { JobUsage, StoredFile } from "../workers/index.ts";
 import type { ChunkedList } from "./chunked-list.ts";
 import { chunkedList, itemAt } from "./chunked-list.ts";
 import { degree } from "./graph.ts";
@@ -26,6 +26,7 @@ export interface Run {
   readonly definition: PipelineDefinition;
   readonly parameters: Readonly<Record<string, string>>;
   readonly priority: number;
+  readonly workspace?: StoredFile;
   readonly createdAtMs: number;
   readonly finishedAtMs?: number;
   /** By position in the definition. */
@@ -84,6 +85,7 @@ export type ActiveJob = Attempts &
         readonly reason: string;
         readonly exitCode?: number;
         readonly usage?: JobUsage;
+        readonly summary?: StoredFile;
       }
   );
 
@@ -97,6 +99,8 @@ export interface EndedJob extends Attempts {
   readonly exitCode?: number;
   readonly signal?: string;
   readonly usage?: JobUsage;
+  readonly summary?: StoredFile;
+  readonly artifacts?: StoredFile;
   readonly reason: string;
   readonly outputs: Readonly<Record<string, string>>;
 }
@@ -116,6 +120,19 @@ export function isWithWorker(
   return job.status === "assigned" || job.status === "running";
 }
 
+/** Files that the newest ended attempt of a job has left in the store. */
+export interface JobLeavings {
+  readonly artifacts?: StoredFile;
+  readonly summary?: StoredFile;
+}
+
+export function leavingsOf(job: JobState): JobLeavings {
+  return {
+    ...("artifacts" in job && job.artifacts !== undefined ? { artifacts: job.artifacts } : {}),
+    ...("summary" in job && job.summary !== undefined ? { summary: job.summary } : {}),
+  };
+}
+
 /** undefined = no job of that name. */
 export function jobNamed(run: Run, name: string): JobState | undefined {
   const index = planOf(run.definition).graph.indexByName.get(name);
@@ -131,7 +148,7 @@ export function conclusionOf(run: Run): "succeeded" | "failed" | "cancelled" {
 }
 
 export function createRun(data: RunEventData["runCreated"]): Run {
-  const { runId, definition, parameters, priority, atMs } = data;
+  const { runId, definition, parameters, priority, workspace, atMs } = data;
   const plan = planOf(definition);
   const ready = new RankSetEdit(emptyRankSet(definition.jobs.length));
   const jobs = definition.jobs.map((job, index): WaitingJob => {
@@ -145,6 +162,7 @@ export function createRun(data: RunEventData["runCreated"]): Run {
     definition,
     parameters,
     priority,
+    ...(workspace === undefined ? {} : { workspace }),
     createdAtMs: atMs,
     jobs: chunkedList(jobs),
     ready: ready.done(),

@@ -1,11 +1,11 @@
 /** What a run's templates read: parameters, other jobs' outputs and conclusions, the run itself. */
 
-import type { JobLimits } from "../workers/index.ts";
+import type { JobLimits, PreparedAttempt } from "../workers/index.ts";
 import { onDisconnectOf } from "./definition-defaults.ts";
 import type { JobDefinition, OnDisconnect, Shell } from "./pipeline-definition.ts";
 import { jobDefinitionAt, planOf } from "./run-plan.ts";
 import { conclusionOf, isEnded, jobNamed, type Run, type RunState } from "./run-state.ts";
-import { fillTemplates, type TemplateValues } from "./template.ts";
+import { fillTemplate, fillTemplates, type TemplateValues } from "./template.ts";
 
 export function runValues(run: Run): TemplateValues {
   const endedJob = (name: string) => {
@@ -41,6 +41,9 @@ export interface JobInstructions {
   readonly workingDirectory?: string;
   readonly limits?: JobLimits;
   readonly onDisconnect: OnDisconnect;
+  readonly inputs: NonNullable<PreparedAttempt["inputs"]>;
+  readonly artifacts?: readonly string[];
+  readonly stdin?: string;
 }
 
 /** undefined = no such job. */
@@ -62,5 +65,23 @@ export function instructionsOf(state: RunState, name: string): JobInstructions |
     ...(job.timeoutMs === undefined ? {} : { timeoutMs: job.timeoutMs }),
     ...(job.workingDirectory === undefined ? {} : { workingDirectory: job.workingDirectory }),
     ...(job.limits === undefined ? {} : { limits: job.limits }),
+    inputs: inputsOf(state, job),
+    ...(job.artifacts === undefined ? {} : { artifacts: job.artifacts }),
+    ...(job.stdin === undefined ? {} : { stdin: fillTemplate(job.stdin, runValues(state)) }),
   };
+}
+
+/** What a job begins with: the workspace that came with the run, then what the jobs it needs have left, in their order. */
+export function inputsOf(
+  run: Run,
+  { needs }: Pick<JobDefinition, "needs">,
+): NonNullable<PreparedAttempt["inputs"]> {
+  const left = needs.flatMap((need) => {
+    const job = jobNamed(run, need);
+    const artifacts = job !== undefined && isEnded(job) ? job.artifacts : undefined;
+    return artifacts === undefined ? [] : [{ ...artifacts, what: `the artifacts of ${need}` }];
+  });
+  return run.workspace === undefined
+    ? left
+    : [{ ...run.workspace, what: "the uploaded workspace" }, ...left];
 }

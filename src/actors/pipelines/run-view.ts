@@ -43,6 +43,9 @@ export interface JobView {
   readonly exitCode?: number;
   /** Of the newest attempt that has ended; undefined = its agent could not tell. */
   readonly usage?: JobUsage;
+  /** Bytes of what its newest ended attempt left, artifacts packed; undefined = nothing. */
+  readonly artifactsBytes?: number;
+  readonly summaryBytes?: number;
   /** Why it failed, was skipped, or waits: one plain sentence, empty when there is nothing to say. */
   readonly reason: string;
   readonly queuedAtMs?: number;

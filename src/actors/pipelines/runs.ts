@@ -1,5 +1,7 @@
 /** The runs of a system, for whoever stands above it: a server, a command line, a test. */
+import type { AttemptKey, StoredFile } from "../workers/index.ts";
 import type { PipelineDefinition } from "./pipeline-definition.ts";
+import type { JobLeavings } from "./run-state.ts";
 import type { RunChange, RunSummary, RunView } from "./run-view.ts";
 
 export interface SubmitRun {
@@ -10,6 +12,8 @@ export interface SubmitRun {
   readonly parameters: Readonly<Record<string, string>>;
   /** Added to each job's priority; higher runs first. Default 0. */
   readonly priority?: number;
+  /** Already in the blob store: every job begins with what is in it. */
+  readonly workspace?: StoredFile;
 }
 
 export interface Runs {
@@ -26,6 +30,10 @@ export interface Runs {
    * that falls behind gets the newest state of each job instead of every step. Throws `TROUPE_RUN_NOT_FOUND`.
    */
   watch(runId: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<RunChange>;
+  /** What this attempt may read of what is stored; undefined = it is not with this worker. */
+  grant(attempt: AttemptKey, workerId: string): Promise<readonly StoredFile[] | undefined>;
+  /** Files that a job has left in the store; undefined = there is no such job. */
+  leavings(runId: string, job: string): Promise<JobLeavings | undefined>;
   /** Why each queued attempt of the run still waits, one plain sentence per job. */
   waiting(runId: string): Promise<ReadonlyMap<string, string>>;
 }

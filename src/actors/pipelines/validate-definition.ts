@@ -68,6 +68,8 @@ const job = object({
   optional: {
     timeoutMs: number,
     workingDirectory: text,
+    artifacts: listOf(text),
+    stdin: template,
     limits: object({
       required: {},
       optional: { memoryBytes: number, cpus: number, processes: number },

@@ -46,6 +46,10 @@ function jobViewOf(run: Run, index: number, job: JobState): JobView {
     ...("workerId" in job && job.workerId !== undefined ? { workerId: job.workerId } : {}),
     ...("exitCode" in job && job.exitCode !== undefined ? { exitCode: job.exitCode } : {}),
     ...("usage" in job && job.usage !== undefined ? { usage: job.usage } : {}),
+    ...("summary" in job && job.summary !== undefined ? { summaryBytes: job.summary.bytes } : {}),
+    ...("artifacts" in job && job.artifacts !== undefined
+      ? { artifactsBytes: job.artifacts.bytes }
+      : {}),
     needs,
     outputs: isEnded(job) ? job.outputs : {},
     finally: definition.finally,

@@ -27,6 +27,16 @@ export interface AttemptResult {
   readonly startedAtMs?: number;
   readonly durationMs?: number;
   readonly usage?: JobUsage;
+  /** What it leaves for the jobs after it: a gzipped tar, stored by now. */
+  readonly artifacts?: StoredFile;
+  /** Markdown for people, stored by now. */
+  readonly summary?: StoredFile;
+}
+
+/** A file in the blob store, by its content. */
+export interface StoredFile {
+  readonly sha256: string;
+  readonly bytes: number;
 }
 
 /** What an attempt used, its whole process tree together; 0 where its agent's machine does not count it. */
@@ -80,5 +90,10 @@ export interface PreparedAttempt {
   readonly onDisconnect: "kill" | "continue";
   readonly workingDirectory?: string;
   readonly limits?: JobLimits;
+  /** Unpacked in this order before the script begins; `what` is for people. */
+  readonly inputs?: readonly (StoredFile & { readonly what: string })[];
+  /** What of its folder is kept as artifacts. */
+  readonly artifacts?: readonly string[];
+  readonly stdin?: string;
   readonly traceparent?: string;
 }

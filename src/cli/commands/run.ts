@@ -16,12 +16,14 @@ import { loadPipeline } from "../pipeline-file.ts";
 import { newRunFolder } from "../run-folder.ts";
 import { readSecrets } from "../secrets.ts";
 import { readStores, type StoreOptions } from "../stores.ts";
+import { uploadWorkspace } from "../workspace.ts";
 
 export interface RunOptions extends StoreOptions {
   readonly param: Readonly<Record<string, string>>;
   readonly secret: readonly string[];
   readonly secretsFile?: string;
   readonly slots?: number;
+  readonly workspace?: string;
   readonly data?: string;
   readonly keep: number;
   readonly quiet?: boolean;
@@ -91,6 +93,7 @@ async function submitAndFollow(
       pipelineJson: JSON.stringify(definition),
       parameters: { ...options.param },
       priority: 0,
+      workspace: await uploadWorkspace(context, client, options.workspace),
     });
     return await followRun(
       context,

@@ -4,11 +4,13 @@ import { exitCodes } from "../exit-codes.ts";
 import { followRun } from "../follow-run.ts";
 import { loadPipeline } from "../pipeline-file.ts";
 import { withClient } from "../with-client.ts";
+import { uploadWorkspace } from "../workspace.ts";
 
 export interface SubmitOptions {
   readonly data: string;
   readonly param: Readonly<Record<string, string>>;
   readonly id?: string;
+  readonly workspace?: string;
   readonly priority: number;
   readonly watch?: boolean;
   readonly quiet?: boolean;
@@ -27,6 +29,7 @@ export async function submit(
       pipelineJson: JSON.stringify(definition),
       parameters: { ...options.param },
       priority: options.priority,
+      workspace: await uploadWorkspace(context, client, options.workspace),
     });
     if (options.watch === true) {
       return followRun(

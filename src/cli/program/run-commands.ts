@@ -3,7 +3,13 @@ import type { Command } from "commander";
 import { list } from "../key-values.ts";
 import { regularExpression } from "../regular-expression.ts";
 import { wholeNumber } from "../whole-number.ts";
-import { type CommandHost, dataOption, jsonOption, parameterOption } from "./shared-options.ts";
+import {
+  type CommandHost,
+  dataOption,
+  jsonOption,
+  parameterOption,
+  workspaceOption,
+} from "./shared-options.ts";
 import { addStoreOptions } from "./store-options.ts";
 
 export function addRunCommands(program: Command, host: CommandHost): void {
@@ -12,6 +18,8 @@ export function addRunCommands(program: Command, host: CommandHost): void {
   addWatch(program, host);
   addPs(program, host);
   addLogs(program, host);
+  addSummary(program, host);
+  addArtifacts(program, host);
   addCancel(program, host);
 }
 
@@ -27,6 +35,7 @@ function addRun(program: Command, host: CommandHost): void {
       [],
     )
     .option("--secrets-file <file>", "secrets as NAME=value lines")
+    .addOption(workspaceOption())
     .option("--slots <n>", "jobs at once", wholeNumber("--slots", [1, 256]))
     .option(
       "--data <folder>",
@@ -53,6 +62,7 @@ function addSubmit(program: Command, host: CommandHost): void {
     .description("hand a pipeline to a running server")
     .addOption(dataOption())
     .addOption(parameterOption())
+    .addOption(workspaceOption())
     .option("--id <id>", "the run's id; the same id twice is the same run")
     .option("--priority <n>", "higher runs first", wholeNumber("--priority", [-1_000, 1_000]), 0)
     .option("-w, --watch", "stay and show its progress")
@@ -115,6 +125,33 @@ function addLogs(program: Command, host: CommandHost): void {
     .action(async (runId: string, job: string, options) => {
       const { logs } = await import("../commands/logs.ts");
       host.finish(await logs(host.context, { runId, job }, options));
+    });
+}
+
+function addSummary(program: Command, host: CommandHost): void {
+  program
+    .command("summary")
+    .argument("<run>", "the run's id")
+    .argument("<job>", "the job's name")
+    .description("print the markdown that a job wrote to $TROUPE_STEP_SUMMARY")
+    .addOption(dataOption())
+    .action(async (runId: string, job: string, options) => {
+      const { summary } = await import("../commands/summary.ts");
+      host.finish(await summary(host.context, { runId, job }, options));
+    });
+}
+
+function addArtifacts(program: Command, host: CommandHost): void {
+  program
+    .command("artifacts")
+    .argument("<run>", "the run's id")
+    .argument("<job>", "the job's name")
+    .description("bring the artifacts of a job into a folder")
+    .addOption(dataOption())
+    .option("--to <folder>", "made if it is not there", ".")
+    .action(async (runId: string, job: string, options) => {
+      const { artifacts } = await import("../commands/artifacts.ts");
+      host.finish(await artifacts(host.context, { runId, job }, options));
     });
 }
 

@@ -21,6 +21,10 @@ export function parameterOption(): Option {
     .default({}, "none");
 }
 
+export function workspaceOption(): Option {
+  return new Option("--workspace <folder>", "jobs begin with the files of this folder");
+}
+
 export function jsonOption(what: string): Option {
   return new Option("--json", what);
 }

@@ -32,6 +32,8 @@ jobs:
     priority: 5
     working-directory: src
     limits: { memory: 1.5GiB, cpus: 0.5, processes: 20 }
+    artifacts: [dist, report.xml]
+    stdin: v\${{ parameters.version }}
   ship:
     needs: build
     env: { SHA: "\${{ needs.build.outputs.sha }}", PLAIN: 0644 }
@@ -84,6 +86,8 @@ outputs:
           priority: 5,
           workingDirectory: "src",
           limits: { memoryBytes: 1_610_612_736, cpus: 0.5, processes: 20 },
+          artifacts: ["dist", "report.xml"],
+          stdin: ["v", { ref: "parameter", name: "version" }],
         },
         {
           name: "ship",

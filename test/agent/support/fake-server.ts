@@ -311,6 +311,9 @@ export function assignment(
     workingDirectory: "",
     traceparent: "",
     onDisconnect: OnDisconnect.CONTINUE,
+    inputs: [],
+    artifacts: [],
+    stdin: "",
     ...changes,
   } as Assignment & { attempt: AttemptRef };
 }

@@ -6,6 +6,7 @@ import { type AgentClock, systemClock } from "../../../src/agent/clock.ts";
 import type { Executor, JobEnd, RunningJob } from "../../../src/agent/executor.ts";
 import { processExecutor } from "../../../src/agent/process-executor.ts";
 import { systemProcessTable } from "../../../src/agent/process-table.ts";
+import { Transfers } from "../../../src/agent/transfers.ts";
 import { assignment } from "./fake-server.ts";
 import { temporaryFolder } from "./folder.ts";
 import { until } from "./until.ts";
@@ -30,7 +31,17 @@ export interface JobSetting {
   readonly cgroups?: boolean | CgroupParent;
   readonly mark?: string;
   readonly clock?: AgentClock;
+  /** Default: any use of it fails. */
+  readonly transfers?: Transfers;
 }
+
+const noTransfers = new Transfers({
+  link: () => {
+    throw new Error("this test has no server");
+  },
+  clock: systemClock,
+  random: Math.random,
+});
 
 const environment = { PATH: process.env["PATH"], HOME: process.env["HOME"], AGENT_SECRET: "no" };
 
@@ -47,6 +58,7 @@ export function startJob(changes: Partial<Assignment>, setting: JobSetting = {})
     environment: setting.environment ?? environment,
     onWarning: (message) => warnings.push(message),
     cgroups,
+    transfers: setting.transfers ?? noTransfers,
   });
   const pieces: Buffer[] = [];
   const given = assignment(changes);

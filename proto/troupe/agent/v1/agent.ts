@@ -237,6 +237,12 @@ export interface Assignment {
   traceparent: string;
   limits: Limits | undefined;
   onDisconnect: OnDisconnect;
+  /** Gzipped tars, unpacked into the attempt's folder in this order before the script begins, see transfer.proto. */
+  inputs: StoredFile[];
+  /** Files and folders, relative to the attempt's folder, that are kept when the script has ended by itself. */
+  artifacts: string[];
+  /** What the script reads from standard input, after the secrets where they come that way. */
+  stdin: string;
 }
 
 export interface Assignment_EnvEntry {
@@ -247,6 +253,14 @@ export interface Assignment_EnvEntry {
 export interface Assignment_SecretsEntry {
   key: string;
   value: string;
+}
+
+/** A file in the server's store, by its content. */
+export interface StoredFile {
+  sha256: string;
+  bytes: number;
+  /** For people: "the uploaded workspace", "the artifacts of build". */
+  what: string;
 }
 
 /** 0 = none. An agent that cannot enforce one says so in the job's log and runs it all the same. */
@@ -309,7 +323,15 @@ export interface JobResult {
   durationMs: number;
   /** The log's whole length: the result is acknowledged only after the log is stored up to here. */
   logBytes: number;
-  usage: Usage | undefined;
+  usage:
+    | Usage
+    | undefined;
+  /** Both are stored before the result is sent; absent where there is none. A gzipped tar: */
+  artifacts:
+    | StoredFile
+    | undefined;
+  /** Markdown that the script wrote to $TROUPE_STEP_SUMMARY. */
+  summary: StoredFile | undefined;
 }
 
 export interface JobResult_OutputsEntry {
@@ -1924,6 +1946,9 @@ function createBaseAssignment(): Assignment {
     traceparent: "",
     limits: undefined,
     onDisconnect: 0,
+    inputs: [],
+    artifacts: [],
+    stdin: "",
   };
 }
 
@@ -1967,6 +1992,15 @@ export const Assignment: MessageFns<Assignment> = {
     }
     if (message.onDisconnect !== 0) {
       writer.uint32(104).int32(message.onDisconnect);
+    }
+    for (const v of message.inputs) {
+      StoredFile.encode(v!, writer.uint32(162).fork()).join();
+    }
+    for (const v of message.artifacts) {
+      writer.uint32(170).string(v!);
+    }
+    if (message.stdin !== "") {
+      writer.uint32(178).string(message.stdin);
     }
     return writer;
   },
@@ -2094,6 +2128,30 @@ export const Assignment: MessageFns<Assignment> = {
             message.onDisconnect = reader.int32() as any;
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.inputs.push(StoredFile.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.artifacts.push(reader.string());
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.stdin = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2144,6 +2202,9 @@ export const Assignment: MessageFns<Assignment> = {
       ? Limits.fromPartial(object.limits)
       : undefined;
     message.onDisconnect = object.onDisconnect ?? 0;
+    message.inputs = object.inputs?.map((e) => StoredFile.fromPartial(e)) || [];
+    message.artifacts = object.artifacts?.map((e) => e) || [];
+    message.stdin = object.stdin ?? "";
     return message;
   },
 };
@@ -2278,6 +2339,85 @@ export const Assignment_SecretsEntry: MessageFns<Assignment_SecretsEntry> = {
     const message = createBaseAssignment_SecretsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseStoredFile(): StoredFile {
+  return { sha256: "", bytes: 0, what: "" };
+}
+
+export const StoredFile: MessageFns<StoredFile> = {
+  encode(message: StoredFile, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sha256 !== "") {
+      writer.uint32(10).string(message.sha256);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(16).uint64(message.bytes);
+    }
+    if (message.what !== "") {
+      writer.uint32(26).string(message.what);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StoredFile {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStoredFile();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sha256 = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.what = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StoredFile>): StoredFile {
+    return StoredFile.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StoredFile>): StoredFile {
+    const message = createBaseStoredFile();
+    message.sha256 = object.sha256 ?? "";
+    message.bytes = object.bytes ?? 0;
+    message.what = object.what ?? "";
     return message;
   },
 };
@@ -2752,6 +2892,8 @@ function createBaseJobResult(): JobResult {
     durationMs: 0,
     logBytes: 0,
     usage: undefined,
+    artifacts: undefined,
+    summary: undefined,
   };
 }
 
@@ -2786,6 +2928,12 @@ export const JobResult: MessageFns<JobResult> = {
     }
     if (message.usage !== undefined) {
       Usage.encode(message.usage, writer.uint32(82).fork()).join();
+    }
+    if (message.artifacts !== undefined) {
+      StoredFile.encode(message.artifacts, writer.uint32(162).fork()).join();
+    }
+    if (message.summary !== undefined) {
+      StoredFile.encode(message.summary, writer.uint32(170).fork()).join();
     }
     return writer;
   },
@@ -2886,6 +3034,22 @@ export const JobResult: MessageFns<JobResult> = {
             message.usage = Usage.decode(reader, reader.uint32());
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.artifacts = StoredFile.decode(reader, reader.uint32());
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.summary = StoredFile.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2923,6 +3087,12 @@ export const JobResult: MessageFns<JobResult> = {
     message.durationMs = object.durationMs ?? 0;
     message.logBytes = object.logBytes ?? 0;
     message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
+    message.artifacts = (object.artifacts !== undefined && object.artifacts !== null)
+      ? StoredFile.fromPartial(object.artifacts)
+      : undefined;
+    message.summary = (object.summary !== undefined && object.summary !== null)
+      ? StoredFile.fromPartial(object.summary)
+      : undefined;
     return message;
   },
 };

@@ -13,6 +13,8 @@ import {
   type ClientOptions,
   type ClientReadableStream,
   type ClientUnaryCall,
+  type ClientWritableStream,
+  type handleClientStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
@@ -24,6 +26,22 @@ import {
 export const protobufPackage = "troupe.control.v1";
 
 export const protobufFileName = "troupe/control/v1/control.proto";
+
+export const JobFile = {
+  UNSPECIFIED: 0,
+  /** ARTIFACTS - A gzipped tar. */
+  ARTIFACTS: 1,
+  /** SUMMARY - Markdown. */
+  SUMMARY: 2,
+} as const;
+
+export type JobFile = typeof JobFile[keyof typeof JobFile];
+
+export namespace JobFile {
+  export type UNSPECIFIED = typeof JobFile.UNSPECIFIED;
+  export type ARTIFACTS = typeof JobFile.ARTIFACTS;
+  export type SUMMARY = typeof JobFile.SUMMARY;
+}
 
 export const RunStatus = { UNSPECIFIED: 0, RUNNING: 1, CANCELLING: 2, SUCCEEDED: 3, FAILED: 4, CANCELLED: 5 } as const;
 
@@ -86,6 +104,8 @@ export interface SubmitRunRequest {
   pipelineJson: string;
   parameters: { [key: string]: string };
   priority: number;
+  /** Of UploadWorkspace: every job begins with what is in it. */
+  workspace: Workspace | undefined;
 }
 
 export interface SubmitRunRequest_ParametersEntry {
@@ -93,10 +113,29 @@ export interface SubmitRunRequest_ParametersEntry {
   value: string;
 }
 
+export interface Workspace {
+  sha256: string;
+  bytes: number;
+}
+
 export interface SubmitRunResponse {
   runId: string;
   /** False: this id was submitted before, nothing was done. */
   created: boolean;
+}
+
+export interface UploadWorkspaceRequest {
+  data: Buffer;
+}
+
+export interface ReadJobFileRequest {
+  runId: string;
+  job: string;
+  file: JobFile;
+}
+
+export interface ReadJobFileResponse {
+  data: Buffer;
 }
 
 export interface GetRunRequest {
@@ -159,7 +198,12 @@ export interface JobView {
   continueOnError: boolean;
   attemptsMax: number;
   /** Of the newest attempt that has ended; absent where its agent could not tell. */
-  usage: JobUsage | undefined;
+  usage:
+    | JobUsage
+    | undefined;
+  /** What its newest ended attempt left, see ReadJobFile; 0 = nothing. */
+  artifactsBytes: number;
+  summaryBytes: number;
 }
 
 export interface JobView_OutputsEntry {
@@ -499,7 +543,7 @@ export const GetServerResponse: MessageFns<GetServerResponse> = {
 };
 
 function createBaseSubmitRunRequest(): SubmitRunRequest {
-  return { runId: "", pipelineJson: "", parameters: {}, priority: 0 };
+  return { runId: "", pipelineJson: "", parameters: {}, priority: 0, workspace: undefined };
 }
 
 export const SubmitRunRequest: MessageFns<SubmitRunRequest> = {
@@ -515,6 +559,9 @@ export const SubmitRunRequest: MessageFns<SubmitRunRequest> = {
     });
     if (message.priority !== 0) {
       writer.uint32(32).int32(message.priority);
+    }
+    if (message.workspace !== undefined) {
+      Workspace.encode(message.workspace, writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -567,6 +614,14 @@ export const SubmitRunRequest: MessageFns<SubmitRunRequest> = {
             message.priority = reader.int32();
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.workspace = Workspace.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -596,6 +651,9 @@ export const SubmitRunRequest: MessageFns<SubmitRunRequest> = {
       {},
     );
     message.priority = object.priority ?? 0;
+    message.workspace = (object.workspace !== undefined && object.workspace !== null)
+      ? Workspace.fromPartial(object.workspace)
+      : undefined;
     return message;
   },
 };
@@ -667,6 +725,73 @@ export const SubmitRunRequest_ParametersEntry: MessageFns<SubmitRunRequest_Param
   },
 };
 
+function createBaseWorkspace(): Workspace {
+  return { sha256: "", bytes: 0 };
+}
+
+export const Workspace: MessageFns<Workspace> = {
+  encode(message: Workspace, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sha256 !== "") {
+      writer.uint32(10).string(message.sha256);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(16).uint64(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Workspace {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWorkspace();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sha256 = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Workspace>): Workspace {
+    return Workspace.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Workspace>): Workspace {
+    const message = createBaseWorkspace();
+    message.sha256 = object.sha256 ?? "";
+    message.bytes = object.bytes ?? 0;
+    return message;
+  },
+};
+
 function createBaseSubmitRunResponse(): SubmitRunResponse {
   return { runId: "", created: false };
 }
@@ -730,6 +855,195 @@ export const SubmitRunResponse: MessageFns<SubmitRunResponse> = {
     const message = createBaseSubmitRunResponse();
     message.runId = object.runId ?? "";
     message.created = object.created ?? false;
+    return message;
+  },
+};
+
+function createBaseUploadWorkspaceRequest(): UploadWorkspaceRequest {
+  return { data: Buffer.alloc(0) };
+}
+
+export const UploadWorkspaceRequest: MessageFns<UploadWorkspaceRequest> = {
+  encode(message: UploadWorkspaceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.data.length !== 0) {
+      writer.uint32(10).bytes(message.data);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UploadWorkspaceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUploadWorkspaceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UploadWorkspaceRequest>): UploadWorkspaceRequest {
+    return UploadWorkspaceRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UploadWorkspaceRequest>): UploadWorkspaceRequest {
+    const message = createBaseUploadWorkspaceRequest();
+    message.data = object.data ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseReadJobFileRequest(): ReadJobFileRequest {
+  return { runId: "", job: "", file: 0 };
+}
+
+export const ReadJobFileRequest: MessageFns<ReadJobFileRequest> = {
+  encode(message: ReadJobFileRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.job !== "") {
+      writer.uint32(18).string(message.job);
+    }
+    if (message.file !== 0) {
+      writer.uint32(24).int32(message.file);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadJobFileRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadJobFileRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.job = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.file = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReadJobFileRequest>): ReadJobFileRequest {
+    return ReadJobFileRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReadJobFileRequest>): ReadJobFileRequest {
+    const message = createBaseReadJobFileRequest();
+    message.runId = object.runId ?? "";
+    message.job = object.job ?? "";
+    message.file = object.file ?? 0;
+    return message;
+  },
+};
+
+function createBaseReadJobFileResponse(): ReadJobFileResponse {
+  return { data: Buffer.alloc(0) };
+}
+
+export const ReadJobFileResponse: MessageFns<ReadJobFileResponse> = {
+  encode(message: ReadJobFileResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.data.length !== 0) {
+      writer.uint32(10).bytes(message.data);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadJobFileResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadJobFileResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReadJobFileResponse>): ReadJobFileResponse {
+    return ReadJobFileResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReadJobFileResponse>): ReadJobFileResponse {
+    const message = createBaseReadJobFileResponse();
+    message.data = object.data ?? Buffer.alloc(0);
     return message;
   },
 };
@@ -1347,6 +1661,8 @@ function createBaseJobView(): JobView {
     continueOnError: false,
     attemptsMax: 0,
     usage: undefined,
+    artifactsBytes: 0,
+    summaryBytes: 0,
   };
 }
 
@@ -1396,6 +1712,12 @@ export const JobView: MessageFns<JobView> = {
     }
     if (message.usage !== undefined) {
       JobUsage.encode(message.usage, writer.uint32(122).fork()).join();
+    }
+    if (message.artifactsBytes !== 0) {
+      writer.uint32(128).uint64(message.artifactsBytes);
+    }
+    if (message.summaryBytes !== 0) {
+      writer.uint32(136).uint64(message.summaryBytes);
     }
     return writer;
   },
@@ -1536,6 +1858,22 @@ export const JobView: MessageFns<JobView> = {
             message.usage = JobUsage.decode(reader, reader.uint32());
             continue;
           }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.artifactsBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.summaryBytes = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1578,6 +1916,8 @@ export const JobView: MessageFns<JobView> = {
     message.usage = (object.usage !== undefined && object.usage !== null)
       ? JobUsage.fromPartial(object.usage)
       : undefined;
+    message.artifactsBytes = object.artifactsBytes ?? 0;
+    message.summaryBytes = object.summaryBytes ?? 0;
     return message;
   },
 };
@@ -3942,6 +4282,27 @@ export const ControlServiceService = {
     responseSerialize: (value: SubmitRunResponse): Buffer => Buffer.from(SubmitRunResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SubmitRunResponse => SubmitRunResponse.decode(value),
   },
+  /** A gzipped tar in pieces; the same content twice is stored once. */
+  uploadWorkspace: {
+    path: "/troupe.control.v1.ControlService/UploadWorkspace" as const,
+    requestStream: true as const,
+    responseStream: false as const,
+    requestSerialize: (value: UploadWorkspaceRequest): Buffer =>
+      Buffer.from(UploadWorkspaceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UploadWorkspaceRequest => UploadWorkspaceRequest.decode(value),
+    responseSerialize: (value: Workspace): Buffer => Buffer.from(Workspace.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Workspace => Workspace.decode(value),
+  },
+  /** What the newest ended attempt of a job has left; NOT_FOUND where there is none. */
+  readJobFile: {
+    path: "/troupe.control.v1.ControlService/ReadJobFile" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ReadJobFileRequest): Buffer => Buffer.from(ReadJobFileRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReadJobFileRequest => ReadJobFileRequest.decode(value),
+    responseSerialize: (value: ReadJobFileResponse): Buffer => Buffer.from(ReadJobFileResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReadJobFileResponse => ReadJobFileResponse.decode(value),
+  },
   getRun: {
     path: "/troupe.control.v1.ControlService/GetRun" as const,
     requestStream: false as const,
@@ -4074,6 +4435,10 @@ export const ControlServiceService = {
 export interface ControlServiceServer extends UntypedServiceImplementation {
   getServer: handleUnaryCall<GetServerRequest, GetServerResponse>;
   submitRun: handleUnaryCall<SubmitRunRequest, SubmitRunResponse>;
+  /** A gzipped tar in pieces; the same content twice is stored once. */
+  uploadWorkspace: handleClientStreamingCall<UploadWorkspaceRequest, Workspace>;
+  /** What the newest ended attempt of a job has left; NOT_FOUND where there is none. */
+  readJobFile: handleServerStreamingCall<ReadJobFileRequest, ReadJobFileResponse>;
   getRun: handleUnaryCall<GetRunRequest, GetRunResponse>;
   listRuns: handleUnaryCall<ListRunsRequest, ListRunsResponse>;
   cancelRun: handleUnaryCall<CancelRunRequest, CancelRunResponse>;
@@ -4126,6 +4491,30 @@ export interface ControlServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SubmitRunResponse) => void,
   ): ClientUnaryCall;
+  /** A gzipped tar in pieces; the same content twice is stored once. */
+  uploadWorkspace(
+    callback: (error: ServiceError | null, response: Workspace) => void,
+  ): ClientWritableStream<UploadWorkspaceRequest>;
+  uploadWorkspace(
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Workspace) => void,
+  ): ClientWritableStream<UploadWorkspaceRequest>;
+  uploadWorkspace(
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Workspace) => void,
+  ): ClientWritableStream<UploadWorkspaceRequest>;
+  uploadWorkspace(
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Workspace) => void,
+  ): ClientWritableStream<UploadWorkspaceRequest>;
+  /** What the newest ended attempt of a job has left; NOT_FOUND where there is none. */
+  readJobFile(request: ReadJobFileRequest, options?: Partial<CallOptions>): ClientReadableStream<ReadJobFileResponse>;
+  readJobFile(
+    request: ReadJobFileRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ReadJobFileResponse>;
   getRun(
     request: GetRunRequest,
     callback: (error: ServiceError | null, response: GetRunResponse) => void,

@@ -20,6 +20,7 @@ export function checkJob(job: JobDefinition, index: number, problems: ProblemLis
   checkScript(job, index, problems);
   checkVariables(job, index, problems);
   checkOutputs(job, index, problems);
+  checkArtifacts(job, index, problems);
   checkLabels(job, index, problems);
   checkNumbers(job, index, problems);
 }
@@ -134,6 +135,35 @@ function checkOutputs(job: JobDefinition, index: number, problems: ProblemList):
       advice: "remove one of them",
     });
   });
+}
+
+function checkArtifacts(job: JobDefinition, index: number, problems: ProblemList): void {
+  const { artifacts } = job;
+  if (artifacts === undefined) return;
+  const path = ["jobs", index, "artifacts"];
+  if (artifacts.length > limits.jobArtifactsMax) {
+    const advice = "put them into one folder, and name that";
+    const most = limits.jobArtifactsMax;
+    problems.add(tooMany(job, { what: "artifacts", count: artifacts.length, most, path, advice }));
+    return;
+  }
+  artifacts.forEach((artifact, position) => {
+    if (isWithinFolder(artifact)) return;
+    problems.add({
+      code: "bad-value",
+      path: [...path, position],
+      message: `${quoted(artifact)} cannot be an artifact of ${quoted(job.name)}`,
+      expected: "a path within the attempt's own folder, such as dist/app",
+      received: quoted(artifact),
+      advice: "name it as it is seen from the folder where the script begins, without ..",
+    });
+  });
+}
+
+function isWithinFolder(path: string): boolean {
+  if (path === "" || path.length > 1_000 || path.startsWith("/") || /[\0\\]/.test(path))
+    return false;
+  return !path.split("/").includes("..");
 }
 
 function checkLabels(job: JobDefinition, index: number, problems: ProblemList): void {

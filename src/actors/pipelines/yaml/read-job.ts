@@ -26,6 +26,8 @@ const keys = [
   "working-directory",
   "kill-grace",
   "limits",
+  "artifacts",
+  "stdin",
   "description",
   "concurrency",
   "on-disconnect",
@@ -77,6 +79,8 @@ export function readJob(
     priority: number(reader, fields.priority, [...path, "priority"]) ?? defaults.priority,
     ...optional("timeoutMs", duration(reader, fields.timeout, [...path, "timeoutMs"])),
     ...optional("workingDirectory", plain(reader, fields["working-directory"])),
+    ...optional("artifacts", readArtifacts(reader, fields.artifacts, [...path, "artifacts"])),
+    ...optional("stdin", readStdin(reader, fields.stdin, [...path, "stdin"])),
     ...optional("limits", readLimits(reader, fields.limits, [...path, "limits"])),
     ...optional("description", plain(reader, fields.description)),
     ...optional(
@@ -167,6 +171,25 @@ function readNames(
     reader.note([...path, position], spot);
     return text;
   });
+}
+
+function readArtifacts(
+  reader: YamlReader,
+  artifacts: Entry | undefined,
+  path: ProblemPath,
+): string[] | undefined {
+  if (artifacts === undefined) return undefined;
+  return readNames(reader, artifacts, path, "a file or folder, or a list of them");
+}
+
+function readStdin(
+  reader: YamlReader,
+  stdin: Entry | undefined,
+  path: ProblemPath,
+): Template | undefined {
+  if (stdin === undefined) return undefined;
+  reader.note(path, stdin.value);
+  return readTemplate(reader, stdin.value, path);
 }
 
 function readOutputNames(

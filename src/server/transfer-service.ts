@@ -1,0 +1,156 @@
+/**
+ * The gRPC service through which agents store and fetch files of jobs.
+ *
+ *  T1. Who calls is authenticated as for a session; what an agent may do is asked of the run: store for an
+ *      attempt that is with it, and read what that attempt was given. Everything else is refused and counted.
+ *  T2. An upload goes on where an earlier try ended, and counts only when its content has the promised hash.
+ *  T3. Bytes go at the pace of the slower side; nothing is held whole.
+ */
+import {
+  type ServerDuplexStream,
+  type ServerWritableStream,
+  type StatusObject,
+  status,
+} from "@grpc/grpc-js";
+import type { AttemptRef } from "../../proto/troupe/agent/v1/agent.ts";
+import type {
+  GetBlobRequest,
+  GetBlobResponse,
+  PutBlobRequest,
+  PutBlobResponse,
+  PutBlobStart,
+  TransferServiceServer,
+} from "../../proto/troupe/agent/v1/transfer.ts";
+import { type BlobStore, contentKey } from "../actors/blobs/index.ts";
+import { isTroupeError, type Logger } from "../actors/kernel/index.ts";
+import type { Runs } from "../actors/pipelines/index.ts";
+import { attemptId, type StoredFile } from "../actors/workers/index.ts";
+import type { Caller } from "./agent-admission.ts";
+import { attemptOf } from "./agent-messages.ts";
+import { serviceErrorOf } from "./grpc-errors.ts";
+import { streamOutput } from "./stream-output.ts";
+
+export interface TransferServiceOptions {
+  readonly blobs: BlobStore;
+  readonly runs: Pick<Runs, "grant">;
+  /** Who calls. Rejects with `TROUPE_AGENT_REFUSED`. */
+  readonly identify: (caller: Caller) => Promise<{ readonly agentId: string }>;
+  readonly logger: Logger;
+  /** T1. */
+  readonly refused: () => void;
+}
+
+/** The handlers, for `server.addService(TransferServiceService, …)`. */
+export function transferHandlers(options: TransferServiceOptions): TransferServiceServer {
+  return {
+    putBlob: (call) => answer(call, putBlob(options, call)),
+    getBlob: (call) => answer(call, getBlob(options, call)),
+  };
+}
+
+type PutCall = ServerDuplexStream<PutBlobRequest, PutBlobResponse>;
+type GetCall = ServerWritableStream<GetBlobRequest, GetBlobResponse>;
+
+function answer(call: PutCall | GetCall, work: Promise<void>): void {
+  // Without a listener, an error of a stream whose other end has gone would end the process.
+  call.on("error", () => {});
+  work.then(
+    () => call.end(),
+    (error: unknown) => {
+      if (!call.cancelled) call.emit("error", statusOf(error));
+    },
+  );
+}
+
+/** What trying again does not change must not look as if it did. */
+function statusOf(error: unknown): Partial<StatusObject> {
+  if (error instanceof Refusal) return { code: error.code, details: error.message };
+  if (isTroupeError(error, "TROUPE_BLOB_NOT_FOUND")) {
+    return { code: status.NOT_FOUND, details: error.message };
+  }
+  if (
+    isTroupeError(error, "TROUPE_BLOB_MISMATCH") ||
+    isTroupeError(error, "TROUPE_BLOB_TOO_LARGE")
+  ) {
+    return { code: status.INVALID_ARGUMENT, details: error.message };
+  }
+  return serviceErrorOf(error);
+}
+
+class Refusal extends Error {
+  readonly code: status;
+
+  constructor(code: status, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+async function putBlob(options: TransferServiceOptions, call: PutCall): Promise<void> {
+  // The plain iterator destroys the stream when the last request has come, and the answer with it.
+  const requests = call.iterator({ destroyOnReturn: false }) as AsyncIterator<PutBlobRequest>;
+  const first = await requests.next();
+  const message = first.done === true ? undefined : first.value.message;
+  if (message?.$case !== "start") {
+    throw new Refusal(status.INVALID_ARGUMENT, "expected `start` as the first message");
+  }
+  const { attempt, sha256, bytes } = message.value;
+  await granted(options, call, attempt);
+  const { key } = checked(message.value);
+  const upload = `${attemptId(attemptOf(attempt) ?? never())}/${sha256}`;
+  await options.blobs.put(
+    (offset) => {
+      call.write({ message: { $case: "offset", value: offset } });
+      return dataOf(requests);
+    },
+    { sha256, upload, bytesMax: bytes },
+  );
+  options.logger.debug("stored a file of a job", { key, bytes });
+  call.write({ message: { $case: "stored", value: true } });
+}
+
+function checked({ sha256 }: PutBlobStart): { readonly key: string } {
+  if (/^[0-9a-f]{64}$/.test(sha256)) return { key: contentKey(sha256) };
+  throw new Refusal(status.INVALID_ARGUMENT, "a SHA-256 is 64 lower-case hex digits");
+}
+
+async function* dataOf(requests: AsyncIterator<PutBlobRequest>): AsyncGenerator<Uint8Array> {
+  for (let next = await requests.next(); next.done !== true; next = await requests.next()) {
+    const { message } = next.value;
+    if (message?.$case !== "data") {
+      throw new Refusal(status.INVALID_ARGUMENT, "expected `data` after `start`");
+    }
+    yield message.value;
+  }
+}
+
+async function getBlob(options: TransferServiceOptions, call: GetCall): Promise<void> {
+  const { attempt, sha256, offset } = call.request;
+  const given = await granted(options, call, attempt);
+  if (!given.some((file) => file.sha256 === sha256)) {
+    options.refused();
+    throw new Refusal(status.PERMISSION_DENIED, "this attempt was not given that file");
+  }
+  const output = streamOutput(call);
+  for await (const data of options.blobs.get(contentKey(sha256), { offset })) {
+    await output.send({ data: Buffer.from(data) });
+  }
+}
+
+/** What the attempt may read. Throws for one that is not with this agent. */
+async function granted(
+  { identify, runs, refused }: TransferServiceOptions,
+  call: Caller,
+  ref: AttemptRef | undefined,
+): Promise<readonly StoredFile[]> {
+  const { agentId } = await identify(call);
+  const attempt = attemptOf(ref);
+  const given = attempt === undefined ? undefined : await runs.grant(attempt, agentId);
+  if (given !== undefined) return given;
+  refused();
+  throw new Refusal(status.PERMISSION_DENIED, "this attempt is not with this agent");
+}
+
+function never(): never {
+  throw new Error("an attempt that was granted is one");
+}
