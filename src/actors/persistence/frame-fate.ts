@@ -10,7 +10,7 @@
 import { reasonOf, TroupeError } from "../kernel/index.ts";
 import type { FrameNumbers } from "./frame.ts";
 import type { AppendResult, Position } from "./journal.ts";
-import { corrupt, isCutAway, type LogPrefix, type OwnFrame } from "./log-prefix.ts";
+import { corrupt, isCutAway, isUnreadable, type LogPrefix, type OwnFrame } from "./log-prefix.ts";
 import { Backoff } from "./pause.ts";
 import type { ShardContext } from "./shard-context.ts";
 
@@ -112,9 +112,7 @@ export class FateFinder {
       const reason = "another owner has cut away the part of the log that would tell";
       return { cause: "deposed", error: uncertain(shard, reason, error) };
     }
-    if (error instanceof TroupeError && error.code === "TROUPE_JOURNAL_CORRUPT") {
-      return { cause: "damaged", error };
-    }
+    if (isUnreadable(error)) return { cause: "damaged", error };
     // The store cannot be read just now: as uncertain as before.
     return undefined;
   }

@@ -113,6 +113,7 @@ export class LogPrefix {
   #skip(position: Position, reason: SkipReason): void {
     const { shard, observer } = this.#context;
     observer.frameSkipped?.(shard, position, reason);
+    if (reason === "newer-version") throw newer(shard, position);
     if (provesLoss(reason)) throw corrupt(shard, position, lossTexts[reason] ?? reason);
   }
 }
@@ -131,6 +132,20 @@ export const lossTexts: { readonly [R in SkipReason]?: string } = {
 export function corrupt(shard: number, position: Position, problem: string): TroupeError {
   const where = `shard ${shard}, position ${position}`;
   return new TroupeError("TROUPE_JOURNAL_CORRUPT", { where, problem });
+}
+
+/** Not damage: a newer program can read it. */
+function newer(shard: number, position: Position): TroupeError {
+  const problem = `at position ${position} of shard ${shard} ${lossTexts["newer-version"]}`;
+  return new TroupeError("TROUPE_JOURNAL_UNUSABLE", { journal: "of this system", problem });
+}
+
+/** Whether reading on is of no use: it is damaged, or of a newer version. */
+export function isUnreadable(error: unknown): error is TroupeError {
+  return (
+    isTroupeError(error, "TROUPE_JOURNAL_CORRUPT") ||
+    isTroupeError(error, "TROUPE_JOURNAL_UNUSABLE")
+  );
 }
 
 /** Whether what was to be read has been cut away. */

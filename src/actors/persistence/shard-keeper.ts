@@ -11,10 +11,10 @@
  *      a random pause, and at most `reclaimsMax` times under one view: no duels, and no orphan either.
  *  S3. What fails for the moment is tried again for ever, with pauses; callers wait as long as they are told.
  */
-import { isTroupeError, TroupeError } from "../kernel/index.ts";
+import { TroupeError } from "../kernel/index.ts";
 import { type Claim, type ClaimHistory, claimShard, notServing } from "./claim.ts";
 import type { TenureEnd } from "./frame-fate.ts";
-import { isCutAway, type LogPrefix } from "./log-prefix.ts";
+import { isCutAway, isUnreadable, type LogPrefix } from "./log-prefix.ts";
 import { Backoff, pause } from "./pause.ts";
 import type { ShardContext } from "./shard-context.ts";
 import { ShardOwner } from "./shard-owner.ts";
@@ -150,7 +150,7 @@ export class ShardKeeper {
       } catch (error) {
         this.#lastError = error;
         if (isCutAway(error)) this.#prefix = undefined;
-        if (isTroupeError(error, "TROUPE_JOURNAL_CORRUPT")) return this.#damaged(error);
+        if (isUnreadable(error)) return this.#unreadable(error);
         this.#reportTry(error, backoff.waits);
         await backoff.wait();
         continue;
@@ -182,9 +182,9 @@ export class ShardKeeper {
     return { owner: new ShardOwner(context, this.#prefix, claim), claim, sinceMs };
   }
 
-  #damaged(error: TroupeError): Error {
+  #unreadable(error: TroupeError): Error {
     const { clock, options, shard, logger } = this.#context;
-    logger.error("a shard's log is damaged; it is not served", { shard, error });
+    logger.error("a shard's log cannot be read; it is not served", { shard, error });
     this.#prefix = undefined;
     this.#refusal = { error, untilMs: clock.monotonicMs() + options.stalledRetryMs };
     return error;

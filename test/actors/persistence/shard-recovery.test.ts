@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { silentLogger, systemClock, systemRandom } from "../../../src/actors/kernel/index.ts";
 import { AppendLane } from "../../../src/actors/persistence/append-lane.ts";
@@ -192,6 +193,24 @@ describe("a log that does not add up is an error, never an empty shard", () => {
     const record = (await recordsOf(journal))[3];
     if (record !== undefined) record.bytes[50] = (record.bytes[50] ?? 0) ^ 1;
     expect(await codeOf(quickLogs(journal).open(0))).toBe("TROUPE_JOURNAL_CORRUPT");
+  });
+
+  test("a frame of a newer version is no damage, and is never written behind", async () => {
+    const journal = memoryJournal({ shards: 1 });
+    const log = await quickLogs(journal).open(0);
+    await write(log, 5);
+    const writer = new FrameWriter({ journalId: journal.journalId, shard: 0, node: "newer" });
+    const numbers = { term: 2, nonce: 1, seq: 0, confirmedCheckpoint: -1, clusterView: 1 };
+    const bytes = writer.seal({ ...numbers, kind: "claim" });
+    bytes.writeUInt8(2, 4);
+    bytes.writeUInt32LE(crc32(bytes.subarray(0, -4)), bytes.length - 4);
+    await journal.append([{ shard: 0, expected: 0, bytes }]);
+    const { end } = await journal.tail(0);
+    await expect(quickLogs(journal).open(0)).rejects.toMatchObject({
+      code: "TROUPE_JOURNAL_UNUSABLE",
+      message: expect.stringContaining("written by a newer version of this program") as unknown,
+    });
+    expect((await journal.tail(0)).end).toBe(end);
   });
 
   test("the answer is remembered for a while: a damaged log is not read for every call", async () => {
