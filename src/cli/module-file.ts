@@ -12,13 +12,19 @@ export function isModule(path: string): boolean {
 }
 
 export async function readText(path: string, shown: string): Promise<string> {
+  let bytes: Buffer;
   try {
-    return await readFile(path, "utf8");
+    bytes = await readFile(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") throw new UsageError(`there is no file "${shown}"`);
     if (code === "EISDIR") throw new UsageError(`"${shown}" is a folder; name a file in it`);
     throw error;
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new UsageError(`"${shown}" is not text in UTF-8; save it in that encoding`);
   }
 }
 

@@ -17,11 +17,12 @@ export async function validate(
   for (const file of files) {
     try {
       const definition = await loadPipeline(context, file);
-      const found = { file, pipeline: definition.name, jobs: definition.jobs.length, problems: [] };
+      const count = definition.jobs.length;
+      const found = { file, pipeline: definition.name, jobs: count, problems: [] };
       context.stdout.write(
         options.json === true
           ? `${JSON.stringify(found)}\n`
-          : `${file}: ${definition.name}, ${definition.jobs.length} jobs, nothing wrong\n`,
+          : `${file}: ${definition.name}, ${count} ${count === 1 ? "job" : "jobs"}, nothing wrong\n`,
       );
     } catch (error) {
       if (!isTroupeError(error, "TROUPE_PIPELINE_INVALID")) throw error;
