@@ -40,6 +40,11 @@ describe("style", () => {
     );
   });
 
+  it("takes a terminal without a size for one of usual size", () => {
+    const style = styleOf({ isTTY: true, columns: 0, rows: 0 }, {});
+    expect(style).toMatchObject({ columns: 100, rows: 30 });
+  });
+
   it("does not redraw on a dumb terminal or in CI", () => {
     expect(styleOf({ isTTY: true }, { TERM: "dumb" }).live).toBe(false);
     expect(styleOf({ isTTY: true }, { CI: "true" }).live).toBe(false);

@@ -29,7 +29,7 @@ export class LiveArea {
   }
 
   draw(lines: readonly string[]): void {
-    const room = Math.max(1, (this.#stream.rows ?? 30) - 1);
+    const room = Math.max(1, (this.#stream.rows || 30) - 1);
     const shown = lines.slice(0, room);
     const start = this.#hidden ? "" : HIDE_CURSOR;
     this.#hidden = true;

@@ -33,8 +33,9 @@ export function styleOf(stream: StyleSource, env: NodeJS.ProcessEnv): Style {
     color,
     unicode: terminal && (/utf-?8/i.test(locale) || locale === ""),
     live: terminal && env["CI"] === undefined,
-    columns: stream.columns ?? 100,
-    rows: stream.rows ?? 30,
+    // A terminal that was never told its size says 0.
+    columns: stream.columns || 100,
+    rows: stream.rows || 30,
     paint: (format, text) => (color ? styleText(format, text, { validateStream: false }) : text),
   };
 }
