@@ -6,7 +6,13 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { start, startServer, temporaryFolder, troupe } from "../support/troupe-process.ts";
+import {
+  start,
+  startServer,
+  temporaryFolder,
+  troupe,
+  troupeJson,
+} from "../support/troupe-process.ts";
 import { waitUntil } from "../support/wait-until.ts";
 import { codeBlocks, root } from "./code-blocks.ts";
 
@@ -21,30 +27,35 @@ const shellLines = blocks
 function line(beginning: string): string[] {
   const found = shellLines.filter((text) => text.startsWith(`troupe ${beginning}`));
   expect(found, `one line of ${place} that begins with troupe ${beginning}`).toHaveLength(1);
-  return (found[0] as string)
-    .replace(/ > \w+$/, "")
-    .split(" ")
-    .slice(1);
+  const words = (found[0] as string).replace(/ > \w+$/, "").match(/"[^"]*"|\S+/g) ?? [];
+  return words.slice(1).map((word) => word.replaceAll('"', ""));
 }
 
 it("an agent is let in, seen, and given a job", async () => {
   const folder = temporaryFolder();
   const data = join(folder, "data");
   const [, ...serverFlags] = line("dev");
-  expect(serverFlags).toEqual(["--agents", "0"]);
-  const server = await startServer({ data, agents: 0 });
+  expect(serverFlags).toEqual([
+    ...["--agents", "0", "--listen", "0.0.0.0:7447"],
+    ...["--advertise", "ci.example.org"],
+  ]);
+  const args = ["--advertise", "localhost"];
+  const server = await startServer({ data, agents: 0, listen: "0.0.0.0:0", args });
   const env = { TROUPE_DATA: data };
 
   const token = await troupe(line("token create"), { env });
   expect(token).toMatchObject({ code: 0 });
   writeFileSync(join(folder, "token"), token.stdout);
 
-  const args = line("agent").map((word) => (word === "127.0.0.1:7447" ? server.address : word));
-  start(args, { cwd: folder, env: { HOME: folder } });
+  const agentArgs = line("agent").map((word) =>
+    word === "ci.example.org:7447" ? server.address : word,
+  );
+  const agent = start(agentArgs, { cwd: folder, env: { HOME: folder } });
   await waitUntil("the agent is listed with its label", async () => {
-    const { stdout } = await troupe(line("workers"), { env });
+    const { stdout } = await troupe(["workers"], { env });
     return /build-1.*idle/.test(stdout) && stdout.includes("disk=ssd");
   });
+  expect(shellLines).toContain("troupe workers");
 
   const pipeline =
     "name: p\njobs:\n  a:\n    labels: { disk: ssd }\n    run: echo from $TROUPE_AGENT_NAME\n";
@@ -55,6 +66,17 @@ it("an agent is let in, seen, and given a job", async () => {
     const { stdout } = await troupe(["ps"], { env });
     return /\bp\b.*succeeded/.test(stdout);
   });
+
+  const [worker] = await troupeJson<{ workerId: string }>(["workers", "--data", data]);
+  const named = (words: string[]) =>
+    words.map((word) => (word === "agent-1234" ? (worker?.workerId ?? "") : word));
+  expect(await troupe(named(line("workers deny")), { env })).toMatchObject({ code: 0 });
+  expect(await agent.ended()).toBe(3);
+  expect(await troupe(named(line("workers allow")), { env })).toMatchObject({ code: 0 });
+  expect((await troupe(line("audit"), { env })).stdout).toContain("its disk was sold");
+  expect(shellLines).toContain("troupe authority");
+  expect((await troupe(["authority"], { env })).stdout).toMatch(/agents, servers/);
+  expect((await troupe(line("authority rotate"), { env })).stdout).toMatch(/agents\n.*servers/);
 });
 
 it("the systemd unit is one that systemd takes, and its flags exist", () => {

@@ -90,9 +90,10 @@ describe("shell blocks", () => {
   });
 
   const commands = lines.flatMap(({ place, line }) => {
-    const match = /(?:^|[ $/])troupe ((?:(?:token|journal) )?[a-z]+)(.*)$/.exec(
-      line.replace(/\s#.*$/, ""),
-    );
+    const match =
+      /(?:^|[ $/])troupe ((?:(?:token|journal) )?[a-z]+(?: (?:deny|allow|rotate))?)(.*)$/.exec(
+        line.replace(/\s#.*$/, ""),
+      );
     if (match === null) return [];
     const options = [...(match[2] ?? "").matchAll(/\s(--[a-z-]+)/g)].map(([, name]) => name ?? "");
     return [{ place, line, command: match[1] ?? "", options }];

@@ -23,7 +23,13 @@ import { waitUntil } from "../support/wait-until.ts";
 import { type JumpingClock, jumpingClock } from "./jumping-clock.ts";
 import { clientOf, job, newIdentity, runningServer, submission } from "./running-server.ts";
 import { agentClient, enroll, ScriptedAgent } from "./scripted-agent.ts";
-import { authoritiesOf, enrolTls, newTlsIdentity, renewTls } from "./tls-agents.ts";
+import {
+  authoritiesOf,
+  enrolTls,
+  newTlsIdentity,
+  renewTls,
+  type TlsIdentity,
+} from "./tls-agents.ts";
 
 const hourMs = 3_600_000;
 
@@ -304,10 +310,11 @@ describe("a man in the middle", () => {
     await expect(grpcDialer({ server: address }).enrol({ ...request, token })).rejects.toThrow();
     expect(Buffer.concat(plain).toString("latin1")).not.toContain(token.slice(0, 20));
     expect(() =>
-      grpcDialer({ server: address, plaintext: true }).connect(
-        { ...identity, ...stored(identity.tls) },
-        { onMessage: () => {}, onWritable: () => {}, onLost: () => {} },
-      ),
+      grpcDialer({ server: address, plaintext: true }).connect(stored(identity), {
+        onMessage: () => {},
+        onWritable: () => {},
+        onLost: () => {},
+      }),
     ).toThrow(/leave out --plaintext/);
     // A client without TLS gets no answer from a server with it.
     await expect(enroll(server.agentAddress, token.split(".")[0] ?? "")).rejects.toMatchObject({
@@ -316,14 +323,10 @@ describe("a man in the middle", () => {
   });
 });
 
-function stored(tls: SecureContextOptions) {
-  return {
-    certificatePem: String(tls.cert),
-    privateKeyPem: String(tls.key),
-    caPem: String(tls.ca),
-    receivedAtMs: 0,
-    expiresAtMs: 0,
-  };
+function stored({ agentId, response, draft }: TlsIdentity) {
+  const { certificatePem, caPem } = response;
+  const { privateKeyPem } = draft;
+  return { agentId, certificatePem, privateKeyPem, caPem, receivedAtMs: 0, expiresAtMs: 0 };
 }
 
 it("an agent speaks TLS to another machine, and plainly only if its operator says so", async () => {
