@@ -195,6 +195,31 @@ describe("what does not compile", () => {
         // @ts-expect-error no time is given
         never: (actor) => actor.timers.start("late", {}, { ms: 1 }),
       });
+    // @ts-expect-error effects need their types: write .effects<{ name: Data }>({ name: handler })
+    withEvents.effects({ mail: () => {} });
+    // @ts-expect-error an effect without a handler
+    withEvents.effects<{ mail: { to: string }; ping: undefined }>({ mail: () => {} });
+    withEvents.commands({
+      // @ts-expect-error there are no effects
+      effect: (actor) => actor.effects.run("any"),
+    });
+    withEvents
+      .effects<{ mail: { to: string }; ping: undefined }>({
+        mail: (effect, data) => `${effect.idempotencyKey} ${data.to.length}`,
+        // @ts-expect-error an effect is no turn
+        ping: (effect) => effect.persist("cleared"),
+      })
+      .timers<{ late: undefined }>({ late: (actor) => void actor.effects.run("ping") })
+      .commands({
+        mail: (actor): string => actor.effects.run("mail", { to: "ann" }),
+        cancel: (actor, key: string) => actor.effects.cancel(key),
+        // @ts-expect-error no such effect
+        other: (actor) => actor.effects.run("letter"),
+        // @ts-expect-error its data is missing
+        nothing: (actor) => actor.effects.run("mail"),
+        // @ts-expect-error wrong data
+        wrong: (actor) => actor.effects.run("mail", { to: 1 }),
+      });
     const begun = definePersistentActor("begun", {
       initialState: (): AccountState => ({ balanceCents: 0, status: "open" }),
     });

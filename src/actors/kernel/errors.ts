@@ -116,6 +116,13 @@ export const errorTable = {
       `${d.actor} tried to start more than ${d.timersMax} timers at once. ` +
       `Cancel timers that are not needed, or raise timersPerActorMax.`,
   }),
+  TROUPE_EFFECTS_FULL: entry<{ actor: string; effectsMax: number }>({
+    retryable: true,
+    outcome: "not-done",
+    message: (d) =>
+      `${d.actor} has ${d.effectsMax} effects that have not succeeded yet, and asked for one more. ` +
+      `Ask again later, look at why they fail (system.parkedEffects()), or cancel some.`,
+  }),
   TROUPE_NAME_INVALID: entry<{ name: string; problem: string }>({
     retryable: false,
     outcome: "not-done",

@@ -146,6 +146,37 @@ export const limitTable = {
     reason: "the longest pause between attempts of a durable timer whose handler throws",
     effect: "pauses double from 1 s up to this; the timer stays until its handler succeeds",
   }),
+  effectsPendingMax: limit({
+    default: 1_000,
+    unit: "items",
+    reason:
+      "effects that have not succeeded yet are part of an entity's state and of every snapshot",
+    effect: "effects.run throws TROUPE_EFFECTS_FULL",
+  }),
+  effectsAtOnceMax: limit({
+    default: 8,
+    unit: "items",
+    reason: "one actor must not keep all of a service busy that its effects call",
+    effect: "further effects of the same entity wait for the end of one",
+  }),
+  effectTimeoutMs: limit({
+    default: 60_000,
+    unit: "milliseconds",
+    reason: "time for one attempt of a reliable effect, longer than any sound call of a service",
+    effect: "its signal fires, and the attempt counts as failed",
+  }),
+  effectAttemptsMax: limit({
+    default: 20,
+    unit: "times",
+    reason: "with the pauses between them about an hour: what fails for so long wants a person",
+    effect: "the effect is parked: kept, logged, listed by system.parkedEffects()",
+  }),
+  effectRetryMaxMs: limit({
+    default: 300_000,
+    unit: "milliseconds",
+    reason: "the longest pause between attempts of a reliable effect",
+    effect: "pauses double from 1 s up to this",
+  }),
   recoveriesMax: limit({
     default: 50,
     unit: "items",

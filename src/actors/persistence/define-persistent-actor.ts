@@ -1,4 +1,4 @@
-/** `definePersistentActor(name, options).events().timers().commands()`: the definition, typed end to end. */
+/** `definePersistentActor(name, options).events().effects().timers().commands()`: the definition, typed end to end. */
 import {
   type CheckCommands,
   type CommandMap,
@@ -11,6 +11,7 @@ import {
 import { EventAdapter, type RawEvent, upcastsOf } from "./event-adapter.ts";
 import type { EventMap, ExactStates, PayloadOf } from "./event-map.ts";
 import type { PersistentContext, RecoveredContext } from "./persistent-context.ts";
+import type { EffectContext, EffectOptions } from "./reliable-effects.ts";
 
 /** When an entity's state is written into the log, so that recovery need not go further back. */
 export interface SnapshotOptions {
@@ -50,28 +51,39 @@ export interface PersistentActorWithoutEvents<S> {
   /** The events and how each changes the state: pure functions, also run at every recovery. */
   events<E extends EventMap<S>>(
     events: E & ExactStates<E, S>,
-  ): PersistentActorWithoutTimers<S, { readonly [K in keyof E]: PayloadOf<E[K]> }>;
+  ): PersistentActorWithoutEffects<S, { readonly [K in keyof E]: PayloadOf<E[K]> }>;
+}
+
+/** What is still to be said: effects and timers where there are any, then `.commands({ … })`. */
+export interface PersistentActorWithoutEffects<S, E>
+  // biome-ignore lint/complexity/noBannedTypes: no effects
+  extends PersistentActorWithoutTimers<S, E, {}> {
+  /** Reliable effects: names and data as the type argument, handlers as the value. */
+  effects<F extends object = { "write .effects<{ name: Data }>({ name: handler })": never }>(
+    handlers: { readonly [K in keyof NoInfer<F>]: (effect: EffectContext, data: F[K]) => unknown },
+    options?: EffectOptions,
+  ): PersistentActorWithoutTimers<S, E, F>;
 }
 
 /** What is still to be said: `.timers<{ … }>({ … })` where there are any, then `.commands({ … })`. */
-export interface PersistentActorWithoutTimers<S, E>
+export interface PersistentActorWithoutTimers<S, E, F>
   // biome-ignore lint/complexity/noBannedTypes: no timers
-  extends PersistentActorWithoutCommands<S, E, {}> {
+  extends PersistentActorWithoutCommands<S, E, {}, F> {
   /** Durable timers: names and data as the type argument, handlers as the value. */
   timers<T extends object = { "write .timers<{ name: Data }>({ name: handler })": never }>(
     handlers: {
       readonly [K in keyof NoInfer<T>]: (
-        context: PersistentContext<S, E, T>,
+        context: PersistentContext<S, E, T, F>,
         data: T[K],
       ) => unknown;
     },
-  ): PersistentActorWithoutCommands<S, E, T>;
+  ): PersistentActorWithoutCommands<S, E, T, F>;
 }
 
 /** What is still to be said: `.commands({ … })`. */
-export interface PersistentActorWithoutCommands<S, E, T> {
+export interface PersistentActorWithoutCommands<S, E, T, F> {
   /** The commands: each is one turn. */
-  commands<C extends CommandMap<PersistentContext<S, E, T>>>(
+  commands<C extends CommandMap<PersistentContext<S, E, T, F>>>(
     commands: C & CheckCommands<C>,
   ): PersistentActorDefinition<S, E, { readonly [K in keyof C]: MethodOf<C[K]> }>;
 }
@@ -82,6 +94,8 @@ export interface PersistentActorModel {
   readonly options: PersistentActorOptions<unknown>;
   readonly events: EventAdapter;
   readonly timers: ReadonlyMap<string, (context: never, data: never) => unknown>;
+  readonly effects: ReadonlyMap<string, (effect: EffectContext, data: never) => unknown>;
+  readonly effectOptions: EffectOptions;
   readonly commands: ReadonlyMap<string, CommandMap<never>[string]>;
   readonly snapshotVersion: number;
   readonly snapshotUpcasts: readonly ((old: unknown) => unknown)[];
@@ -119,28 +133,38 @@ export function definePersistentActor<S>(
   const untyped = options as unknown as PersistentActorOptions<unknown>;
   const withEvents = (events: Readonly<Record<string, RawEvent>>) => {
     const adapter = new EventAdapter(name, events);
-    const commandsWith = (timers: HandlerMap) => (commands: CommandMap<never>) =>
-      definitionOf(modelOf({ name, options: untyped, adapter, timers, commands }));
-    return {
-      commands: commandsWith({}),
-      timers: (timers: HandlerMap) => ({ commands: commandsWith(timers) }),
+    const withEffects = (effects: EffectMap, effectOptions: EffectOptions = {}) => {
+      const commandsWith = (timers: HandlerMap) => (commands: CommandMap<never>) =>
+        definitionOf(
+          modelOf({ name, options: untyped, adapter, effects, effectOptions, timers, commands }),
+        );
+      return {
+        commands: commandsWith({}),
+        timers: (timers: HandlerMap) => ({ commands: commandsWith(timers) }),
+      };
     };
+    return { ...withEffects({}), effects: withEffects };
   };
   // The chain's types are its interfaces; at run time each step only collects.
   return { events: withEvents } as unknown as PersistentActorWithoutEvents<S>;
 }
 
+type EffectMap = Readonly<Record<string, (effect: EffectContext, data: never) => unknown>>;
 type HandlerMap = Readonly<Record<string, (context: never, data: never) => unknown>>;
 
 interface Parts {
   readonly name: string;
   readonly options: PersistentActorOptions<unknown>;
   readonly adapter: EventAdapter;
+  readonly effects: EffectMap;
+  readonly effectOptions: EffectOptions;
   readonly timers: HandlerMap;
   readonly commands: CommandMap<never>;
 }
 
-function modelOf({ name, options, adapter, timers, commands }: Parts): PersistentActorModel {
+function modelOf(parts: Parts): PersistentActorModel {
+  const { name, options, adapter, effects, effectOptions, timers, commands } = parts;
+  checkEffectOptions(effectOptions);
   checkCommandNames(name, Object.keys(commands));
   const snapshotVersion = options.snapshot?.version ?? 1;
   const upcast = (options.snapshot?.upcast ?? {}) as Record<number, (old: unknown) => unknown>;
@@ -148,11 +172,21 @@ function modelOf({ name, options, adapter, timers, commands }: Parts): Persisten
     name,
     options,
     events: adapter,
+    effects: new Map(Object.entries(effects)),
+    effectOptions,
     timers: new Map(Object.entries(timers)),
     commands: new Map(Object.entries(commands)),
     snapshotVersion,
     snapshotUpcasts: upcastsOf(`the snapshot of "${name}"`, snapshotVersion, upcast),
   };
+}
+
+function checkEffectOptions({ attemptsMax = 1, timeoutMs = 1 }: EffectOptions): void {
+  for (const [option, value] of Object.entries({ attemptsMax, timeoutMs })) {
+    if (Number.isInteger(value) && value > 0) continue;
+    const details = { option: `effects.${option}`, expected: "a whole number, 1 or more" };
+    throw new TroupeError("TROUPE_OPTION_INVALID", { ...details, got: String(value) });
+  }
 }
 
 function definitionOf(

@@ -2,9 +2,16 @@
 
 import { handleCommand } from "./command-handler.ts";
 import type { PersistentActorModel } from "./define-persistent-actor.ts";
-import { type EntityState, foldUser, initialEntityState, withTimer } from "./entity-state.ts";
+import {
+  type EntityState,
+  foldUser,
+  initialEntityState,
+  internalEvents,
+  withTimer,
+} from "./entity-state.ts";
 import { type Answer, answerOf, Call } from "./entity-work.ts";
 import { decodePayload, storePayload } from "./payload-codec.ts";
+import type { EffectRow } from "./pending-effects.ts";
 import { Turn } from "./turn.ts";
 import { type Reports, TurnSubject } from "./turn-subject.ts";
 
@@ -21,6 +28,8 @@ export interface DryTurn {
   readonly events: readonly DryEvent[];
   readonly state: unknown;
   readonly timers: EntityState["timers"];
+  /** The reliable effects that this turn asked for. */
+  readonly effects: readonly { readonly effect: string; readonly data: unknown }[];
   readonly stopped: boolean;
   readonly deleted: boolean;
 }
@@ -70,10 +79,15 @@ export class DryEntity {
         : turn.state;
       turn.runEffects();
     }
-    const staged = kept ? turn.staged.filter(({ type }) => !type.startsWith("~")) : [];
+    const staged = kept ? turn.staged : [];
+    const events = staged.filter(({ type }) => !type.startsWith("~"));
+    const effects = staged
+      .filter(({ type }) => type === internalEvents.effectStaged)
+      .map(({ payload }) => decodePayload(payload) as EffectRow);
     return {
       answer,
-      events: staged.map(({ type, payload }) => ({ type, data: decodePayload(payload) })),
+      effects: effects.map(([, effect, data]) => ({ effect, data })),
+      events: events.map(({ type, payload }) => ({ type, data: decodePayload(payload) })),
       state: this.#state.user,
       timers: this.#state.timers,
       stopped: kept && turn.stopping,

@@ -39,6 +39,7 @@ import type { HostedShard } from "./hosted-shard.ts";
 import { HostedShards } from "./hosted-shards.ts";
 import { LiveStarter } from "./live-starter.ts";
 import { RecoveryPermits } from "./recovery-permits.ts";
+import type { ParkedEffect } from "./reliable-effects.ts";
 import { Residents } from "./residents.ts";
 import type { ShardLog, ShardLogs } from "./shard-log.ts";
 import { SnapshotKeeper } from "./snapshot-keeper.ts";
@@ -169,6 +170,18 @@ export class EntityHost implements EntityHome {
   /** The entities that are in memory now. */
   entities(): EntitySnapshot[] {
     return Array.from(this.#residents, (entity) => entity.snapshot());
+  }
+
+  /** The effects that failed too often and wait for somebody to look at them. */
+  parkedEffects(): ParkedEffect[] {
+    return Array.from(this.#residents, (entity) => entity.parkedEffects()).flat();
+  }
+
+  /** Tries an entity's parked effects again. */
+  retryEffects({ model }: AnyPersistentActorDefinition, id: string): void {
+    const { persistenceId } = this.#target(model, id);
+    if (this.#stopping !== undefined) return;
+    (this.#residents.get(persistenceId) ?? this.#enter({ model, id })).retryEffects();
   }
 
   /** Half-done work and timers whose definition is not known here, by definition. */

@@ -1,6 +1,6 @@
 /**
- * The whole state of one entity as a pure fold of its events: the user's state, its durable timers
- * and the replies it remembers. No clock, no I/O: the same events always give the same state, live
+ * The whole state of one entity as a pure fold of its events: the user's state, its durable timers,
+ * its reliable effects and the replies it remembers. No clock, no I/O: the same events always give the same state, live
  * and at recovery.
  *
  * Invariants:
@@ -11,6 +11,7 @@
 import { TroupeError } from "../kernel/index.ts";
 import type { PersistentActorModel } from "./define-persistent-actor.ts";
 import { decodePayload, encodePayload } from "./payload-codec.ts";
+import { type EffectChange, type EffectRow, PendingEffects } from "./pending-effects.ts";
 import { ReplyWindow } from "./reply-window.ts";
 import type { StoredEvent } from "./shard-log.ts";
 
@@ -23,6 +24,7 @@ export interface DurableTimer {
 export interface EntityState {
   readonly user: unknown;
   readonly timers: ReadonlyMap<string, DurableTimer>;
+  readonly effects: PendingEffects;
   readonly replies: ReplyWindow;
 }
 
@@ -31,6 +33,10 @@ export const internalEvents = {
   timerStarted: "~timer-started",
   timerCancelled: "~timer-cancelled",
   timerFired: "~timer-fired",
+  effectStaged: "~effect-staged",
+  effectRescheduled: "~effect-rescheduled",
+  effectDone: "~effect-done",
+  effectCancelled: "~effect-cancelled",
   reply: "~reply",
   base: "~base",
   deleted: "~deleted",
@@ -43,7 +49,7 @@ const noTimers: ReadonlyMap<string, DurableTimer> = new Map();
 
 export function initialEntityState(model: PersistentActorModel, id: string): EntityState {
   const user = frozen(model.options.initialState(id));
-  return { user, timers: noTimers, replies: ReplyWindow.empty() };
+  return { user, timers: noTimers, effects: PendingEffects.none, replies: ReplyWindow.empty() };
 }
 
 /** The state after a user's event whose payload is of the newest version. */
@@ -53,7 +59,7 @@ export function foldUser(
   event: { readonly type: string; readonly payload: unknown },
 ): EntityState {
   const user = frozen(model.events.apply(state.user, event.type, event.payload));
-  return { user, timers: state.timers, replies: state.replies };
+  return { user, timers: state.timers, effects: state.effects, replies: state.replies };
 }
 
 export function withTimer(state: EntityState, name: string, timer: DurableTimer): EntityState {
@@ -66,13 +72,29 @@ export function withoutTimer(state: EntityState, name: string): EntityState {
   return { ...state, timers };
 }
 
+export function withStagedEffect(state: EntityState, row: EffectRow): EntityState {
+  return withEffects(state, state.effects.staged(frozen(row)));
+}
+
+export function withEffects(state: EntityState, effects: PendingEffects): EntityState {
+  return { ...state, effects };
+}
+
 export function withReply(state: EntityState, key: string, bytes: Uint8Array): EntityState {
   return { ...state, replies: state.replies.with({ key, bytes }) };
 }
 
-/** The wall-clock time of the earliest timer. */
+/** Half-done work: the definition says so, or an effect has not succeeded yet. undefined = it never has any. */
+export function openOf(model: PersistentActorModel, state: EntityState): boolean | undefined {
+  const { open } = model.options;
+  if (state.effects.size > 0) return true;
+  if (open === undefined) return model.effects.size > 0 ? false : undefined;
+  return open(state.user as Readonly<unknown>);
+}
+
+/** The wall-clock time at which the earliest timer or effect is due. */
 export function wakeAtMsOf(state: EntityState): number | undefined {
-  let earliest: number | undefined;
+  let earliest = state.effects.dueAtMs(() => false);
   for (const { atMs } of state.timers.values()) {
     if (earliest === undefined || atMs < earliest) earliest = atMs;
   }
@@ -105,6 +127,16 @@ function foldInternal(state: EntityState, event: StoredEvent): EntityState {
     case internalEvents.timerCancelled:
     case internalEvents.timerFired:
       return withoutTimer(state, decodePayload(event.payload) as string);
+    case internalEvents.effectStaged:
+      return withStagedEffect(state, decodePayload(event.payload) as EffectRow);
+    case internalEvents.effectRescheduled:
+      return withEffects(
+        state,
+        state.effects.rescheduled(decodePayload(event.payload) as EffectChange),
+      );
+    case internalEvents.effectDone:
+    case internalEvents.effectCancelled:
+      return withEffects(state, state.effects.without(decodePayload(event.payload) as string));
     case internalEvents.reply:
       // A copy: the event's bytes may be a slice of a whole frame, which must not stay in memory.
       return withReply(state, event.idempotencyKey ?? "", event.payload.slice());
@@ -118,6 +150,8 @@ export type TimerRow = readonly [name: string, atMs: number, data: unknown];
 interface BasePayload {
   readonly state: unknown;
   readonly timers: readonly TimerRow[];
+  /** Absent in an entity that never had any. */
+  readonly effects?: readonly [count: number, rows: readonly EffectRow[]];
   readonly replies: readonly (readonly [key: string, bytes: Uint8Array])[];
 }
 
@@ -126,6 +160,7 @@ export function encodeBase(state: EntityState, what: string): Uint8Array {
   const base: BasePayload = {
     state: state.user,
     timers: Array.from(state.timers, ([name, { atMs, data }]) => [name, atMs, data]),
+    ...(state.effects.count > 0 && { effects: [state.effects.count, state.effects.rows()] }),
     replies: state.replies.entries().map(({ key, bytes }) => [key, bytes]),
   };
   return encodePayload(base, what);
@@ -144,9 +179,11 @@ export function stateFromBase(
   const steps = model.snapshotUpcasts.slice(event.schemaVersion - 1);
   const user = frozen(steps.reduce((old, upcast) => upcast(old), base.state));
   const timers = new Map(base.timers.map(([name, atMs, data]) => [name, frozen({ atMs, data })]));
+  const [count, rows] = base.effects ?? [0, []];
+  const effects = PendingEffects.fromRows(rows.map(frozen), count);
   let replies = ReplyWindow.empty();
   for (const [key, bytes] of base.replies) replies = replies.with({ key, bytes });
-  return { user, timers, replies };
+  return { user, timers, effects, replies };
 }
 
 function unreadable(

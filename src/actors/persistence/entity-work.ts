@@ -1,5 +1,6 @@
 /** What waits in an entity's queue, and what waits for the log after its turn. */
 import { type Ask, type CallOptions, Rejection } from "../kernel/index.ts";
+import type { EffectOutcome } from "./effect-runs.ts";
 import type { EntityState } from "./entity-state.ts";
 import type { Confirmable } from "./hosted-shard.ts";
 import type { Turn } from "./turn.ts";
@@ -31,7 +32,15 @@ export const wakeWork = Symbol("wake");
 /** The entity was recovered and its definition wants a turn for that. */
 export const recoveredWork = Symbol("recovered");
 
-export type Work = Call | typeof wakeWork | typeof recoveredWork;
+/** A person wants parked effects to be tried again. */
+export const retryEffectsWork = Symbol("retry effects");
+
+export type Work =
+  | Call
+  | EffectOutcome
+  | typeof retryEffectsWork
+  | typeof wakeWork
+  | typeof recoveredWork;
 
 /** What a handler ended with. */
 export type Answer =

@@ -28,19 +28,23 @@ import { CallAnswers } from "./call-answers.ts";
 import { handleCommand } from "./command-handler.ts";
 import { CommandTurns } from "./command-turns.ts";
 import { CommitPipeline, type PipelineOwner } from "./commit-pipeline.ts";
+import { EffectOutcome } from "./effect-runs.ts";
+import { EffectTurns } from "./effect-turns.ts";
 import { recoverEntity } from "./entity-recovery.ts";
-import { type EntityState, initialEntityState } from "./entity-state.ts";
+import { type EntityState, initialEntityState, openOf } from "./entity-state.ts";
 import {
   type Answer,
   Call,
   type FinishedTurn,
   recoveredWork,
+  retryEffectsWork,
   type Work,
   wakeWork,
 } from "./entity-work.ts";
 import { Fifo } from "./fifo.ts";
 import type { HostedShard } from "./hosted-shard.ts";
 import type { RecoveryPermits } from "./recovery-permits.ts";
+import type { ParkedEffect } from "./reliable-effects.ts";
 import type { SnapshotKeeper } from "./snapshot-keeper.ts";
 import { TimerTurns } from "./timer-turns.ts";
 import { Turn } from "./turn.ts";
@@ -80,6 +84,8 @@ export interface EntitySnapshot {
   readonly waiting: number;
   /** Turns that wait for the log. */
   readonly unconfirmed: number;
+  /** Reliable effects that have not succeeded yet. */
+  readonly pendingEffects: number;
   /** The state as the log has it: look, do not touch. */
   readonly state: unknown;
 }
@@ -102,11 +108,13 @@ export class Entity implements PipelineOwner {
   readonly #answers: CallAnswers;
   readonly #commands: CommandTurns;
   readonly #timers: TimerTurns;
+  readonly #effects: EffectTurns;
   readonly #runner: TurnRunner;
   #phase: EntityPhase = "asleep";
   /** Counts recoveries, so that one that was overtaken is not listened to. */
   #recovery = 0;
-  #armed: EntityState["timers"] | undefined;
+  /** The state whose timers and effects were looked at last. */
+  #armed: EntityState | undefined;
   #runRequested = false;
   #wakeQueued = false;
   #leaving = false;
@@ -125,6 +133,7 @@ export class Entity implements PipelineOwner {
     );
     this.#commands = new CommandTurns(subject, this.#pipeline, this.#answers);
     this.#timers = new TimerTurns(subject, this.#pipeline, home.limits);
+    this.#effects = new EffectTurns(subject, this.#pipeline, home, (work) => this.#offer(work));
     this.#runner = new TurnRunner(home.clock, (turn, work, answer) =>
       this.#turnEnded(turn, work, answer),
     );
@@ -140,13 +149,16 @@ export class Entity implements PipelineOwner {
   get isIdle(): boolean {
     const { length } = this.#pipeline;
     const quiet = this.#queue.length === 0 && length === 0 && !this.#runner.isBusy;
-    return quiet && this.#phase === "ready";
+    return quiet && !this.#effects.isBusy && this.#phase === "ready";
   }
 
-  /** Half-done work, as the definition sees it. */
+  /** Half-done work: as the definition sees it, or effects that have not succeeded yet. */
   get isOpen(): boolean {
-    const { open } = this.subject.model.options;
-    return open?.(this.#pipeline.confirmed.user as Readonly<unknown>) === true;
+    return openOf(this.subject.model, this.#pipeline.confirmed) === true;
+  }
+
+  parkedEffects(): ParkedEffect[] {
+    return this.#effects.parked();
   }
 
   snapshot(): EntitySnapshot {
@@ -160,6 +172,7 @@ export class Entity implements PipelineOwner {
       busy: this.#runner.isBusy,
       waiting: this.#queue.length,
       unconfirmed: this.#pipeline.length,
+      pendingEffects: this.#pipeline.confirmed.effects.size,
       state: this.#pipeline.confirmed.user,
     };
   }
@@ -183,6 +196,17 @@ export class Entity implements PipelineOwner {
     this.#start();
   }
 
+  /** Parked effects are tried again. */
+  retryEffects(): void {
+    this.#offer(retryEffectsWork);
+  }
+
+  /** Work of its own, for which there is always room. */
+  #offer(work: EffectOutcome | typeof retryEffectsWork): void {
+    this.#queue.push(work);
+    this.#start();
+  }
+
   #start(): void {
     if (this.#phase === "asleep") this.#recover();
     else this.#runSoon();
@@ -196,6 +220,7 @@ export class Entity implements PipelineOwner {
     for (let left = drainTurnsMax; left > 0 && this.#canTake; left--) {
       const work = this.#queue.shift();
       if (work instanceof Call) this.#takeCall(work);
+      else if (work instanceof EffectOutcome || work === retryEffectsWork) this.#effects.take(work);
       else this.#takeTimer();
     }
     this.#runSoon();
@@ -240,9 +265,10 @@ export class Entity implements PipelineOwner {
   // ── what the log says ──────────────────────────────────────────────────────────────────
 
   delivered({ turn, call, answer, state }: FinishedTurn): void {
-    if (state !== undefined && state.timers !== this.#armed) this.#arm(state);
+    const isNew = state?.timers !== this.#armed?.timers || state?.effects !== this.#armed?.effects;
+    if (state !== undefined && isNew) this.#arm(state);
     turn.runEffects();
-    if (turn.stopping || turn.deleting) this.#leaving = true;
+    if (turn.deleting || (turn.stopping && !this.#hasEffects)) this.#leaving = true;
     if (call !== undefined) this.#answers.answer(call, answer);
   }
 
@@ -275,9 +301,15 @@ export class Entity implements PipelineOwner {
     if (this.#pipeline.length === 0) this.#drained();
   }
 
+  get #hasEffects(): boolean {
+    return this.#pipeline.confirmed.effects.size > 0;
+  }
+
+  /** Starts the effects that are due, and says when there is something to do again. */
   #arm(state: EntityState): void {
-    this.#armed = state.timers;
-    this.#home.wakeAt(this, this.#timers.wakeAtMs(state));
+    this.#armed = state;
+    const effectsAtMs = this.#effects.start(this.#leaving);
+    this.#home.wakeAt(this, earlier(this.#timers.wakeAtMs(state), effectsAtMs));
   }
 
   // ── recovery ───────────────────────────────────────────────────────────────────────────
@@ -384,7 +416,17 @@ export class Entity implements PipelineOwner {
   #leave(): void {
     if (this.#phase === "stopped") return;
     this.#phase = "stopped";
+    const effectsAtMs = this.#effects.stop();
+    if (effectsAtMs !== undefined) {
+      const { confirmed } = this.#pipeline;
+      this.#home.wakeAt(this, earlier(this.#timers.wakeAtMs(confirmed), effectsAtMs));
+    }
     this.#setLeft();
     this.#home.retire(this);
   }
+}
+
+function earlier(one: number | undefined, other: number | undefined): number | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return Math.min(one, other);
 }

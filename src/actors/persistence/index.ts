@@ -6,6 +6,7 @@ export {
   type PersistentActorModel,
   type PersistentActorOptions,
   type PersistentActorWithoutCommands,
+  type PersistentActorWithoutEffects,
   type PersistentActorWithoutEvents,
   type PersistentActorWithoutTimers,
   type SnapshotOptions,
@@ -58,6 +59,12 @@ export type {
   RecoveredContext,
   TimerTime,
 } from "./persistent-context.ts";
+export type {
+  EffectContext,
+  EffectOptions,
+  ParkedEffect,
+  ReliableEffects,
+} from "./reliable-effects.ts";
 export {
   type FilteredEvent,
   type FilteredRecord,

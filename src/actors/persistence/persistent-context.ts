@@ -1,5 +1,6 @@
 /** What a persistent actor's handlers get as their first argument. Types only; `turn.ts` implements it. */
 import type { Logger, Rejection } from "../kernel/index.ts";
+import type { ReliableEffects } from "./reliable-effects.ts";
 
 /** The second argument of `persist`: absent for events without a payload. */
 export type PayloadArguments<P> = undefined extends P ? [payload?: P] : [payload: P];
@@ -27,7 +28,8 @@ export interface DurableTimers<T> {
  * handler has ended every member throws TROUPE_TURN_ENDED; after the entity was stopped under a
  * running handler, TROUPE_REVOKED.
  */
-export interface PersistentContext<S, E, T> {
+// biome-ignore lint/complexity/noBannedTypes: no effects
+export interface PersistentContext<S, E, T, F = {}> {
   /** The state with everything that this turn has persisted so far. Frozen: events change it. */
   readonly state: Readonly<S>;
   /** The entity's id, as given to `system.actor(Definition, id)`. */
@@ -37,6 +39,8 @@ export interface PersistentContext<S, E, T> {
   /** Fires when this handler's entity is stopped while the handler runs: it should return. */
   readonly signal: AbortSignal;
   readonly timers: DurableTimers<T>;
+  /** Effects outside of this actor that are repeated until they have succeeded. */
+  readonly effects: ReliableEffects<F>;
   /** Lines carry the entity's name and id. */
   readonly log: Logger;
   /**
@@ -53,13 +57,16 @@ export interface PersistentContext<S, E, T> {
   ): Rejection<Reason, Details>;
   /**
    * Runs once when this turn is in the log, before the reply is sent; never at recovery, and not at all
-   * when the process dies in between. What it throws is logged. What must not be lost is state that
-   * `recovered` looks at.
+   * when the process dies in between. What it throws is logged. What must not be lost is an effect of
+   * `effects.run`.
    */
   afterCommit(effect: () => unknown): void;
-  /** Lets the entity leave memory after this turn; the next command or timer brings it back. */
+  /** Lets the entity leave memory after this turn, if no effect is pending; the next command or timer brings it back. */
   stop(): void;
-  /** Deletes the entity with this turn: state, timers and remembered keys. The id starts afresh afterwards. */
+  /**
+   * Deletes the entity with this turn: state, timers, pending effects and remembered keys. The id starts afresh
+   * afterwards. @throws TROUPE_OPTIONS_CONTRADICT in a turn that has asked for an effect.
+   */
   delete(): void;
 }
 
@@ -69,6 +76,7 @@ export interface PersistentContext<S, E, T> {
  */
 export type RecoveredContext<S> = PersistentContext<
   S,
+  Record<string, unknown>,
   Record<string, unknown>,
   Record<string, unknown>
 >;

@@ -4,7 +4,7 @@
  */
 import type { Limits } from "../kernel/index.ts";
 import type { CommitPipeline } from "./commit-pipeline.ts";
-import { type EntityState, wakeAtMsOf } from "./entity-state.ts";
+import type { EntityState } from "./entity-state.ts";
 import type { Answer } from "./entity-work.ts";
 import { Turn } from "./turn.ts";
 import type { TurnSubject } from "./turn-subject.ts";
@@ -76,7 +76,6 @@ export class TimerTurns {
 
   /** When to look at the timers of `state` again; undefined = it has none. */
   wakeAtMs(state: EntityState): number | undefined {
-    if (this.#faults.size === 0) return wakeAtMsOf(state);
     const times = Array.from(state.timers, ([name, { atMs }]) => this.#dueAtMs(name, atMs));
     return times.length === 0 ? undefined : Math.min(...times);
   }

@@ -14,12 +14,16 @@ import {
   foldUser,
   internalEvents,
   internalVersion,
+  openOf,
   wakeAtMsOf,
+  withEffects,
   withoutTimer,
   withReply,
+  withStagedEffect,
   withTimer,
 } from "./entity-state.ts";
 import { decodePayload, encodePayload, storePayload } from "./payload-codec.ts";
+import type { EffectChange, EffectRow } from "./pending-effects.ts";
 import type { PersistentContext, TimerTime } from "./persistent-context.ts";
 import type { StagedEvent } from "./shard-log.ts";
 import type { TurnSubject } from "./turn-subject.ts";
@@ -27,6 +31,7 @@ import type { TurnSubject } from "./turn-subject.ts";
 /** The context that handlers get, with the types of their definition gone. */
 export type UntypedContext = PersistentContext<
   object,
+  Record<string, unknown>,
   Record<string, unknown>,
   Record<string, unknown>
 >;
@@ -41,6 +46,8 @@ export class Turn {
   stopping = false;
   deleting = false;
   #effects: (() => unknown)[] | undefined;
+  /** It has staged reliable effects. */
+  #hasEffects = false;
   #over: "ended" | "revoked" | undefined;
   #abort: AbortController | undefined;
 
@@ -156,6 +163,56 @@ export class Turn {
     this.#stage(type, internalVersion, encodePayload(name, "The name of a timer"));
   }
 
+  /** Returns the effect's idempotency key. */
+  stageEffect(name: string, data: unknown): string {
+    const { model, persistenceId } = this.subject;
+    const { effects } = this.state;
+    if (!model.effects.has(name)) {
+      const problem = `"${model.name}" has no effect of this name`;
+      throw new TroupeError("TROUPE_NAME_INVALID", { name, problem });
+    }
+    if (this.deleting) throw effectOfDeleted();
+    if (effects.size >= limits.effectsPendingMax) {
+      const details = { actor: persistenceId, effectsMax: limits.effectsPendingMax };
+      throw new TroupeError("TROUPE_EFFECTS_FULL", details);
+    }
+    const id = effects.nextId(name, this.nowMs);
+    const row: EffectRow = [id, name, data, 0, this.nowMs, ""];
+    const stored = storePayload(row, `The effect "${name}" of ${persistenceId}`);
+    this.state = withStagedEffect(this.state, stored.value as EffectRow);
+    this.#hasEffects = true;
+    this.#stage(internalEvents.effectStaged, internalVersion, stored.bytes);
+    return `${persistenceId}/${id}`;
+  }
+
+  cancelEffect(idempotencyKey: string): void {
+    const prefix = `${this.subject.persistenceId}/`;
+    const id = idempotencyKey.startsWith(prefix) ? idempotencyKey.slice(prefix.length) : "";
+    if (this.state.effects.get(id) !== undefined) {
+      this.#dropEffect(internalEvents.effectCancelled, id);
+    }
+  }
+
+  effectDone(id: string): void {
+    this.#dropEffect(internalEvents.effectDone, id);
+  }
+
+  #dropEffect(type: string, id: string): void {
+    this.state = withEffects(this.state, this.state.effects.without(id));
+    this.#stage(type, internalVersion, encodePayload(id, "The id of an effect"));
+  }
+
+  effectRescheduled(change: EffectChange): void {
+    this.state = withEffects(this.state, this.state.effects.rescheduled(change));
+    const bytes = encodePayload(change, "The schedule of an effect");
+    this.#stage(internalEvents.effectRescheduled, internalVersion, bytes);
+  }
+
+  delete(): void {
+    if (this.#hasEffects) throw effectOfDeleted();
+    this.deleting = true;
+  }
+
   /** Makes the answer to a keyed command durable, in the same commit as its events. */
   rememberReply(key: string, command: string, answer: unknown): void {
     const bytes = encodeReply(command, answer, this.subject.persistenceId);
@@ -178,7 +235,7 @@ export class Turn {
    */
   group(base?: Uint8Array): readonly StagedEvent[] {
     const { nowMs: timeMs, subject, state } = this;
-    const { open } = subject.model.options;
+    const open = this.deleting ? undefined : openOf(subject.model, state);
     const isPlain = base === undefined && open === undefined && state.timers.size === 0;
     if (isPlain && !this.deleting) return this.staged;
     const group = this.staged.slice();
@@ -197,11 +254,20 @@ export class Turn {
     if (last === undefined) return group;
     group.push({
       ...last,
-      ...(open !== undefined && { open: open(state.user as Readonly<unknown>) }),
+      ...(open !== undefined && { open }),
       ...(wakeAtMs !== undefined && { wakeAtMs }),
     });
     return group;
   }
+}
+
+function effectOfDeleted(): TroupeError {
+  return new TroupeError("TROUPE_OPTIONS_CONTRADICT", {
+    options: ["effects.run", "delete"],
+    problem:
+      "an actor that is deleted with this turn has no later one in which its effect could succeed; " +
+      "delete it in a later turn",
+  });
 }
 
 function unknownEvent(subject: TurnSubject, type: string): never {
@@ -283,6 +349,20 @@ class TurnContext implements UntypedContext {
     };
   }
 
+  get effects(): UntypedContext["effects"] {
+    const turn = this.#turn;
+    return {
+      run: (name, ...data) => {
+        turn.checkWrite("effects.run");
+        return turn.stageEffect(name, data[0]);
+      },
+      cancel: (idempotencyKey) => {
+        turn.checkWrite("effects.cancel");
+        turn.cancelEffect(idempotencyKey);
+      },
+    };
+  }
+
   persist(type: string, ...payload: readonly unknown[]): void {
     this.#turn.checkWrite("persist");
     this.#turn.persist(type, payload[0]);
@@ -305,6 +385,6 @@ class TurnContext implements UntypedContext {
 
   delete(): void {
     this.#turn.checkWrite("delete");
-    this.#turn.deleting = true;
+    this.#turn.delete();
   }
 }

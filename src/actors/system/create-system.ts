@@ -17,6 +17,7 @@ import {
   type EntitySnapshot,
   type Journal,
   openShardLogs,
+  type ParkedEffect,
   type PersistentActorDefinition,
   type ShardLogs,
   type SnapshotStore,
@@ -89,6 +90,15 @@ class LocalSystem implements System {
 
   unclaimed(): ReadonlyMap<string, number> {
     return this.#parts.host.unclaimed();
+  }
+
+  parkedEffects(): ParkedEffect[] {
+    return this.#parts.host.parkedEffects();
+  }
+
+  retryEffects(definition: AnyPersistentActorDefinition, id: string): void {
+    this.#parts.host.register(definition);
+    this.#parts.host.retryEffects(definition, id);
   }
 
   stop(options?: StopOptions): Promise<void> {

@@ -1,5 +1,9 @@
 import type { Handle, Kernel, SpawnArgs, Spawnable, StopOptions } from "../kernel/index.ts";
-import type { AnyPersistentActorDefinition, EntitySnapshot } from "../persistence/index.ts";
+import type {
+  AnyPersistentActorDefinition,
+  EntitySnapshot,
+  ParkedEffect,
+} from "../persistence/index.ts";
 
 /** What has an address by name and id: a persistent actor, its contract, an actor in memory without props. */
 export interface Addressable<C> {
@@ -31,6 +35,10 @@ export interface System extends AsyncDisposable {
   entities(): EntitySnapshot[];
   /** Half-done work and due timers whose definition this system was not given: how many, by definition. */
   unclaimed(): ReadonlyMap<string, number>;
+  /** Reliable effects that failed too often, of the actors that this system hosts, with the last failure. */
+  parkedEffects(): ParkedEffect[];
+  /** Tries the parked effects of one actor again, from their first attempt on. */
+  retryEffects(definition: AnyPersistentActorDefinition, id: string): void;
   /**
    * Takes no more commands, lets those under way end and reply, stops all actors, flushes and closes the
    * journal. Resolves when all is done; may be called again.

@@ -23,6 +23,8 @@ export interface TestedTurn<S, E, R> {
   readonly state: S;
   /** The durable timers after the turn, by name. */
   readonly timers: ReadonlyMap<string, { readonly atMs: number; readonly data: unknown }>;
+  /** The reliable effects that this turn asked for, in order; they do not run. */
+  readonly effects: readonly { readonly effect: string; readonly data: unknown }[];
   readonly stopped: boolean;
   readonly deleted: boolean;
 }

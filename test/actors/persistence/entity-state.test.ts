@@ -27,6 +27,7 @@ const Note = definePersistentActor("note", {
       handle: (state, e: { by: number; why: string }) => ({ ...state, total: state.total + e.by }),
     },
   })
+  .effects<{ mail: { to: string } }>({ mail: () => {} })
   .timers<{ late: { n: number }; later: undefined }>({ late: () => {}, later: () => {} })
   .commands({});
 
@@ -49,9 +50,9 @@ function recovered(events: readonly StoredEvent[]): EntityState {
 }
 
 function shown(state: EntityState): unknown {
-  const { user, timers, replies } = state;
+  const { user, timers, effects, replies } = state;
   const keys = replies.entries().map(({ key, bytes }) => [key, Buffer.from(bytes).toString("hex")]);
-  return { user, timers: [...timers], keys };
+  return { user, timers: [...timers], effects: [effects.count, ...effects], keys };
 }
 
 const step = fc.oneof(
@@ -59,6 +60,9 @@ const step = fc.oneof(
   fc.record({ do: fc.constant("count" as const), by: fc.integer() }),
   fc.record({ do: fc.constant("start" as const), atMs: fc.nat(), n: fc.nat() }),
   fc.record({ do: fc.constant("cancel" as const) }),
+  fc.record({ do: fc.constant("effect" as const), to: fc.string() }),
+  fc.record({ do: fc.constant("fail" as const), dueAtMs: fc.option(fc.nat()) }),
+  fc.record({ do: fc.constant("succeed" as const) }),
   fc.record({ do: fc.constant("reply" as const), key: fc.string(), value: fc.jsonValue() }),
 );
 
@@ -73,7 +77,15 @@ describe("the fold", () => {
           if (one.do === "write") turn.context.persist("written", { line: one.line });
           else if (one.do === "count") turn.context.persist("counted", { by: one.by, why: "x" });
           else if (one.do === "cancel") turn.context.timers.cancel("late");
-          else if (one.do === "reply") turn.rememberReply(one.key, "c", one.value);
+          else if (one.do === "effect") turn.context.effects.run("mail", { to: one.to });
+          else if (one.do === "fail" || one.do === "succeed") {
+            const [first] = live.effects;
+            if (first !== undefined && one.do === "succeed") turn.effectDone(first.id);
+            else if (first !== undefined && one.do === "fail") {
+              const attempts = first.attempts + 1;
+              turn.effectRescheduled({ id: first.id, attempts, dueAtMs: one.dueAtMs, reason: "x" });
+            }
+          } else if (one.do === "reply") turn.rememberReply(one.key, "c", one.value);
           else turn.context.timers.start("late", { atMs: one.atMs }, { n: one.n });
           live = turn.state;
           const base = index === baseAt ? encodeBase(live, "it") : undefined;

@@ -13,6 +13,7 @@ const Account = definePersistentActor("account", {
     withdrawn: (state, e: { cents: number }) => ({ ...state, cents: state.cents - e.cents }),
     closed: (state) => ({ ...state, closed: true }),
   })
+  .effects<{ receipt: { cents: number } }>({ receipt: () => paid.push("by an effect") })
   .timers<{ dormant: { sinceMs: number } }>({ dormant: (account) => account.persist("closed") })
   .commands({
     deposit: command(z.object({ cents: z.number().positive() }), (account, e) =>
@@ -27,6 +28,7 @@ const Account = definePersistentActor("account", {
       account.persist("withdrawn", { cents });
       account.timers.start("dormant", { afterMs: 1_000 }, { sinceMs: account.now.getTime() });
       account.afterCommit(() => paid.push(account.id));
+      account.effects.run("receipt", { cents });
       return account.state.cents;
     },
     fail: () => {
@@ -37,7 +39,9 @@ const Account = definePersistentActor("account", {
 
 describe("testActor", () => {
   it("shows what a command decides", async () => {
-    const { events, reply, rejection, state, timers } = await testActor(Account, { id: "ann" })
+    const { events, reply, rejection, state, timers, effects } = await testActor(Account, {
+      id: "ann",
+    })
       .given({ type: "deposited", data: { cents: 5 } })
       .at(new Date(7_000))
       .when.withdraw(3);
@@ -46,6 +50,7 @@ describe("testActor", () => {
     expect([reply, rejection]).toEqual([2, undefined]);
     expect(state).toEqual({ cents: 2, closed: false });
     expect([...timers]).toEqual([["dormant", { atMs: 8_000, data: { sinceMs: 7_000 } }]]);
+    expect(effects).toEqual([{ effect: "receipt", data: { cents: 3 } }]);
     expect(paid).toEqual(["ann"]);
   });
 
