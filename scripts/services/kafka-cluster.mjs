@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
+import { makeSecurity, securitySettings, userArguments } from "./kafka-security.mjs";
 import { freePort, temporaryFolder } from "./server-process.mjs";
 
 const START_DEADLINE_MS = 60_000;
@@ -22,14 +23,16 @@ const JAVA_OPTIONS = [
 ];
 
 /**
- * @param {{ nodes: 1 | 3, jars: { java: string, classPath: string } }} options
+ * @param {{ nodes: 1 | 3, jars: { java: string, classPath: string }, secure?: boolean }} options
+ *   secure: a second listener of each broker, with TLS and passwords
  */
-export async function startKafkaCluster({ nodes: count, jars }) {
+export async function startKafkaCluster({ nodes: count, jars, secure = false }) {
   const folder = temporaryFolder("kafka");
   const nodes = [];
   const seats = [];
   for (let id = 1; id <= count; id++) {
-    seats.push({ id, port: await freePort(), controllerPort: await freePort() });
+    const securePort = secure ? await freePort() : undefined;
+    seats.push({ id, port: await freePort(), controllerPort: await freePort(), securePort });
   }
   const clusterId = randomBytes(16).toString("base64url");
   const killAll = () => {
@@ -42,33 +45,40 @@ export async function startKafkaCluster({ nodes: count, jars }) {
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   };
   try {
+    const security = secure ? makeSecurity({ java: jars.java, folder }) : undefined;
     for (const seat of seats) {
       const settings = join(folder, `node-${seat.id}.properties`);
       const data = join(folder, `node-${seat.id}`);
       mkdirSync(data);
-      writeFileSync(settings, propertiesOf(seat, seats, data));
-      format(jars, clusterId, settings);
+      writeFileSync(settings, propertiesOf(seat, seats, { data, security }));
+      format(jars, clusterId, { settings, security });
       nodes.push(nodeOf({ seat, jars, settings, heapMb: count === 1 ? 256 : 320 }));
     }
     await answers(nodes, count);
+    const address = nodes.map((node) => node.address).join(",");
+    const cluster = { address, nodes, stop, ready: () => answers(nodes, count) };
+    if (security === undefined) return cluster;
+    const { ca, username, password } = security;
+    const secureAddress = seats.map((seat) => `${ADDRESS}:${seat.securePort}`).join(",");
+    return { ...cluster, secure: { address: secureAddress, ca, username, password } };
   } catch (error) {
     await stop();
     throw error;
   }
-  const address = nodes.map((node) => node.address).join(",");
-  return { address, nodes, stop, ready: () => answers(nodes, count) };
 }
 
-function propertiesOf({ id, port, controllerPort }, seats, data) {
+function propertiesOf({ id, port, controllerPort, securePort }, seats, { data, security }) {
   const copies = seats.length;
   const voters = seats.map((seat) => `${seat.id}@${ADDRESS}:${seat.controllerPort}`).join(",");
+  const open = `PLAINTEXT://${ADDRESS}:${port}`;
+  const secured = securePort === undefined ? "" : `,SASL_SSL://${ADDRESS}:${securePort}`;
   const settings = {
     "process.roles": "broker,controller",
     "node.id": id,
     "controller.quorum.voters": voters,
-    listeners: `PLAINTEXT://${ADDRESS}:${port},CONTROLLER://${ADDRESS}:${controllerPort}`,
-    "advertised.listeners": `PLAINTEXT://${ADDRESS}:${port}`,
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    listeners: `${open}${secured},CONTROLLER://${ADDRESS}:${controllerPort}`,
+    "advertised.listeners": `${open}${secured}`,
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL",
     "inter.broker.listener.name": "PLAINTEXT",
     "controller.listener.names": "CONTROLLER",
     "log.dirs": data,
@@ -93,13 +103,14 @@ function propertiesOf({ id, port, controllerPort }, seats, data) {
     "controller.quorum.election.timeout.ms": 500,
     "controller.quorum.fetch.timeout.ms": 1_000,
     "replica.lag.time.max.ms": 3_000,
+    ...(security && securitySettings(security)),
   };
   return Object.entries(settings)
     .map(([key, value]) => `${key}=${value}\n`)
     .join("");
 }
 
-function format({ java, classPath }, clusterId, settings) {
+function format({ java, classPath }, clusterId, { settings, security }) {
   const args = [
     "-cp",
     classPath,
@@ -109,6 +120,7 @@ function format({ java, classPath }, clusterId, settings) {
     clusterId,
     "-c",
     settings,
+    ...(security ? userArguments(security) : []),
   ];
   const { status, stderr, stdout } = spawnSync(java, args, { encoding: "utf8" });
   if (status !== 0) throw new Error(`Kafka's StorageTool failed:\n${stdout}${stderr}`);

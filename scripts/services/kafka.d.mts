@@ -18,6 +18,19 @@ export interface KafkaCluster {
   /** Resolves when all brokers answer as one cluster. */
   ready(): Promise<void>;
   stop(): Promise<void>;
+  /** Of clusters that were asked for it: the listeners with TLS and passwords. */
+  readonly secure?: KafkaAccess;
 }
 
-export function startKafka(options: { readonly nodes: 1 | 3 }): Promise<KafkaCluster>;
+export interface KafkaAccess {
+  readonly address: string;
+  /** The file with the certificate to trust. */
+  readonly ca: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+export function startKafka(options: {
+  readonly nodes: 1 | 3;
+  readonly secure?: boolean;
+}): Promise<KafkaCluster>;

@@ -21,10 +21,10 @@ export const kafka = {
 };
 
 /** Real brokers that a test may kill, freeze and start again. */
-export async function startKafka({ nodes }) {
+export async function startKafka({ nodes, secure = false }) {
   const jars = kafkaJars();
   if ("missing" in jars) throw new Error(`No Kafka here. ${jars.missing}`);
-  return startKafkaCluster({ nodes, jars });
+  return startKafkaCluster({ nodes, jars, secure });
 }
 
 async function fromDocker() {

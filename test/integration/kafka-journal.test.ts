@@ -156,6 +156,56 @@ describe("the topic", () => {
     expect(message).toContain("--add-config cleanup.policy=delete,retention.ms=-1");
   });
 
+  test("with any setting that loses records is refused by name; what the message says mends it", async () => {
+    const topic = newTopic();
+    const bad = {
+      "cleanup.policy": "compact,delete",
+      "retention.ms": "604800000",
+      "retention.bytes": "1000000",
+      "unclean.leader.election.enable": "true",
+      "min.insync.replicas": "2",
+      "max.message.bytes": "1000",
+    };
+    const configEntries = Object.entries(bad).map(([name, value]) => ({ name, value }));
+    await withAdmin((client) =>
+      client.createTopics({
+        waitForLeaders: false,
+        topics: [{ topic, numPartitions: 9, replicationFactor: 1, configEntries }],
+      }),
+    );
+    const message = await problemOf(optionsFor(topic));
+    for (const name of Object.keys(bad)) expect(message).toContain(name);
+    const mended = /--add-config (\S+)$/.exec(message.replace(/\. Nothing was.*$/, ""))?.[1] ?? "";
+    const settings = mended.split(",").map((pair) => pair.split("="));
+    await withAdmin((client) =>
+      client.alterConfigs({
+        validateOnly: false,
+        resources: [
+          {
+            type: ConfigResourceTypes.TOPIC,
+            name: topic,
+            configEntries: settings.map(([name = "", value = ""]) => ({ name, value })),
+          },
+        ],
+      }),
+    );
+    expect((await open(optionsFor(topic))).shards).toBe(8);
+  });
+
+  test("keeps its shards, its id and its records when partitions are added to it", async () => {
+    const topic = newTopic();
+    const before = await open(optionsFor(topic));
+    const bytes = Buffer.from("kept");
+    const [result] = await before.append([{ shard: 3, expected: 0, bytes }]);
+    expect(result).toMatchObject({ outcome: "at", at: 0 });
+    await withAdmin((client) =>
+      client.createPartitions({ topicPartitions: [{ topic, count: 12 }] }),
+    );
+    const after = await open(optionsFor(topic));
+    expect([after.journalId, after.shards]).toEqual([before.journalId, 8]);
+    expect(Buffer.from((await after.readAt(3, 0)).bytes)).toEqual(bytes);
+  });
+
   test("with another number of shards is refused", async () => {
     const topic = newTopic();
     await open(optionsFor(topic));

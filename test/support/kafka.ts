@@ -17,10 +17,13 @@ export function kafkaBrokers(): { readonly brokers: readonly string[] } {
 }
 
 /** A cluster of the test file's own. */
-export function kafkaCluster(nodes: 1 | 3): { current(): KafkaCluster } {
+export function kafkaCluster(
+  nodes: 1 | 3,
+  { secure = false }: { readonly secure?: boolean } = {},
+): { current(): KafkaCluster } {
   let started: KafkaCluster | undefined;
   beforeAll(async () => {
-    started = await startKafka({ nodes });
+    started = await startKafka({ nodes, secure });
   }, startTimeoutMs);
   afterAll(async () => {
     await started?.stop();

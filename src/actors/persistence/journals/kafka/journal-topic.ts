@@ -19,10 +19,12 @@ export interface JournalTopicOptions {
   readonly create: boolean;
   /** Refuse settings that could lose records. */
   readonly check: boolean;
+  /** Tools need a file of settings too. */
+  readonly isSecured: boolean;
 }
 
 export interface TopicFacts {
-  readonly shards: number;
+  readonly partitions: number;
   readonly recordBytesMax: number;
 }
 
@@ -69,7 +71,7 @@ export class JournalTopic {
     if (this.#options.check) this.#check(view, settings);
     const room = Number(settings.get("max.message.bytes")) - overheadBytes;
     const recordBytesMax = Math.min(this.#options.recordBytesMax, room);
-    return { shards: view.partitions.length - 1, recordBytesMax };
+    return { partitions: view.partitions.length, recordBytesMax };
   }
 
   #wantedSettings(): ReadonlyMap<string, string> {
@@ -149,13 +151,9 @@ export class JournalTopic {
   }
 
   #check({ partitions }: ClusterView, settings: ReadonlyMap<string, string>): void {
-    const { shards, replicationFactor, minInsyncReplicas, brokers, topic } = this.#options;
+    const { replicationFactor, minInsyncReplicas, brokers, topic, isSecured } = this.#options;
     const wanted = this.#wantedSettings();
     const problems: string[] = [];
-    if (shards !== undefined && partitions.length !== shards + 1) {
-      const has = partitions.length - 1;
-      problems.push(`it has ${has} shards for life, and ${shards} were asked for`);
-    }
     const copies = Math.min(...partitions.map(({ replicas }) => replicas.length));
     if (copies < replicationFactor) {
       problems.push(
@@ -170,9 +168,17 @@ export class JournalTopic {
       problems.push(`${name} must be ${value}, but is ${has}`);
       mended.push(`${name}=${value}`);
     }
+    const inSync = Number(settings.get("min.insync.replicas"));
+    if (inSync > copies && copies >= replicationFactor) {
+      problems.push(
+        `min.insync.replicas is ${inSync} with ${copies} copies: nothing can be written`,
+      );
+      mended.push(`min.insync.replicas=${minInsyncReplicas}`);
+    }
     if (problems.length === 0) return;
+    const access = isSecured ? " --command-config <client.properties>" : "";
     const command =
-      `kafka-configs.sh --bootstrap-server ${brokers[0]} --alter --entity-type topics ` +
+      `kafka-configs.sh --bootstrap-server ${brokers[0]}${access} --alter --entity-type topics ` +
       `--entity-name ${topic} --add-config ${mended.join(",")}`;
     const advice = mended.length > 0 ? `. Mend it with: ${command}` : "";
     throw this.#unusable(`${problems.join("; ")}${advice}`);

@@ -17,6 +17,7 @@ import { type IdentityPlace, identityOf } from "./journal-identity.ts";
 import { JournalTopic } from "./journal-topic.ts";
 import { KafkaJournal, type KafkaJournalParts } from "./kafka-journal.ts";
 import { checkKafkaOptions, type KafkaOptions } from "./kafka-options.ts";
+import { shardCountOf } from "./shard-count.ts";
 
 export interface KafkaJournalOptions extends KafkaOptions {
   /** How many shards a new journal gets; an existing one must have as many. Default 64. */
@@ -79,10 +80,17 @@ async function open<Opened>(
   const wire = wireOptions(options, logger);
   const link = new ClusterLink({ brokers, topic, wire, clock });
   try {
-    const facts = await new JournalTopic(link, topicOptions(options, topic), clock).prepare();
+    const prepared = new JournalTopic(link, topicOptions(options, topic), clock).prepare();
+    const { partitions, recordBytesMax } = await prepared;
+    const shards = await shardCountOf(link, { topic, partitions, wanted: options.shards });
+    if (partitions - 1 > shards) {
+      const unused = partitions - 1 - shards;
+      logger.warn(`${unused} partitions were added to the topic and are not used`, { topic });
+    }
     const timeouts = { ackTimeoutMs: appendTimeoutMs, requestTimeoutMs: appendTimeoutMs + 1_000 };
     const requestBytesMax = limits.journalBatchBytesMax;
-    return await use({ link, topic, clock, random, ...timeouts, ...facts, requestBytesMax });
+    const bytes = { recordBytesMax, requestBytesMax };
+    return await use({ link, topic, clock, random, shards, ...timeouts, ...bytes });
   } catch (error) {
     link.close();
     if (isTroupeError(error)) throw error;
@@ -110,5 +118,7 @@ function topicOptions(options: KafkaJournalOptions, topic: string) {
   const recordBytesMax = limits.journalRecordBytesMax;
   const copies = { replicationFactor, minInsyncReplicas };
   const create = createTopic && !readOnly;
-  return { topic, brokers, shards, ...copies, recordBytesMax, create, check: !readOnly };
+  const isSecured = options.sasl !== undefined || (options.tls ?? false) !== false;
+  const bounds = { ...copies, recordBytesMax };
+  return { topic, brokers, shards, ...bounds, create, check: !readOnly, isSecured };
 }
