@@ -34,3 +34,5 @@ export function startKafka(options: {
   readonly nodes: 1 | 3;
   readonly secure?: boolean;
 }): Promise<KafkaCluster>;
+
+export function dockerSettings(port: number): Readonly<Record<string, string | number | boolean>>;

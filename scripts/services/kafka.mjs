@@ -33,7 +33,15 @@ async function fromDocker() {
   const { stop } = await startServer({
     name: "Kafka in Docker",
     command: "docker",
-    args: ["run", "--rm", "--name", name, "-p", `127.0.0.1:${port}:${port}`, ...settings(port)],
+    args: [
+      "run",
+      "--rm",
+      "--name",
+      name,
+      "-p",
+      `127.0.0.1:${port}:${port}`,
+      ...dockerArguments(port),
+    ],
     folder: temporaryFolder("kafka"),
     // The image may have to be pulled.
     deadlineMs: 180_000,
@@ -49,8 +57,9 @@ async function fromDocker() {
   };
 }
 
-function settings(port) {
-  const values = {
+/** What the image has to be told, for a broker at this port of the host. */
+export function dockerSettings(port) {
+  return {
     KAFKA_NODE_ID: 1,
     KAFKA_PROCESS_ROLES: "broker,controller",
     KAFKA_LISTENERS: `PLAINTEXT://:${port},CONTROLLER://:9093`,
@@ -61,7 +70,13 @@ function settings(port) {
     KAFKA_AUTO_CREATE_TOPICS_ENABLE: false,
     KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: 1,
   };
-  const pairs = Object.entries(values).flatMap(([key, value]) => ["-e", `${key}=${value}`]);
+}
+
+function dockerArguments(port) {
+  const pairs = Object.entries(dockerSettings(port)).flatMap(([key, value]) => [
+    "-e",
+    `${key}=${value}`,
+  ]);
   return [...pairs, `apache/kafka:${KAFKA_VERSION}`];
 }
 

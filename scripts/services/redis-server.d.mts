@@ -1,3 +1,5 @@
+export const REDIS_SETTINGS: readonly string[];
+
 export interface RedisServer {
   readonly port: number;
   readonly url: string;
