@@ -3,7 +3,7 @@
  * of a flood; for one follower, and for a thousand on ten connections. A line says when it was printed, by the
  * clock of the same machine.
  */
-import { setMaxListeners } from "node:events";
+import { once, setMaxListeners } from "node:events";
 import type { ControlClient } from "../../src/server/index.ts";
 import type { Bench } from "../suite.ts";
 import type { Line } from "./line.ts";
@@ -62,10 +62,7 @@ async function followed(
     const client = clients[n % clients.length] as ControlClient;
     const request = { runId, job: "print", attempt: 0, offset: 0, follow: true };
     for await (const { data } of client.readLog(request, leave.signal)) {
-      if (frozen)
-        await new Promise<void>((resolve) =>
-          leave.signal.addEventListener("abort", () => resolve()),
-        );
+      if (frozen && !leave.signal.aborted) await once(leave.signal, "abort");
       const nowMs = Date.now();
       for (const [, seconds] of data.toString("latin1").matchAll(stamp)) {
         tookMs.push(nowMs - Number(seconds) * 1_000);

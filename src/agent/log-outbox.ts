@@ -3,8 +3,9 @@
  * has to wait. Boundary: bytes come masked; the session sends what `nextChunk` gives.
  *
  *   O1. acknowledged ≤ sent ≤ flushed ≤ end. All below `flushed` may go out.
- *   O2. Bytes are flushed in whole pieces of 64 KiB, the rest `flushMs` after the first of its bytes: a
- *       steady trickle never postpones its own flush, and a flood goes out in whole pieces only.
+ *   O2. Bytes are flushed in whole pieces of 64 KiB, the rest at once if the last flush is `flushMs` ago,
+ *       else when it is: a line after a pause never waits, a steady trickle never postpones its own
+ *       flush, a flood goes out in whole pieces, and there is no more than one smaller piece per `flushMs`.
  *   O3. sent - acknowledged ≤ the server's window.
  *   O4. The job's pipe is stopped while more than `logUnsentBytesMax` waits for an open link, or while
  *       the spool has no room; it goes on at half of that. Nothing is ever dropped.
@@ -43,6 +44,7 @@ export class LogOutbox {
   #link: LogLink | undefined;
   #sent = 0;
   #flushed = 0;
+  #flushedAtMs = Number.NEGATIVE_INFINITY;
   #finished = false;
   #blocked = false;
   #flushTimer: AgentTimer | undefined;
@@ -81,7 +83,8 @@ export class LogOutbox {
     this.#link = link;
     this.#sent = this.#spool.acknowledged;
     if (link === undefined) this.#stopTimer();
-    else this.#flush();
+    else if (this.#flushed < this.#spool.end) this.#flush();
+    else this.#onReady();
     this.#decide();
   }
 
@@ -125,19 +128,17 @@ export class LogOutbox {
     if (this.#link === undefined || this.#flushed === this.#spool.end) return;
     const { end } = this.#spool;
     const whole = end - (end % agentLimits.logChunkBytesMax);
-    if (this.#link.flushMs === 0) return this.#flush();
-    if (whole > this.#flushed) {
-      this.#stopTimer();
-      this.#flushed = whole;
-      this.#onReady();
-    }
-    if (this.#flushed === end) return;
-    this.#flushTimer ??= this.#clock.setTimer(this.#link.flushMs, () => this.#flush());
+    if (whole > this.#flushed) this.#flush(whole);
+    if (this.#flushed === end || this.#flushTimer !== undefined) return;
+    const waitMs = this.#flushedAtMs + this.#link.flushMs - this.#clock.monotonicMs();
+    if (waitMs <= 0) this.#flush();
+    else this.#flushTimer = this.#clock.setTimer(waitMs, () => this.#flush());
   }
 
-  #flush(): void {
+  #flush(to = this.#spool.end): void {
     this.#stopTimer();
-    this.#flushed = this.#spool.end;
+    this.#flushed = to;
+    this.#flushedAtMs = this.#clock.monotonicMs();
     this.#onReady();
   }
 

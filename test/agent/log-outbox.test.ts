@@ -27,8 +27,10 @@ function outboxWith(link = { flushMs: 100, windowBytes: 1_000_000 }) {
 }
 
 describe("the log outbox", () => {
-  test("flushes so long after the first byte that waits, however steadily more come", () => {
+  test("sends the first byte after a pause at once, and what follows so long after that, however steadily more come", () => {
     const { clock, outbox, drain } = outboxWith();
+    outbox.append(Buffer.from("first"));
+    expect(drain()).toBe("first");
     for (let count = 0; count < 9; count++) {
       outbox.append(Buffer.from("x"));
       clock.advance(11);
@@ -39,19 +41,25 @@ describe("the log outbox", () => {
     clock.advance(1_000);
     expect(drain()).toBe("");
     outbox.append(Buffer.from("y"));
-    clock.advance(99);
+    expect(drain()).toBe("y");
+    clock.advance(40);
+    outbox.append(Buffer.from("z"));
+    clock.advance(59);
     expect(drain()).toBe("");
     clock.advance(1);
-    expect(drain()).toBe("y");
+    expect(drain()).toBe("z");
   });
 
-  test("flushes at once at 64 KiB, in pieces of at most that", () => {
+  test("flushes at once at 64 KiB, in pieces of at most that, whole ones only", () => {
     const { outbox } = outboxWith();
-    outbox.append(Buffer.alloc(agentLimits.logChunkBytesMax - 1));
+    const { logChunkBytesMax } = agentLimits;
+    outbox.append(Buffer.from("x"));
+    expect(outbox.nextChunk()).toMatchObject({ offset: 0 });
+    outbox.append(Buffer.alloc(logChunkBytesMax - 2));
     expect(outbox.nextChunk()).toBeUndefined();
-    outbox.append(Buffer.alloc(agentLimits.logChunkBytesMax + 1));
-    expect(outbox.nextChunk()?.data.length).toBe(agentLimits.logChunkBytesMax);
-    expect(outbox.nextChunk()).toMatchObject({ offset: agentLimits.logChunkBytesMax });
+    outbox.append(Buffer.alloc(logChunkBytesMax + 5));
+    expect(outbox.nextChunk()?.data.length).toBe(logChunkBytesMax - 1);
+    expect(outbox.nextChunk()?.data.length).toBe(logChunkBytesMax);
     expect(outbox.nextChunk()).toBeUndefined();
   });
 
@@ -92,10 +100,11 @@ describe("the log outbox", () => {
   test("refuses an acknowledgement of bytes that never went out", () => {
     const { outbox } = outboxWith({ flushMs: 50, windowBytes: 100 });
     outbox.append(Buffer.from("abc"));
-    expect(outbox.acknowledge(1)).toBe(false);
-    outbox.finish();
+    outbox.append(Buffer.from("def"));
     expect(outbox.acknowledge(4)).toBe(false);
-    expect(outbox.acknowledge(3)).toBe(true);
+    outbox.finish();
+    expect(outbox.acknowledge(7)).toBe(false);
+    expect(outbox.acknowledge(6)).toBe(true);
   });
 
   test("stops the job while too much waits for an open link, and lets it go on at half of that", () => {
