@@ -11,6 +11,7 @@ import { newKeyDraft } from "../../src/agent/certificate-request.ts";
 import { grpcDialer } from "../../src/agent/link.ts";
 import { agentUri } from "../../src/server/authority/agent-certificate.ts";
 import {
+  clientPurpose,
   makeAuthority,
   readRequest,
   type Signer,
@@ -165,16 +166,29 @@ describe("a certificate", () => {
     expect(await audited("identity-refused", /not signed by/)).toMatchObject({ agentId: "" });
   });
 
-  it("that signs itself opens nothing", async () => {
-    const made = await makeAuthority("agent", {
-      notBeforeMs: Date.now() - hourMs,
-      notAfterMs: Date.now() + hourMs,
+  it("that signs itself, with the name of a real agent, opens nothing", async () => {
+    const { agentId } = await newTlsIdentity(server, client);
+    const x509 = await import("@peculiar/x509");
+    const algorithm = { name: "ECDSA", namedCurve: "P-256" };
+    const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+    const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+      name: [{ CN: [agentId] }],
+      notBefore: new Date(Date.now() - hourMs),
+      notAfter: new Date(Date.now() + hourMs),
+      keys,
+      signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
+      extensions: [
+        new x509.ExtendedKeyUsageExtension([clientPurpose]),
+        new x509.SubjectAlternativeNameExtension([
+          { type: "url", value: agentUri(await systemId(), agentId) },
+        ]),
+      ],
     });
-    const { createPrivateKey } = await import("node:crypto");
-    const der = { key: Buffer.from(made.keyBytes), format: "der", type: "pkcs8" } as const;
-    const key = createPrivateKey(der).export({ format: "pem", type: "pkcs8" }).toString();
-    expect(await connectionOf({ ca, cert: made.certificatePem, key })).toMatchObject({
+    const pkcs8 = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
+    const key = x509.PemConverter.encode(pkcs8, "PRIVATE KEY");
+    expect(await connectionOf({ ca, cert: certificate.toString("pem"), key })).toMatchObject({
       code: status.UNAUTHENTICATED,
+      details: expect.stringMatching(/not signed by an authority/),
     });
   });
 
