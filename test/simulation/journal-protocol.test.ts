@@ -72,7 +72,7 @@ describe("the journal protocol", () => {
       expect(sum.acked).toBeGreaterThan(runs * 50);
       expect(sum.snapshots).toBeGreaterThan(runs);
       expect(sum.wiped).toBeGreaterThan(runs);
-      expect(sum.rolledBack).toBeGreaterThan(runs);
+      expect(sum.rolledBack).toBeGreaterThan(runs / 4);
     },
     runs * MS_PER_RUN_MAX,
   );
