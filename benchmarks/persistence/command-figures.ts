@@ -5,6 +5,9 @@ import type { Load } from "./load-process.ts";
 import { Session, type SessionMeasured } from "./session.ts";
 import type { Store } from "./stores.ts";
 
+/** Half seconds; a contender that is slower than that stays cold, and its figures say so. */
+const warmUpRoundsMax = 8;
+
 export interface Case {
   readonly contender: ContenderOptions["contender"];
   readonly store: Store;
@@ -47,7 +50,7 @@ export async function measureCase(bench: Bench, of: Case, plan: Plan): Promise<C
   const record = (what: string, unit: string, values: readonly number[]): Figure =>
     bench.record(`${name}: ${what}`, { ...options, unit }, { values });
   try {
-    await session.run({ kind: "closed", inFlight: 1_000, seconds: bench.quick ? 1 : 3 });
+    await warmUp(session, bench.quick ? 20_000 : 100_000);
     for (const inFlight of plan.inFlight) {
       const measured = await measure({ kind: "closed", inFlight, seconds });
       const what = `${inFlight.toLocaleString("en-US")} in flight`;
@@ -94,5 +97,13 @@ export async function measureCase(bench: Bench, of: Case, plan: Plan): Promise<C
     return { perSecond, p99 };
   } finally {
     await session.stop();
+  }
+}
+
+/** A cold process is another matter than a slow one: what is measured has done so much before. */
+async function warmUp(session: Session, commands: number): Promise<void> {
+  for (let done = 0, round = 0; done < commands && round < warmUpRoundsMax; round++) {
+    const { perSecond } = await session.run({ kind: "closed", inFlight: 1_000, seconds: 0.5 });
+    done += perSecond * 0.5;
   }
 }

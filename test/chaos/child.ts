@@ -36,9 +36,18 @@ export class Child {
     this.#process.stdin?.write(`${line}\n`);
   }
 
+  get hasEnded(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null;
+  }
+
+  /** The end of what it wrote to standard error. */
+  get lastWords(): string {
+    return this.#stderr;
+  }
+
   /** @throws what the process said last, when it has ended by itself. */
   checkAlive(): void {
-    if (this.#process.exitCode === null && this.#process.signalCode === null) return;
+    if (!this.hasEnded) return;
     throw new Error(`the ${this.#name} ended by itself:\n${this.#stderr}`);
   }
 

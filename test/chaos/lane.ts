@@ -37,6 +37,8 @@ export class Lane {
   /** How often each kind of harm was done. */
   readonly harms = new Map<string, number>();
   kills = 0;
+  /** Processes that found their shards unavailable for so long that they gave up before they served. */
+  givenUp = 0;
   readonly #options: LaneOptions;
   readonly #oracle: Child;
   #bank: Child;
@@ -70,6 +72,18 @@ export class Lane {
     return new Child("bank-process", args);
   }
 
+  /** Does what a supervisor does: starts one again that could not open its shards in time, and no other. */
+  #superviseBank(): void {
+    const bank = this.#bank;
+    if (!bank.hasEnded) return;
+    if (bank.has("serving") || !bank.lastWords.includes("TROUPE_SHARD_NOT_SERVING")) {
+      bank.checkAlive();
+    }
+    this.givenUp++;
+    this.#options.say(`${this.name}: a writer could not open its shards in time`);
+    this.#bank = this.#newBank();
+  }
+
   /** Commands are being acknowledged, and some more on top so that the next harm comes anywhere. */
   async flows(): Promise<void> {
     const enough = this.#acked + 20 + this.random.below(300);
@@ -77,7 +91,7 @@ export class Lane {
       `${this.#options.name} acknowledges commands again`,
       () => {
         this.#oracle.checkAlive();
-        this.#bank.checkAlive();
+        this.#superviseBank();
         return this.#acked >= enough;
       },
       { deadlineMs: standstillMsMax },
@@ -112,7 +126,6 @@ export class Lane {
     await this.#midBurst();
     old.freeze();
     this.#bank = this.#newBank();
-    await this.#bank.hears("serving");
     await this.flows();
     old.thaw();
     // It notices when it had frames on their way; else it must have done no harm.
@@ -131,7 +144,7 @@ export class Lane {
     await waitUntil(
       `${name} has acknowledged everything`,
       () => {
-        this.#bank.checkAlive();
+        this.#superviseBank();
         return this.#open === 0;
       },
       { deadlineMs: standstillMsMax },

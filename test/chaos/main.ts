@@ -83,6 +83,7 @@ function report(outcomes: readonly Outcome[]): number {
     minutes: Math.round(tookMinutes * 100) / 100,
     acked: ofStore,
     kills: run.lane.kills,
+    givenUp: run.lane.givenUp,
     harms: Object.fromEntries(run.lane.harms),
     frames,
     skipped,
