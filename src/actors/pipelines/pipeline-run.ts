@@ -66,6 +66,8 @@ export function definePipelineRun(outlet: RunOutlet) {
       wake: (run) => wake(run, outlet),
     })
     .commands({
+      ...readings,
+
       /** `created: false` = it exists already, and nothing was done. */
       create: (run, created: CreateRun): { created: boolean } => {
         const isNew = run.state.status === "new";
@@ -74,21 +76,6 @@ export function definePipelineRun(outlet: RunOutlet) {
       },
 
       prepare: (run, report: Report) => prepare(run, report, outlet),
-
-      resumed: ({ state }, report: Report): ResumeAnswer =>
-        state.status === "new"
-          ? { verdict: "disown", reason: "there is no such run" }
-          : resumeVerdict(state, report),
-
-      /** What this attempt may read of what is stored; undefined = it is not with this worker. */
-      grant: ({ state }, report: Report): readonly StoredFile[] | undefined =>
-        state.status === "new" ? undefined : grantOf(state, report),
-
-      /** What the newest ended attempt of a job has left; undefined = there is no such job. */
-      leavings: ({ state }, name: string): JobLeavings | undefined => {
-        const job = state.status === "new" ? undefined : jobNamed(state, name);
-        return job === undefined ? undefined : leavingsOf(job);
-      },
 
       started: (run, report: Report): void => {
         take(run, { type: "started", ...report });
@@ -114,13 +101,6 @@ export function definePipelineRun(outlet: RunOutlet) {
         if (isOngoing(run.state)) take(run, { type: "stop-job", job, reason });
       },
 
-      /** Does it still want its place in a concurrency group? `job` empty = the whole run. */
-      wantsPlace: ({ state }, job: string): boolean => {
-        if (!isOngoing(state)) return false;
-        const status = job === "" ? "queued" : jobNamed(state, job)?.status;
-        return status !== undefined && holdingStatuses.has(status);
-      },
-
       advance: (run): void => {
         if (isOngoing(run.state)) take(run, { type: "advance" });
       },
@@ -130,12 +110,6 @@ export function definePipelineRun(outlet: RunOutlet) {
         const { state } = run;
         if (isOngoing(state)) run.afterCommit(() => outlet.stands(state));
       },
-
-      view: ({ state }): RunView | undefined =>
-        state.status === "new" ? undefined : viewOf(state),
-
-      summary: ({ state }): RunSummary | undefined =>
-        state.status === "new" ? undefined : summaryOf(state),
 
       /** False: there is no such run. */
       watch: (run, watcher: number): boolean => {
@@ -159,6 +133,41 @@ const holdingStatuses: ReadonlySet<JobStatus> = new Set([
   "running",
   "retrying",
 ]);
+
+interface Reading {
+  readonly state: RunState;
+}
+
+/** The commands that only look. */
+const readings = {
+  resumed: ({ state }: Reading, report: Report): ResumeAnswer =>
+    state.status === "new"
+      ? { verdict: "disown", reason: "there is no such run" }
+      : resumeVerdict(state, report),
+
+  /** What this attempt may read of what is stored; undefined = it is not with this worker. */
+  grant: ({ state }: Reading, report: Report): readonly StoredFile[] | undefined =>
+    state.status === "new" ? undefined : grantOf(state, report),
+
+  /** What the newest ended attempt of a job has left; undefined = there is no such job. */
+  leavings: ({ state }: Reading, name: string): JobLeavings | undefined => {
+    const job = state.status === "new" ? undefined : jobNamed(state, name);
+    return job === undefined ? undefined : leavingsOf(job);
+  },
+
+  /** Does it still want its place in a concurrency group? `job` empty = the whole run. */
+  wantsPlace: ({ state }: Reading, job: string): boolean => {
+    if (!isOngoing(state)) return false;
+    const status = job === "" ? "queued" : jobNamed(state, job)?.status;
+    return status !== undefined && holdingStatuses.has(status);
+  },
+
+  view: ({ state }: Reading): RunView | undefined =>
+    state.status === "new" ? undefined : viewOf(state),
+
+  summary: ({ state }: Reading): RunSummary | undefined =>
+    state.status === "new" ? undefined : summaryOf(state),
+};
 
 function isOngoing(state: RunState): state is Run {
   return state.status !== "new" && state.finishedAtMs === undefined;
