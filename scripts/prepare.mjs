@@ -45,6 +45,7 @@ export function ensureBuilt() {
     "-p",
     join(root, "tsconfig.build.json"),
   ]);
+  run(process.execPath, [join(root, "scripts", "bundle-agent.mjs")]);
 }
 
 /** An incremental build leaves the output of deleted sources behind. */
