@@ -31,7 +31,7 @@ test("a secret is in no argument, no environment block and no file of a running 
   const job = startJob({ script: "echo up; sleep 60", secrets }, { workFolder });
   await job.prints("up");
   const attempt = job.assignment.attempt;
-  const folder = new AttemptFolder(workFolder, attempt as never);
+  const folder = new AttemptFolder(workFolder, attempt);
   const script = join(folder.path, "script.sh");
   const shown = execFileSync("sh", [
     "-c",
@@ -50,7 +50,7 @@ test("other users read neither the identity nor any job's folder", async () => {
   mkdirSync(workFolder, { mode: 0o700 });
   const job = startJob({ script: "echo up; sleep 60" }, { workFolder });
   await job.prints("up");
-  const folder = new AttemptFolder(workFolder, job.assignment.attempt as never);
+  const folder = new AttemptFolder(workFolder, job.assignment.attempt);
   expect(statSync(folder.path).mode & 0o777).toBe(0o700);
   for (const path of [folder.outputsFile, folder.summaryFile]) {
     expect(statSync(path).mode & 0o777).toBe(0o600);
@@ -66,7 +66,7 @@ test.runIf(process.getuid?.() === 0)(
       { workFolder },
     );
     await job.prints("up");
-    const path = new AttemptFolder(workFolder, job.assignment.attempt as never).path;
+    const path = new AttemptFolder(workFolder, job.assignment.attempt).path;
     const spy = `for p in /proc/[0-9]*; do cat $p/environ 2>/dev/null; done | tr "\\0" "\\n" | grep -c "^TROUPE_ATTEMPT_ID" ; ls "${path}" 2>&1; true`;
     const nobody = { uid: 65_534, gid: 65_534, env: { PATH: process.env["PATH"] } };
     const seen = execFileSync("sh", ["-c", spy], { ...nobody, encoding: "utf8" });
@@ -80,6 +80,6 @@ test("the job's folder is gone when it is over, whatever modes the job left in i
   const job = startJob({ script: "mkdir -p a/b; echo x >a/b/c; chmod 000 a/b" }, { workFolder });
   await job.end;
   await job.running.remove();
-  const path = new AttemptFolder(workFolder, job.assignment.attempt as never).path;
+  const path = new AttemptFolder(workFolder, job.assignment.attempt).path;
   await until(() => statSync(path, { throwIfNoEntry: false }) === undefined, "its end");
 });
