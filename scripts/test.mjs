@@ -2,9 +2,10 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { ensureBuilt, root } from "./prepare.mjs";
-import { bringUp } from "./services/index.mjs";
 
 ensureBuilt();
+// After the installation: the services' scripts use packages.
+const { bringUp } = await import("./services/index.mjs");
 const services = await bringUp();
 let status = 1;
 try {
