@@ -5,6 +5,7 @@ import {
   type ReadJobFileRequest,
   type ReadJobFileResponse,
   type UploadWorkspaceRequest,
+  type UploadWorkspaceResponse,
   type Workspace,
 } from "../../proto/troupe/control/v1/control.ts";
 import { type BlobStore, contentKey } from "../actors/blobs/index.ts";
@@ -20,8 +21,8 @@ export interface JobFileServices {
 
 export async function uploadWorkspace(
   { blobs }: JobFileServices,
-  call: ServerReadableStream<UploadWorkspaceRequest, Workspace>,
-): Promise<Workspace> {
+  call: ServerReadableStream<UploadWorkspaceRequest, UploadWorkspaceResponse>,
+): Promise<UploadWorkspaceResponse> {
   const { sha256, bytes } = await blobs.put(() => dataOf(call));
   return { sha256, bytes };
 }

@@ -128,6 +128,12 @@ export interface UploadWorkspaceRequest {
   data: Buffer;
 }
 
+/** What SubmitRun names as its workspace. */
+export interface UploadWorkspaceResponse {
+  sha256: string;
+  bytes: number;
+}
+
 export interface ReadJobFileRequest {
   runId: string;
   job: string;
@@ -910,6 +916,73 @@ export const UploadWorkspaceRequest: MessageFns<UploadWorkspaceRequest> = {
   fromPartial(object: DeepPartial<UploadWorkspaceRequest>): UploadWorkspaceRequest {
     const message = createBaseUploadWorkspaceRequest();
     message.data = object.data ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseUploadWorkspaceResponse(): UploadWorkspaceResponse {
+  return { sha256: "", bytes: 0 };
+}
+
+export const UploadWorkspaceResponse: MessageFns<UploadWorkspaceResponse> = {
+  encode(message: UploadWorkspaceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sha256 !== "") {
+      writer.uint32(10).string(message.sha256);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(16).uint64(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UploadWorkspaceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUploadWorkspaceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sha256 = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UploadWorkspaceResponse>): UploadWorkspaceResponse {
+    return UploadWorkspaceResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UploadWorkspaceResponse>): UploadWorkspaceResponse {
+    const message = createBaseUploadWorkspaceResponse();
+    message.sha256 = object.sha256 ?? "";
+    message.bytes = object.bytes ?? 0;
     return message;
   },
 };
@@ -4290,8 +4363,9 @@ export const ControlServiceService = {
     requestSerialize: (value: UploadWorkspaceRequest): Buffer =>
       Buffer.from(UploadWorkspaceRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): UploadWorkspaceRequest => UploadWorkspaceRequest.decode(value),
-    responseSerialize: (value: Workspace): Buffer => Buffer.from(Workspace.encode(value).finish()),
-    responseDeserialize: (value: Buffer): Workspace => Workspace.decode(value),
+    responseSerialize: (value: UploadWorkspaceResponse): Buffer =>
+      Buffer.from(UploadWorkspaceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UploadWorkspaceResponse => UploadWorkspaceResponse.decode(value),
   },
   /** What the newest ended attempt of a job has left; NOT_FOUND where there is none. */
   readJobFile: {
@@ -4436,7 +4510,7 @@ export interface ControlServiceServer extends UntypedServiceImplementation {
   getServer: handleUnaryCall<GetServerRequest, GetServerResponse>;
   submitRun: handleUnaryCall<SubmitRunRequest, SubmitRunResponse>;
   /** A gzipped tar in pieces; the same content twice is stored once. */
-  uploadWorkspace: handleClientStreamingCall<UploadWorkspaceRequest, Workspace>;
+  uploadWorkspace: handleClientStreamingCall<UploadWorkspaceRequest, UploadWorkspaceResponse>;
   /** What the newest ended attempt of a job has left; NOT_FOUND where there is none. */
   readJobFile: handleServerStreamingCall<ReadJobFileRequest, ReadJobFileResponse>;
   getRun: handleUnaryCall<GetRunRequest, GetRunResponse>;
@@ -4493,20 +4567,20 @@ export interface ControlServiceClient extends Client {
   ): ClientUnaryCall;
   /** A gzipped tar in pieces; the same content twice is stored once. */
   uploadWorkspace(
-    callback: (error: ServiceError | null, response: Workspace) => void,
+    callback: (error: ServiceError | null, response: UploadWorkspaceResponse) => void,
   ): ClientWritableStream<UploadWorkspaceRequest>;
   uploadWorkspace(
     metadata: Metadata,
-    callback: (error: ServiceError | null, response: Workspace) => void,
+    callback: (error: ServiceError | null, response: UploadWorkspaceResponse) => void,
   ): ClientWritableStream<UploadWorkspaceRequest>;
   uploadWorkspace(
     options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: Workspace) => void,
+    callback: (error: ServiceError | null, response: UploadWorkspaceResponse) => void,
   ): ClientWritableStream<UploadWorkspaceRequest>;
   uploadWorkspace(
     metadata: Metadata,
     options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: Workspace) => void,
+    callback: (error: ServiceError | null, response: UploadWorkspaceResponse) => void,
   ): ClientWritableStream<UploadWorkspaceRequest>;
   /** What the newest ended attempt of a job has left; NOT_FOUND where there is none. */
   readJobFile(request: ReadJobFileRequest, options?: Partial<CallOptions>): ClientReadableStream<ReadJobFileResponse>;
