@@ -45,8 +45,8 @@ describe("a cut", () => {
     await logs.cut(true);
     expect(await lowOf(journal)).toBe(4);
     expect(await linesOf(journal)).toEqual([
-      "data 1 4 base(a:2)",
-      "data 1 5 base(b:1)",
+      "data 1 4 base(b:1)",
+      "data 1 5 base(a:2)",
       "checkpoint 1 6",
       "data 1 7",
     ]);
