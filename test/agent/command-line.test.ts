@@ -79,17 +79,17 @@ describe("troupe-agent's arguments", () => {
 });
 
 test.each([
-  ["127.0.0.1:7443", true],
-  ["127.9.9.9:1", true],
-  ["localhost:1", true],
-  ["[::1]:65535", true],
-  ["ci.example.com:443", false],
-  ["[fd00::1]:443", false],
-  ["10.0.0.1:1", false],
+  ["127.0.0.1:7443", "127.0.0.1", 7443, true],
+  ["127.9.9.9:1", "127.9.9.9", 1, true],
+  ["localhost:1", "localhost", 1, true],
+  ["[::1]:65535", "::1", 65_535, true],
+  ["ci.example.com:443", "ci.example.com", 443, false],
+  ["[fd00::1]:443", "fd00::1", 443, false],
+  ["10.0.0.1:1", "10.0.0.1", 1, false],
   // A name that only looks like loopback is none.
-  ["127.0.0.1.example.com:1", false],
-])("%s on loopback: %s", (text, isLoopback) => {
-  expect(parseServerAddress(text)).toEqual({ target: text, isLoopback });
+  ["127.0.0.1.example.com:1", "127.0.0.1.example.com", 1, false],
+])("%s is %s, port %i, on loopback: %s", (target, host, port, isLoopback) => {
+  expect(parseServerAddress(target)).toEqual({ target, host, port, isLoopback });
 });
 
 test.each(["host", "host:", "host:0", "host:65536", ":1", "::1:80", "http://host:1", "a b:1", ""])(
