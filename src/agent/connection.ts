@@ -176,7 +176,7 @@ export class Connection {
     if (present === undefined || this.#openedAtMs === undefined) return;
     const next = this.#open(identity);
     try {
-      await next.ready;
+      await next.ready();
     } catch {
       return next.cut();
     }

@@ -34,7 +34,7 @@ import type { BlobLink } from "./transfers.ts";
 
 export interface Link {
   /** Resolves when the connection is there; rejects when it cannot be had in time. */
-  readonly ready: Promise<void>;
+  ready(): Promise<void>;
   send(message: ToServer): void;
   /** False: what is sent now waits in memory. `onWritable` tells when that is over. */
   readonly writable: boolean;
@@ -150,7 +150,6 @@ function unary<Response>(client: AgentServiceClient, call: UnaryCall<Response>):
 }
 
 class GrpcLink implements Link {
-  readonly ready: Promise<void>;
   readonly #client: AgentServiceClient;
   readonly #call: ReturnType<AgentServiceClient["connect"]>;
   #over = false;
@@ -158,13 +157,6 @@ class GrpcLink implements Link {
 
   constructor(client: AgentServiceClient, identity: Identity, events: LinkEvents) {
     this.#client = client;
-    this.ready = new Promise((resolve, reject) => {
-      client.waitForReady(Date.now() + agentLimits.welcomeMs, (error) =>
-        error === undefined ? resolve() : reject(error),
-      );
-    });
-    // Not everybody waits for it.
-    this.ready.catch(() => {});
     const { path, responseDeserialize } = AgentServiceService.connect;
     const metadata = metadataOf(identity);
     this.#call = client.makeBidiStreamRequest(path, requestBytes, responseDeserialize, metadata);
@@ -181,6 +173,14 @@ class GrpcLink implements Link {
       const told = this.#over;
       this.#close();
       if (!told) events.onLost(lossOf(status));
+    });
+  }
+
+  ready(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#client.waitForReady(Date.now() + agentLimits.welcomeMs, (error) =>
+        error === undefined ? resolve() : reject(error),
+      );
     });
   }
 

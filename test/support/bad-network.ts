@@ -1,6 +1,6 @@
 /**
- * A TCP proxy in front of a server that treats connections as bad networks do: each connection that
- * is served meets the next fault of a list, those after the last one are good.
+ * A TCP proxy in front of a server that treats connections as bad networks do: the first connection that
+ * has carried what the next fault of a list asks for meets it; after the last one all are good.
  *
  *   cut        both sides are reset, whatever is on its way
  *   half       as cut, but the first half of what came last still arrives
@@ -20,9 +20,9 @@ export interface Fault {
 export interface BadNetworkOptions {
   /** `host:port` of the server. */
   readonly target: string;
-  /** In this order; one that did not happen to its connection waits for the next. */
+  /** In this order, each to a connection of its own. One that carries too little meets none. */
   readonly faults?: readonly Fault[];
-  /** From client to server, on each connection that a fault waits for. Default as fast as it goes. */
+  /** From client to server, on each connection while there are faults to come. Default as fast as it goes. */
   readonly bytesPerSecond?: number;
   /** Told how many have happened. */
   readonly onFault?: (count: number) => void;
@@ -93,24 +93,19 @@ export class BadNetwork {
   }
 
   #open(client: Socket): void {
-    const fault = this.#toCome.shift();
-    let happened = false;
     const connection = new Connection(client, this.#options, {
-      fault,
+      toCome: () => this.#toCome[0],
       failed: () => {
+        this.#toCome.shift();
         this.#happened++;
         this.#options.onFault?.(this.#happened);
-        happened = true;
         if (connection.isLate) this.#late.add(connection);
       },
       served: () => {
         for (const late of this.#late) if (late !== connection) late.speak();
         this.#late.clear();
       },
-      closed: () => {
-        if (!this.#connections.delete(connection)) return;
-        if (fault !== undefined && !happened) this.#toCome.unshift(fault);
-      },
+      closed: () => this.#connections.delete(connection),
     });
     this.#connections.add(connection);
     if (this.#frozen) connection.freeze();
@@ -118,7 +113,8 @@ export class BadNetwork {
 }
 
 interface ConnectionEvents {
-  readonly fault: Fault | undefined;
+  /** What the next connection that has carried enough will meet. */
+  readonly toCome: () => Fault | undefined;
   readonly failed: () => void;
   readonly served: () => void;
   readonly closed: () => void;
@@ -181,7 +177,7 @@ class Connection {
   #fromClient(bytes: Buffer): void {
     if (this.#fault === "late") this.#held.push(bytes);
     if (this.#fault !== undefined) return;
-    const { fault } = this.#events;
+    const fault = this.#events.toCome();
     const due = fault !== undefined && this.#bytes >= fault.afterBytes;
     if (due && Date.now() - this.#openedAtMs >= (fault.afterMs ?? 0)) {
       this.#fail(fault.kind, bytes);
@@ -200,7 +196,7 @@ class Connection {
     };
     if (delayMs === 0) write();
     else setTimeout(write, delayMs);
-    if (bytesPerSecond === undefined || this.#events.fault === undefined) return;
+    if (bytesPerSecond === undefined || this.#events.toCome() === undefined) return;
     this.#client.pause();
     setTimeout(() => this.#client.resume(), (bytes.length / bytesPerSecond) * 1_000);
   }
