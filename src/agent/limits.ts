@@ -15,8 +15,17 @@ export const agentLimits = {
   /** One attempt's log. At the limit a mark says that it is cut there; the job goes on, and what it prints is counted and dropped. */
   logBytesMax: 16 * 1024 * 1024 * 1024,
 
-  /** The largest piece of log in one message: large enough that messages cost little, small enough to share the link fairly. */
-  logChunkBytesMax: 64 * 1024,
+  /** The largest piece of log in one message: large enough that messages cost little, small enough to share the link fairly. On a slow link pieces are smaller. */
+  logChunkBytesMax: 256 * 1024,
+
+  /** Log bytes of one attempt on their way when a link opens, and on a slow link at least. More follows as acknowledgements come fast, up to the server's window. */
+  logFlightBytesMin: 64 * 1024,
+
+  /** An acknowledgement that took longer: half as much may be on the way, or heartbeats would wait behind log bytes until the lease is over. */
+  logFlightSlowMs: 1_000,
+
+  /** An acknowledgement of a full flight that took less: twice as much may be on the way. */
+  logFlightFastMs: 250,
 
   /** Log bytes of one attempt that wait for the link while it is open. At the limit the job's pipe is not read, so the job waits. */
   logUnsentBytesMax: 1024 * 1024,

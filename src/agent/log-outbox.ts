@@ -3,10 +3,10 @@
  * has to wait. Boundary: bytes come masked; the session sends what `nextChunk` gives.
  *
  *   O1. acknowledged ≤ sent ≤ flushed ≤ end. All below `flushed` may go out.
- *   O2. Bytes are flushed in whole pieces of 64 KiB, the rest at once if the last flush is `flushMs` ago,
+ *   O2. Bytes are flushed in whole pieces of `logChunkBytesMax`, the rest at once if the last flush is `flushMs` ago,
  *       else when it is: a line after a pause never waits, a steady trickle never postpones its own
  *       flush, a flood goes out in whole pieces, and there is no more than one smaller piece per `flushMs`.
- *   O3. sent - acknowledged ≤ the server's window.
+ *   O3. sent - acknowledged ≤ what the link bears (`log-flight.ts`) ≤ the server's window.
  *   O4. The job's pipe is stopped while more than `logUnsentBytesMax` waits for an open link, or while
  *       the spool has no room; it goes on at half of that. Nothing is ever dropped.
  *   O5. A new link starts at `acknowledged`: what the old one carried beyond it may be lost.
@@ -15,6 +15,7 @@
  */
 import type { AgentClock, AgentTimer } from "./clock.ts";
 import { agentLimits } from "./limits.ts";
+import { LogFlight } from "./log-flight.ts";
 import type { LogSpool } from "./log-spool.ts";
 
 export interface LogLink {
@@ -42,6 +43,7 @@ export class LogOutbox {
   readonly #onReady: () => void;
   readonly #onBlocked: (blocked: boolean) => void;
   #link: LogLink | undefined;
+  #flight: LogFlight | undefined;
   #sent = 0;
   #flushed = 0;
   #flushedAtMs = Number.NEGATIVE_INFINITY;
@@ -81,6 +83,7 @@ export class LogOutbox {
   /** A link is open (its terms), or none is. */
   setLink(link: LogLink | undefined): void {
     this.#link = link;
+    this.#flight = link && new LogFlight(link.windowBytes);
     this.#sent = this.#spool.acknowledged;
     if (link === undefined) this.#stopTimer();
     else if (this.#flushed < this.#spool.end) this.#flush();
@@ -90,8 +93,8 @@ export class LogOutbox {
 
   /** The next piece to send, counted as sent; undefined = nothing to send, or the window is full. */
   nextChunk(): OutboxChunk | undefined {
-    if (this.#link === undefined) return undefined;
-    const { windowBytes } = this.#link;
+    if (this.#flight === undefined) return undefined;
+    const windowBytes = this.#flight.bytesMax;
     const waiting = this.#flushed - this.#sent;
     const allowed = Math.min(waiting, this.#spool.acknowledged + windowBytes - this.#sent);
     // A nearly full window that opens bit by bit would cut the log into ever smaller pieces (O6).
@@ -100,6 +103,8 @@ export class LogOutbox {
     const offset = this.#sent;
     const data = this.#spool.read(offset, Math.min(allowed, agentLimits.logChunkBytesMax));
     this.#sent += data.length;
+    const flying = this.#sent - this.#spool.acknowledged;
+    this.#flight.sent(this.#sent, flying, this.#clock.monotonicMs());
     this.#decide();
     return { offset, data };
   }
@@ -111,6 +116,7 @@ export class LogOutbox {
   acknowledge(offset: number): boolean {
     if (offset > this.#flushed) return false;
     this.#spool.acknowledge(offset);
+    this.#flight?.acknowledged(offset, this.#clock.monotonicMs());
     this.#sent = Math.max(this.#sent, offset);
     this.#decide();
     this.#onReady();
@@ -121,6 +127,7 @@ export class LogOutbox {
   close(): void {
     this.#stopTimer();
     this.#link = undefined;
+    this.#flight = undefined;
     this.#spool.close();
   }
 

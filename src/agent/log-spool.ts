@@ -4,15 +4,18 @@
  * Boundary: knows nothing of links, windows or jobs; the caller asks `hasRoom` and stops the job's pipe.
  *
  *   S1. Bytes [acknowledged, end) can be read at any time, unchanged.
- *   S2. They lie in blocks of 64 KiB; a block is filled before the next is begun. So a slow trickle
- *       costs no more than a flood.
+ *   S2. They lie in blocks; one is filled before the next is begun, so a slow trickle costs no more than
+ *       a flood. The first are small, as most logs are; a log that goes on gets blocks of a whole chunk.
  *   S3. A full block stays in memory while memory has room; else it goes to a segment file. A
  *       segment is deleted as a whole once all of its blocks are acknowledged.
  *   S4. `append` never fails and never drops: if the disk takes no more, blocks stay in memory,
  *       `hasRoom` says no, and the pipe's own bound (64 KiB) is all that can still come.
+ *   S5. A few blocks whose bytes are all acknowledged are filled again: new ones would keep the garbage collector
+ *       busy. A piece that was read from one and waits in a stream changes then, which nobody sees: the server
+ *       ignores bytes that it has.
  *
  * File access is synchronous on purpose: it happens only while a link is down or slow, in pieces
- * of 64 KiB into the page cache, and it keeps S1 free of races.
+ * of a block into the page cache, and it keeps S1 free of races.
  */
 import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
@@ -24,12 +27,14 @@ export interface LogSpoolOptions {
   readonly memoryBytesMax?: number;
   readonly spoolBytesMax?: number;
   readonly segmentBytes?: number;
+  readonly blockBytesMax?: number;
   /** Told once per trouble, when the disk refuses bytes. */
   readonly onDiskError?: (error: Error) => void;
 }
 
 interface Block {
   readonly offset: number;
+  readonly capacity: number;
   length: number;
   /** In memory, or in a segment file. */
   at: Buffer | { readonly segment: Segment; readonly position: number };
@@ -42,15 +47,19 @@ interface Segment {
   blocks: number;
 }
 
-const blockBytes = 64 * 1024;
+const blockBytesMin = 64 * 1024;
+/** Of S5. What is acknowledged at once, at a flood, is about as much. */
+const spareBlocksMax = 4;
 
 export class LogSpool {
   readonly #folder: string;
   readonly #memoryBytesMax: number;
   readonly #spoolBytesMax: number;
   readonly #segmentBytes: number;
+  readonly #blockBytesMax: number;
   readonly #onDiskError: (error: Error) => void;
   readonly #blocks: Block[] = [];
+  readonly #spare: Buffer[] = [];
   #memoryBytes = 0;
   #segment: Segment | undefined;
   #segmentsMade = 0;
@@ -63,6 +72,7 @@ export class LogSpool {
     this.#memoryBytesMax = options.memoryBytesMax ?? agentLimits.logMemoryBytesMax;
     this.#spoolBytesMax = options.spoolBytesMax ?? agentLimits.logSpoolBytesMax;
     this.#segmentBytes = options.segmentBytes ?? agentLimits.logSegmentBytes;
+    this.#blockBytesMax = options.blockBytesMax ?? agentLimits.logChunkBytesMax;
     this.#onDiskError = options.onDiskError ?? (() => {});
   }
 
@@ -83,12 +93,12 @@ export class LogSpool {
     let taken = 0;
     while (taken < bytes.length) {
       const block = this.#openBlock();
-      const piece = bytes.subarray(taken, taken + blockBytes - block.length);
+      const piece = bytes.subarray(taken, taken + block.capacity - block.length);
       (block.at as Buffer).set(piece, block.length);
       block.length += piece.length;
       taken += piece.length;
       this.#end += piece.length;
-      if (block.length === blockBytes) this.#settle(block);
+      if (block.length === block.capacity) this.#settle(block);
     }
   }
 
@@ -122,7 +132,8 @@ export class LogSpool {
     this.#acknowledged = offset;
     let done = this.#indexOf(offset);
     // The block that is being filled has room left: it stays.
-    if ((this.#blocks[done - 1]?.length ?? blockBytes) < blockBytes) done--;
+    const last = this.#blocks[done - 1];
+    if (last !== undefined && last.length < last.capacity) done--;
     for (const block of this.#blocks.splice(0, done)) this.#free(block);
     this.#diskRefuses = false;
   }
@@ -132,15 +143,20 @@ export class LogSpool {
     for (const block of this.#blocks.splice(0)) this.#free(block);
     this.#dropSegment(this.#segment);
     this.#segment = undefined;
+    this.#spare.length = 0;
     this.#acknowledged = this.#end;
   }
 
   #openBlock(): Block {
     const last = this.#blocks.at(-1);
-    if (last !== undefined && last.length < blockBytes) return last;
-    const block: Block = { offset: this.#end, length: 0, at: Buffer.allocUnsafeSlow(blockBytes) };
+    if (last !== undefined && last.length < last.capacity) return last;
+    // As long as all before it together, so that later ones begin at multiples of their size.
+    const capacity = Math.min(Math.max(this.#end, blockBytesMin), this.#blockBytesMax);
+    const spare = capacity === this.#blockBytesMax ? this.#spare.pop() : undefined;
+    const at = spare ?? Buffer.allocUnsafeSlow(capacity);
+    const block: Block = { offset: this.#end, capacity, length: 0, at };
     this.#blocks.push(block);
-    this.#memoryBytes += blockBytes;
+    this.#memoryBytes += capacity;
     return block;
   }
 
@@ -151,14 +167,14 @@ export class LogSpool {
       const segment = this.#openSegment();
       const position = segment.bytes;
       let written = 0;
-      while (written < blockBytes) {
-        const left = blockBytes - written;
+      while (written < block.capacity) {
+        const left = block.capacity - written;
         written += writeSync(segment.descriptor, block.at, written, left, position + written);
       }
-      segment.bytes += blockBytes;
+      segment.bytes += block.capacity;
       segment.blocks++;
       block.at = { segment, position };
-      this.#memoryBytes -= blockBytes;
+      this.#memoryBytes -= block.capacity;
     } catch (error) {
       if (!this.#diskRefuses) this.#onDiskError(error as Error);
       this.#diskRefuses = true;
@@ -177,7 +193,9 @@ export class LogSpool {
 
   #free(block: Block): void {
     if (Buffer.isBuffer(block.at)) {
-      this.#memoryBytes -= blockBytes;
+      this.#memoryBytes -= block.capacity;
+      const isLarge = block.capacity === this.#blockBytesMax;
+      if (isLarge && this.#spare.length < spareBlocksMax) this.#spare.push(block.at);
       return;
     }
     const { segment } = block.at;

@@ -9,7 +9,7 @@
  *       the end of the stream does.
  *   K3. What is emitted may point into the caller's chunk: it is valid until `push` returns.
  */
-import { ByteMatcher } from "./byte-matcher.ts";
+import { ByteMatcher, blockHash } from "./byte-matcher.ts";
 
 export const maskBytes: Buffer = Buffer.from("***");
 
@@ -53,7 +53,12 @@ export class Masker {
       if (state === 0 && windowBytes > 0) {
         let last = index + windowBytes - 1;
         while (last < length) {
-          const by = shift[((chunk[last - 1] as number) << 8) | (chunk[last] as number)] as number;
+          const block = blockHash(
+            chunk[last - 2] as number,
+            chunk[last - 1] as number,
+            chunk[last] as number,
+          );
+          const by = shift[block] as number;
           if (by === 0) break;
           last += by;
         }

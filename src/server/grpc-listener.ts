@@ -5,6 +5,7 @@ import { type Clock, type Logger, reasonOf, TroupeError } from "../actors/kernel
 import type { Authority } from "./authority/authority.ts";
 import { type Address, formatAddress } from "./listen-address.ts";
 import { TlsFront } from "./tls-front.ts";
+import { widenWindows } from "./wide-windows.ts";
 
 export interface GrpcListener {
   /** Of the address; 1 for a unix socket. */
@@ -51,6 +52,7 @@ export async function listenGrpc(options: ListenOptions): Promise<GrpcListener> 
       else reject(listenError(options.address, error));
     });
   });
+  widenWindows(server);
   return { port, stop: (deadlineMs) => stopServer(server, options.clock, deadlineMs) };
 }
 
@@ -59,6 +61,7 @@ export async function listenTls(options: ListenTlsOptions): Promise<GrpcListener
   const { address, clock, authority, hosts, logger } = options;
   const grpc = newServer(options);
   const front = await TlsFront.open({ grpc, authority, hosts, clock, logger });
+  widenWindows(grpc);
   try {
     const port = await front.listen(address.host, address.port);
     const stop = (deadlineMs: number): Promise<void> => {

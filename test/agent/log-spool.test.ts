@@ -8,7 +8,8 @@ import { temporaryFolder } from "./support/folder.ts";
 const block = 64 * 1024;
 
 function spoolIn(folder: string, options: Partial<LogSpoolOptions> = {}): LogSpool {
-  return new LogSpool({ folder, memoryBytesMax: 2 * block, segmentBytes: 3 * block, ...options });
+  const small = { memoryBytesMax: 2 * block, segmentBytes: 3 * block, blockBytesMax: block };
+  return new LogSpool({ folder, ...small, ...options });
 }
 
 /** Bytes whose value tells their place: a pattern whose length shares no factor with a block's. */
@@ -35,32 +36,35 @@ function segmentsIn(folder: string): string[] {
 }
 
 describe("the log spool", () => {
-  test("gives back what was appended, from memory and from disk, as acknowledgements go on", () => {
-    const folder = join(temporaryFolder(), "spool");
-    const action = fc.oneof(
-      fc.record({ append: fc.integer({ min: 0, max: 3 * block }) }),
-      fc.record({ acknowledge: fc.double({ min: 0, max: 1, noNaN: true }) }),
-    );
-    fc.assert(
-      fc.property(fc.array(action, { maxLength: 25 }), (actions) => {
-        const spool = spoolIn(folder);
-        let acknowledged = 0;
-        for (const step of actions) {
-          if ("append" in step) spool.append(bytesFrom(spool.end, step.append));
-          else {
-            acknowledged += Math.floor((spool.end - acknowledged) * step.acknowledge);
-            spool.acknowledge(acknowledged);
+  test.each([1, 4])(
+    "gives back what was appended, from memory and from disk, as acknowledgements go on; blocks up to %i times the first",
+    (times) => {
+      const folder = join(temporaryFolder(), "spool");
+      const action = fc.oneof(
+        fc.record({ append: fc.integer({ min: 0, max: 3 * block }) }),
+        fc.record({ acknowledge: fc.double({ min: 0, max: 1, noNaN: true }) }),
+      );
+      fc.assert(
+        fc.property(fc.array(action, { maxLength: 25 }), (actions) => {
+          const spool = spoolIn(folder, { blockBytesMax: times * block });
+          let acknowledged = 0;
+          for (const step of actions) {
+            if ("append" in step) spool.append(bytesFrom(spool.end, step.append));
+            else {
+              acknowledged += Math.floor((spool.end - acknowledged) * step.acknowledge);
+              spool.acknowledge(acknowledged);
+            }
+            expect(spool.acknowledged).toBe(acknowledged);
+            const kept = readAll(spool, acknowledged);
+            expect(kept.equals(bytesFrom(acknowledged, spool.end - acknowledged))).toBe(true);
           }
-          expect(spool.acknowledged).toBe(acknowledged);
-          const kept = readAll(spool, acknowledged);
-          expect(kept.equals(bytesFrom(acknowledged, spool.end - acknowledged))).toBe(true);
-        }
-        spool.close();
-        expect(segmentsIn(folder)).toEqual([]);
-      }),
-      { numRuns: 60 },
-    );
-  });
+          spool.close();
+          expect(segmentsIn(folder)).toEqual([]);
+        }),
+        { numRuns: 60 },
+      );
+    },
+  );
 
   test("deletes a segment when all of it is acknowledged, and no sooner", () => {
     const folder = join(temporaryFolder(), "spool");

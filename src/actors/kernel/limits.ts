@@ -286,6 +286,18 @@ export const limitTable = {
     reason: "what one attempt may have under way: 100 MB/s over 40 ms of network and disk",
     effect: "the session is read no further until bytes are stored",
   }),
+  agentStreamWindowBytes: limit({
+    default: 1_048_576,
+    unit: "bytes",
+    reason: "unread bytes of one stream of an agent: 25 MB/s over 40 ms of network",
+    effect: "the agent waits until the session has read on",
+  }),
+  agentConnectionWindowBytes: limit({
+    default: 2_097_152,
+    unit: "bytes",
+    reason: "unread bytes of one connection: a transfer beside the session must not hold it up",
+    effect: "the agent waits until one of its streams has been read on",
+  }),
   logGapTimeoutMs: limit({
     default: 5_000,
     unit: "milliseconds",

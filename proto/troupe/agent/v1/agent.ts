@@ -292,7 +292,7 @@ export interface JobStarted {
   startedAtMs: number;
 }
 
-/** Raw bytes of stdout and stderr as they came, from `offset` of this attempt's log. At most 64 KiB. */
+/** Raw bytes of stdout and stderr as they came, from `offset` of this attempt's log. At most 256 KiB. */
 export interface LogChunk {
   attempt: AttemptRef | undefined;
   offset: number;
