@@ -11,7 +11,8 @@ import type { Turn } from "./turn.ts";
 import type { TurnSubject } from "./turn-subject.ts";
 
 /** Runs the command's handler; a `Refusal` in place of a reply when it must not run. */
-export function handleCommand(subject: TurnSubject, turn: Turn, call: Call): unknown {
+export function handleCommand(turn: Turn, call: Call): unknown {
+  const { subject } = turn;
   const handler = subject.model.commands.get(call.command);
   if (typeof handler === "function") {
     return handler(turn.context as never, ...(call.input as never[]));

@@ -73,7 +73,7 @@ export class CommitPipeline implements TurnOwner {
 
   /** A turn that wrote nothing: it leaves when this node has proved that it still owns the shard. */
   read(turn: Turn, call: Call | undefined, answer: Answer): void {
-    const finished = new FinishedTurn(this, { turn, call, answer, state: undefined });
+    const finished = new FinishedTurn(this, turn, call, answer);
     this.#waiting.push(finished);
     this.#shard.read(finished);
   }
@@ -89,7 +89,8 @@ export class CommitPipeline implements TurnOwner {
   #commit(turn: Turn, call: Call | undefined, answer: Answer): unknown {
     const { model, id } = this.#subject;
     const state = turn.deleting ? initialEntityState(model, id) : turn.state;
-    const finished = new FinishedTurn(this, { turn, call, answer, state });
+    const finished = new FinishedTurn(this, turn, call, answer);
+    finished.state = state;
     for (const event of turn.staged) this.gauge.count(turn.nowMs, event.payload.length);
     const isDue = this.#snapshots === undefined && !turn.deleting && this.gauge.isDue(turn.nowMs);
     const base = isDue ? this.#encoded(turn.state, turn.nowMs) : undefined;

@@ -52,7 +52,7 @@ export class DryEntity {
   command(name: string, input: readonly unknown[], nowMs: number): Promise<DryTurn> {
     const turn = new Turn(this.#subject, this.#state, nowMs);
     const call = new Call(name, input, undefined, undefined);
-    return this.#run(turn, () => handleCommand(this.#subject, turn, call));
+    return this.#run(turn, () => handleCommand(turn, call));
   }
 
   /** Runs a timer's handler as if the timer had been started with `data` and were due. */

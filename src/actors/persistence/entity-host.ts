@@ -193,7 +193,7 @@ export class EntityHost implements EntityHome {
 
   deliver(target: EntityTarget, call: Call): void {
     if (this.#stopping !== undefined) return this.#refuse(target.persistenceId, call);
-    const entity = this.#residents.get(target.persistenceId) ?? this.#enter(target);
+    const entity = target.residence?.entity ?? this.#entityOf(target);
     entity.usedAt = this.#residents.sweeps;
     if (entity.offer(call)) return undefined;
     if (call.ask === undefined) return this.undelivered(entity, call, "mailbox-full");
@@ -204,6 +204,12 @@ export class EntityHost implements EntityHome {
     };
     call.ask.reject(new TroupeError("TROUPE_MAILBOX_FULL", details));
     return undefined;
+  }
+
+  #entityOf(target: EntityTarget): Entity {
+    const entity = this.#residents.get(target.persistenceId) ?? this.#enter(target);
+    target.residence = this.#residents.find(target.persistenceId);
+    return entity;
   }
 
   #refuse(persistenceId: string, call: Call): void {

@@ -11,6 +11,7 @@ import {
 import type { PersistentActorModel } from "./define-persistent-actor.ts";
 import type { EntityHost } from "./entity-host.ts";
 import { Call } from "./entity-work.ts";
+import type { Residence } from "./residents.ts";
 
 /** The address of one entity: whoever has the id, wherever it lives, in memory or not. */
 export class EntityTarget implements CommandTarget, ActorRef {
@@ -18,6 +19,8 @@ export class EntityTarget implements CommandTarget, ActorRef {
   readonly model: PersistentActorModel;
   readonly id: string;
   readonly persistenceId: string;
+  /** Where its entity was last seen; the host's. */
+  residence: Residence | undefined = undefined;
   readonly #host: EntityHost;
 
   constructor(host: EntityHost, model: PersistentActorModel, id: string) {
@@ -46,15 +49,31 @@ export class EntityTarget implements CommandTarget, ActorRef {
 
   ask(command: string, input: readonly unknown[], options?: CallOptions): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const timeoutMs = timeoutOf(options, this.#host.limits.askTimeoutMs);
-      const { idempotencyKey, signal } = options ?? {};
-      if (idempotencyKey !== undefined) checkKey(idempotencyKey, this.#host);
       const ask = new Ask(this.persistenceId, command, { resolve, reject });
-      if (signal !== undefined) ask.obey(signal);
-      if (ask.settled) return;
-      this.#host.asks.add(ask, timeoutMs);
-      this.#host.deliver(this, new Call(command, input, options, ask));
+      this.#deliver(new Call(command, input, options, ask), ask);
     });
+  }
+
+  call(
+    definition: string,
+    command: string,
+    input: readonly unknown[],
+    options?: CallOptions,
+  ): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const ask = new Ask(this.persistenceId, command, { resolve, reject }, definition);
+      this.#deliver(new Call(command, input, options, ask), ask);
+    });
+  }
+
+  #deliver(call: Call, ask: Ask): void {
+    const { options } = call;
+    const timeoutMs = timeoutOf(options, this.#host.limits.askTimeoutMs);
+    if (options?.idempotencyKey !== undefined) checkKey(options.idempotencyKey, this.#host);
+    if (options?.signal !== undefined) ask.obey(options.signal);
+    if (ask.settled) return;
+    this.#host.asks.add(ask, timeoutMs);
+    this.#host.deliver(this, call);
   }
 
   tell(command: string, input: readonly unknown[], options?: CallOptions): void {

@@ -79,20 +79,16 @@ export class FinishedTurn implements Confirmable {
   readonly call: Call | undefined;
   readonly answer: Answer;
   /** The entity's state with this turn; undefined when the turn wrote nothing. */
-  readonly state: EntityState | undefined;
+  state: EntityState | undefined = undefined;
   /** Of the turn's last event; 0 = it wrote nothing. */
   sequenceNumber = 0;
   status: "waiting" | "confirmed" | "dropped" = "waiting";
 
-  constructor(
-    owner: TurnOwner,
-    of: { turn: Turn; call: Call | undefined; answer: Answer; state: EntityState | undefined },
-  ) {
+  constructor(owner: TurnOwner, turn: Turn, call: Call | undefined, answer: Answer) {
     this.owner = owner;
-    this.turn = of.turn;
-    this.call = of.call;
-    this.answer = of.answer;
-    this.state = of.state;
+    this.turn = turn;
+    this.call = call;
+    this.answer = answer;
   }
 
   confirmed(): void {

@@ -24,9 +24,9 @@ import {
   reasonOf,
   TroupeError,
 } from "../kernel/index.ts";
-import { CallAnswers } from "./call-answers.ts";
+import { answerCall, failCall } from "./call-answers.ts";
 import { handleCommand } from "./command-handler.ts";
-import { CommandTurns } from "./command-turns.ts";
+import { beginCommand, type CommandSite, endCommand } from "./command-turns.ts";
 import { CommitPipeline, type PipelineOwner } from "./commit-pipeline.ts";
 import { EffectOutcome } from "./effect-runs.ts";
 import { EffectTurns } from "./effect-turns.ts";
@@ -42,13 +42,13 @@ import {
   wakeWork,
 } from "./entity-work.ts";
 import { Fifo } from "./fifo.ts";
+import { HeldTurn, runTurn, type TurnHolder } from "./held-turn.ts";
 import type { HostedShard } from "./hosted-shard.ts";
 import type { RecoveryPermits } from "./recovery-permits.ts";
 import type { ParkedEffect } from "./reliable-effects.ts";
 import type { SnapshotKeeper } from "./snapshot-keeper.ts";
 import { TimerTurns } from "./timer-turns.ts";
 import { Turn } from "./turn.ts";
-import { TurnRunner } from "./turn-runner.ts";
 import type { TurnSubject } from "./turn-subject.ts";
 
 /** What an entity needs of whoever hosts it. */
@@ -93,9 +93,11 @@ export interface EntitySnapshot {
 /** Turns in one go, before other entities have theirs. */
 const drainTurnsMax = 16;
 
-export class Entity implements PipelineOwner {
+export class Entity implements PipelineOwner, CommandSite, TurnHolder {
   readonly subject: TurnSubject;
   readonly shard: HostedShard;
+  readonly clock: Clock;
+  readonly pipeline: CommitPipeline;
   /** Resolves when the entity has left memory. */
   readonly left: Promise<void>;
   /** When it was last used, in the host's sweeps. */
@@ -104,13 +106,11 @@ export class Entity implements PipelineOwner {
   readonly #queue = new Fifo<Work>();
   readonly #queueMax: number;
   readonly #aheadMax: number;
-  readonly #pipeline: CommitPipeline;
-  readonly #answers: CallAnswers;
-  readonly #commands: CommandTurns;
   readonly #timers: TimerTurns;
   readonly #effects: EffectTurns;
-  readonly #runner: TurnRunner;
   #phase: EntityPhase = "asleep";
+  /** Whose handler has not ended. */
+  #held: HeldTurn | undefined;
   /** Counts recoveries, so that one that was overtaken is not listened to. */
   #recovery = 0;
   /** The state whose timers and effects were looked at last. */
@@ -124,19 +124,13 @@ export class Entity implements PipelineOwner {
     const { options } = subject.model;
     this.subject = subject;
     this.shard = shard;
+    this.clock = home.clock;
     this.#home = home;
     this.#aheadMax = options.serial === true ? 1 : home.limits.unconfirmedTurnsMax;
     this.#queueMax = options.mailbox?.messagesMax ?? home.limits.mailboxMessagesMax;
-    this.#pipeline = new CommitPipeline(subject, shard, { owner: this, snapshots: home.snapshots });
-    this.#answers = new CallAnswers(subject.persistenceId, (call, reason) =>
-      home.undelivered(this, call, reason),
-    );
-    this.#commands = new CommandTurns(subject, this.#pipeline, this.#answers);
-    this.#timers = new TimerTurns(subject, this.#pipeline, home.limits);
-    this.#effects = new EffectTurns(subject, this.#pipeline, home, (work) => this.#offer(work));
-    this.#runner = new TurnRunner(home.clock, (turn, work, answer) =>
-      this.#turnEnded(turn, work, answer),
-    );
+    this.pipeline = new CommitPipeline(subject, shard, { owner: this, snapshots: home.snapshots });
+    this.#timers = new TimerTurns(subject, this.pipeline, home.limits);
+    this.#effects = new EffectTurns(subject, this.pipeline, home, (work) => this.#offer(work));
     this.left = new Promise((resolve) => {
       this.#setLeft = resolve;
     });
@@ -147,14 +141,14 @@ export class Entity implements PipelineOwner {
   }
 
   get isIdle(): boolean {
-    const { length } = this.#pipeline;
-    const quiet = this.#queue.length === 0 && length === 0 && !this.#runner.isBusy;
+    const { length } = this.pipeline;
+    const quiet = this.#queue.length === 0 && length === 0 && this.#held === undefined;
     return quiet && !this.#effects.isBusy && this.#phase === "ready";
   }
 
   /** Half-done work: as the definition sees it, or effects that have not succeeded yet. */
   get isOpen(): boolean {
-    return openOf(this.subject.model, this.#pipeline.confirmed) === true;
+    return openOf(this.subject.model, this.pipeline.confirmed) === true;
   }
 
   parkedEffects(): ParkedEffect[] {
@@ -169,11 +163,11 @@ export class Entity implements PipelineOwner {
       id,
       shard: this.shard.number,
       phase: this.#phase,
-      busy: this.#runner.isBusy,
+      busy: this.#held !== undefined,
       waiting: this.#queue.length,
-      unconfirmed: this.#pipeline.length,
-      pendingEffects: this.#pipeline.confirmed.effects.size,
-      state: this.#pipeline.confirmed.user,
+      unconfirmed: this.pipeline.length,
+      pendingEffects: this.pipeline.confirmed.effects.size,
+      state: this.pipeline.confirmed.user,
     };
   }
 
@@ -230,9 +224,9 @@ export class Entity implements PipelineOwner {
     return (
       this.#queue.length > 0 &&
       this.#phase === "ready" &&
-      !this.#runner.isBusy &&
-      this.#pipeline.length < this.#aheadMax &&
-      !this.#pipeline.deleting
+      this.#held === undefined &&
+      this.pipeline.length < this.#aheadMax &&
+      !this.pipeline.deleting
     );
   }
 
@@ -243,22 +237,35 @@ export class Entity implements PipelineOwner {
   }
 
   #takeCall(call: Call): void {
-    const turn = this.#commands.begin(call, this.#home.clock.nowMs());
-    if (turn === undefined) return;
-    this.#runner.run(turn, call, () => handleCommand(this.subject, turn, call));
+    const turn = beginCommand(this, call, this.clock.nowMs());
+    if (turn !== undefined) this.#run(turn, call, handleCommand);
   }
 
   #takeTimer(): void {
     this.#wakeQueued = false;
-    const due = this.#timers.begin(this.#home.clock.nowMs());
-    if (due === undefined) this.#arm(this.#pipeline.state);
-    else this.#runner.run(due.turn, wakeWork, due.handle);
+    const due = this.#timers.begin(this.clock.nowMs());
+    if (due === undefined) this.#arm(this.pipeline.state);
+    else this.#run(due.turn, wakeWork, due.handle);
+  }
+
+  #run<W extends Work>(turn: Turn, work: W, handle: (turn: Turn, work: W) => unknown): void {
+    const result = runTurn(this, turn, work, handle);
+    if (result instanceof HeldTurn) this.#held = result;
+    else this.#turnEnded(turn, work, result);
+  }
+
+  heldTurnEnded(held: HeldTurn, answer: Answer): void {
+    // Revoked meanwhile: the entity has gone on without it.
+    if (this.#held !== held) return;
+    this.#held = undefined;
+    held.turn.end();
+    this.#turnEnded(held.turn, held.work, answer);
   }
 
   #turnEnded(turn: Turn, work: Work, answer: Answer): void {
-    if (work instanceof Call) this.#commands.end(turn, work, answer);
+    if (work instanceof Call) endCommand(this, turn, work, answer);
     else if (work === recoveredWork) this.#recoveredEnded(turn, answer);
-    else if (!this.#timers.end(turn, answer)) this.#arm(this.#pipeline.state);
+    else if (!this.#timers.end(turn, answer)) this.#arm(this.pipeline.state);
     this.#runSoon();
   }
 
@@ -269,16 +276,20 @@ export class Entity implements PipelineOwner {
     if (state !== undefined && isNew) this.#arm(state);
     turn.runEffects();
     if (turn.deleting || (turn.stopping && !this.#hasEffects)) this.#leaving = true;
-    if (call !== undefined) this.#answers.answer(call, answer);
+    if (call !== undefined) answerCall(this, call, answer);
   }
 
   failed(call: Call, error: unknown): void {
-    this.#answers.fail(call, error);
+    failCall(this, call, error);
+  }
+
+  undelivered(call: Call, reason: DeadLetterReason): void {
+    this.#home.undelivered(this, call, reason);
   }
 
   advanced(): void {
     if (this.#phase === "draining") {
-      if (this.#pipeline.length === 0) this.#drained();
+      if (this.pipeline.length === 0) this.#drained();
       return;
     }
     this.#runSoon();
@@ -297,12 +308,12 @@ export class Entity implements PipelineOwner {
     this.subject.log.warn(`recovers from the log: ${reasonOf(error)}`);
     this.#phase = "draining";
     this.#revoke();
-    this.#pipeline.invalidate(error);
-    if (this.#pipeline.length === 0) this.#drained();
+    this.pipeline.invalidate(error);
+    if (this.pipeline.length === 0) this.#drained();
   }
 
   get #hasEffects(): boolean {
-    return this.#pipeline.confirmed.effects.size > 0;
+    return this.pipeline.confirmed.effects.size > 0;
   }
 
   /** Starts the effects that are due, and says when there is something to do again. */
@@ -323,7 +334,7 @@ export class Entity implements PipelineOwner {
     }
     const recovery = ++this.#recovery;
     const isCurrent = (): boolean => this.#phase === "recovering" && this.#recovery === recovery;
-    const { gauge } = this.#pipeline;
+    const { gauge } = this.pipeline;
     recoverEntity(this.subject, this.shard, { gauge, home: this.#home }).then(
       ({ state, existed }) => {
         if (isCurrent()) this.#restored(state, existed);
@@ -336,18 +347,18 @@ export class Entity implements PipelineOwner {
   }
 
   #restored(state: EntityState, existed: boolean): void {
-    this.#pipeline.restore(state);
+    this.pipeline.restore(state);
     this.#arm(state);
     const { recovered } = this.subject.model.options;
     if (recovered === undefined || !existed) return this.#ready();
-    const turn = new Turn(this.subject, state, this.#home.clock.nowMs());
-    return this.#runner.run(turn, recoveredWork, () => recovered(turn.context));
+    const turn = new Turn(this.subject, state, this.clock.nowMs());
+    return this.#run(turn, recoveredWork, () => recovered(turn.context));
   }
 
   #recoveredEnded(turn: Turn, answer: Answer): void {
     if (answer.kind === "rejection") return this.#ready();
     const error =
-      answer.kind === "reply" ? this.#pipeline.write(turn, undefined, answer) : answer.error;
+      answer.kind === "reply" ? this.pipeline.write(turn, undefined, answer) : answer.error;
     if (error === undefined) return this.#ready();
     // A lost shard has started the recovery over already.
     return this.#phase === "recovering" ? this.#recoveryFailed(error) : undefined;
@@ -390,25 +401,28 @@ export class Entity implements PipelineOwner {
     this.#rejectQueue(error);
     this.#revoke();
     this.#leave();
-    this.#pipeline.invalidate(error);
+    this.pipeline.invalidate(error);
   }
 
   /** Says so when a handler has held the entity for too long. */
   watchHandler(): void {
-    this.#runner.watch(this.subject, this.#home.limits.handlerWarnMs);
+    this.#held?.watch(this.subject, this.#home.limits.handlerWarnMs);
   }
 
   #revoke(): void {
-    const work = this.#runner.revoke();
+    const held = this.#held;
+    this.#held = undefined;
+    held?.turn.revoke();
+    const work = held?.work;
     if (!(work instanceof Call)) return;
     const { command } = work;
     const details = { actor: this.subject.persistenceId, command, handling: true };
-    this.#answers.fail(work, new TroupeError("TROUPE_ACTOR_STOPPED", details));
+    failCall(this, work, new TroupeError("TROUPE_ACTOR_STOPPED", details));
   }
 
   #rejectQueue(error: unknown): void {
     for (let work = this.#queue.shift(); work !== undefined; work = this.#queue.shift()) {
-      if (work instanceof Call) this.#answers.fail(work, error);
+      if (work instanceof Call) failCall(this, work, error);
     }
     this.#wakeQueued = false;
   }
@@ -418,7 +432,7 @@ export class Entity implements PipelineOwner {
     this.#phase = "stopped";
     const effectsAtMs = this.#effects.stop();
     if (effectsAtMs !== undefined) {
-      const { confirmed } = this.#pipeline;
+      const { confirmed } = this.pipeline;
       this.#home.wakeAt(this, earlier(this.#timers.wakeAtMs(confirmed), effectsAtMs));
     }
     this.#setLeft();

@@ -5,19 +5,19 @@
  *
  * Invariants:
  *  C1. What `encodePayload` takes, `decodePayload` gives back equal (a negative zero becomes zero,
- *      and a Uint8Array comes back as a Buffer, which is one).
+ *      half of a surrogate pair U+FFFD, and a Uint8Array comes back as a Buffer, which is one).
  *  C2. What could not come back equal is refused before any byte is made, with the path to it:
  *      functions, symbols, class instances (Map, Set and Error too), cycles, invalid dates, integers
  *      beyond 64 bits.
  *  C3. Decoded values share no memory with the bytes they came from.
  */
-import { Packr } from "msgpackr";
+import { Unpackr } from "msgpackr";
 import { limits, TroupeError } from "../kernel/index.ts";
+import { isPlainObject, isStorableInstance, PayloadWriter, unstorable } from "./payload-writer.ts";
 
-const packr = new Packr({ useRecords: false, copyBuffers: true });
+const unpackr = new Unpackr({ useRecords: false, copyBuffers: true });
+const writer = new PayloadWriter();
 const NOTHING = new Uint8Array(0);
-const BIGINT_MIN = -(2n ** 63n);
-const BIGINT_MAX = 2n ** 63n - 1n;
 
 /** A value that is safe to keep: a private copy, and the bytes that bring it back. */
 export interface StoredValue {
@@ -25,90 +25,45 @@ export interface StoredValue {
   readonly bytes: Uint8Array;
 }
 
+/** Names a value in an error; a function where many values are stored and few are refused. */
+export type What = string | (() => string);
+
 /**
  * Copies and encodes in one walk. The copy is what `decodePayload` will give back later, so state
  * that is made from it now equals state that is recovered, and no caller's object ends up in it.
  * `what` names the value in the error, for instance `The event "deposited" of account/alice`.
  * @throws TROUPE_PAYLOAD_INVALID with the path to the part that cannot be stored.
  */
-export function storePayload(value: unknown, what: string): StoredValue {
+export function storePayload(value: unknown, what: What): StoredValue {
   if (value === undefined) return { value, bytes: NOTHING };
-  const copy = copyOf(value, 0);
-  if (copy === UNSTORABLE) {
-    const offence = findOffence(value, "payload", []) ?? {
-      path: "payload",
-      problem: "of no known kind",
-    };
-    throw new TroupeError("TROUPE_PAYLOAD_INVALID", { what, ...offence });
-  }
-  return { value: copy, bytes: packr.pack(copy) };
+  const own = writer.isWriting ? new PayloadWriter() : writer;
+  const copy = own.write(value);
+  if (copy === unstorable) throw invalid(value, what);
+  return { value: copy, bytes: own.take() };
+}
+
+function invalid(value: unknown, what: What): TroupeError {
+  const offence = findOffence(value, "payload", []) ?? {
+    path: "payload",
+    problem: "of no known kind",
+  };
+  return new TroupeError("TROUPE_PAYLOAD_INVALID", {
+    what: typeof what === "string" ? what : what(),
+    ...offence,
+  });
 }
 
 /** The bytes alone. @throws as `storePayload`. */
-export function encodePayload(value: unknown, what: string): Uint8Array {
+export function encodePayload(value: unknown, what: What): Uint8Array {
   return storePayload(value, what).bytes;
 }
 
 /** The value that `storePayload` was given. */
 export function decodePayload(bytes: Uint8Array): unknown {
-  return bytes.length === 0 ? undefined : packr.unpack(bytes);
-}
-
-const UNSTORABLE = Symbol("unstorable");
-
-/** The hot path: no path and no set of ancestors is kept (a cycle ends at the depth limit). */
-function copyOf(value: unknown, depth: number): unknown {
-  switch (typeof value) {
-    case "string":
-    case "boolean":
-    case "undefined":
-      return value;
-    case "number":
-      return value === 0 ? 0 : value;
-    case "bigint":
-      return value >= BIGINT_MIN && value <= BIGINT_MAX ? value : UNSTORABLE;
-    case "object":
-      if (value === null) return null;
-      return depth < limits.payloadDepthMax ? copyOfObject(value, depth + 1) : UNSTORABLE;
-    default:
-      return UNSTORABLE;
-  }
-}
-
-function copyOfObject(value: object, depth: number): unknown {
-  if (Array.isArray(value)) {
-    const copy: unknown[] = [];
-    for (const item of value) {
-      const inner = copyOf(item, depth);
-      if (inner === UNSTORABLE) return UNSTORABLE;
-      copy.push(inner);
-    }
-    return copy;
-  }
-  if (!isPlainObject(value)) return copyOfInstance(value);
-  if (Object.getOwnPropertySymbols(value).length > 0) return UNSTORABLE;
-  const record = value as Record<string, unknown>;
-  const copy: Record<string, unknown> = {};
-  for (const key of Object.keys(record)) {
-    const inner = copyOf(record[key], depth);
-    if (inner === UNSTORABLE || key === "__proto__") return UNSTORABLE;
-    copy[key] = inner;
-  }
-  return copy;
-}
-
-function isPlainObject(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
-
-function copyOfInstance(value: object): unknown {
-  if (value instanceof Date) {
-    return Number.isNaN(value.getTime()) ? UNSTORABLE : new Date(value.getTime());
-  }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Uint8Array.prototype && prototype !== Buffer.prototype) return UNSTORABLE;
-  return Buffer.from(value as Uint8Array);
+  if (bytes.length === 0) return undefined;
+  // What bytes inside of it come back as is what it is given.
+  const { buffer, byteOffset, length } = bytes;
+  return unpackr.unpack(bytes instanceof Buffer ? bytes : Buffer.from(buffer, byteOffset, length));
 }
 
 interface Offence {
@@ -116,7 +71,7 @@ interface Offence {
   readonly problem: string;
 }
 
-/** Runs only after `copyOf` said no: finds where, and says why. */
+/** Runs only after the writer said no: finds where, and says why. */
 function findOffence(value: unknown, path: string, ancestors: object[]): Offence | undefined {
   const problem = problemOf(value, ancestors);
   if (problem !== undefined) return { path, problem };
@@ -141,7 +96,7 @@ function problemOf(value: unknown, ancestors: readonly object[]): string | undef
   if (typeof value === "function") return "a function";
   if (typeof value === "symbol") return "a symbol";
   if (typeof value === "bigint") {
-    return copyOf(value, 0) !== UNSTORABLE ? undefined : "a bigint of more than 64 bits";
+    return BigInt.asIntN(64, value) === value ? undefined : "a bigint of more than 64 bits";
   }
   if (typeof value !== "object" || value === null) return undefined;
   if (ancestors.includes(value)) return "a cycle: it refers to a value that holds it";
@@ -159,7 +114,7 @@ function problemOfKeys(value: object): string | undefined {
 }
 
 function problemOfInstance(value: object): string | undefined {
-  if (copyOfInstance(value) !== UNSTORABLE) return undefined;
+  if (isStorableInstance(value)) return undefined;
   if (value instanceof Date) return "an invalid date";
   if (value instanceof Map) return "a Map (an object or an array of pairs can be stored)";
   if (value instanceof Set) return "a Set (an array can be stored)";

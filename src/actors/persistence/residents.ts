@@ -12,8 +12,13 @@ import type { Entity } from "./entity.ts";
 
 const evictionTriesMax = 64;
 
+/** Where an entity is in memory, for those who call it again and again; empty once it has left, and for good. */
+export interface Residence {
+  readonly entity: Entity | undefined;
+}
+
 export class Residents {
-  readonly #entities = new Map<string, Entity>();
+  readonly #residences = new Map<string, { entity: Entity | undefined }>();
   readonly #max: number;
   /** Counts sweeps. */
   sweeps = 0;
@@ -23,33 +28,40 @@ export class Residents {
   }
 
   get size(): number {
-    return this.#entities.size;
+    return this.#residences.size;
   }
 
   get(persistenceId: string): Entity | undefined {
-    return this.#entities.get(persistenceId);
+    return this.#residences.get(persistenceId)?.entity;
   }
 
-  [Symbol.iterator](): Iterator<Entity> {
-    return this.#entities.values();
+  find(persistenceId: string): Residence | undefined {
+    return this.#residences.get(persistenceId);
+  }
+
+  *[Symbol.iterator](): Iterator<Entity> {
+    for (const { entity } of this.#residences.values()) if (entity !== undefined) yield entity;
   }
 
   add(entity: Entity): void {
     entity.usedAt = this.sweeps;
-    this.#entities.set(entity.subject.persistenceId, entity);
-    if (this.#entities.size > this.#max) this.#evict();
+    this.#residences.set(entity.subject.persistenceId, { entity });
+    if (this.#residences.size > this.#max) this.#evict();
   }
 
   /** Forgets this very entity; another one of the same id stays. */
   remove(entity: Entity): void {
     const { persistenceId } = entity.subject;
-    if (this.#entities.get(persistenceId) === entity) this.#entities.delete(persistenceId);
+    const residence = this.#residences.get(persistenceId);
+    if (residence?.entity !== entity) return;
+    residence.entity = undefined;
+    this.#residences.delete(persistenceId);
   }
 
   /** Lets those leave that were not used for `sweepsIdle(entity)` sweeps. */
   sweep(sweepsIdle: (entity: Entity) => number): void {
     this.sweeps++;
-    for (const entity of [...this.#entities.values()]) {
+    for (const entity of [...this]) {
       const idle = this.sweeps - entity.usedAt > sweepsIdle(entity);
       if (idle && entity.isIdle && !entity.isOpen) entity.passivate();
     }
@@ -58,15 +70,16 @@ export class Residents {
   /** Goes round: who was used since the last sweep gets a second chance at the end of the line. */
   #evict(): void {
     let fallback: Entity | undefined;
-    let tries = Math.min(evictionTriesMax, this.#entities.size - 1);
-    for (const [persistenceId, entity] of this.#entities) {
-      if (tries-- <= 0) break;
+    let tries = Math.min(evictionTriesMax, this.#residences.size - 1);
+    for (const [persistenceId, residence] of this.#residences) {
+      const { entity } = residence;
+      if (entity === undefined || tries-- <= 0) break;
       if (entity.isIdle && !entity.isOpen) {
         if (entity.usedAt < this.sweeps) return entity.passivate();
         fallback ??= entity;
       }
-      this.#entities.delete(persistenceId);
-      this.#entities.set(persistenceId, entity);
+      this.#residences.delete(persistenceId);
+      this.#residences.set(persistenceId, residence);
     }
     fallback?.passivate();
   }

@@ -5,7 +5,7 @@ import type { SnapshotOptions } from "./define-persistent-actor.ts";
 export class SnapshotGauge {
   readonly #everyEvents: number;
   readonly #everyBytes: number;
-  readonly #everyMs: number;
+  readonly #everyMs: number | undefined;
   #events = 0;
   #bytes = 0;
   /** Time of the last base event, or of the first event. */
@@ -14,7 +14,7 @@ export class SnapshotGauge {
   constructor(options: SnapshotOptions | undefined) {
     this.#everyEvents = options?.everyEvents ?? limits.snapshotEveryEvents;
     this.#everyBytes = options?.everyBytes ?? limits.snapshotEveryBytes;
-    this.#everyMs = options?.everyMs ?? Number.POSITIVE_INFINITY;
+    this.#everyMs = options?.everyMs;
   }
 
   count(timeMs: number, bytes: number): void {
@@ -34,7 +34,9 @@ export class SnapshotGauge {
     return (
       this.#events >= this.#everyEvents ||
       this.#bytes >= this.#everyBytes ||
-      (this.#sinceMs !== undefined && nowMs - this.#sinceMs >= this.#everyMs)
+      (this.#everyMs !== undefined &&
+        this.#sinceMs !== undefined &&
+        nowMs - this.#sinceMs >= this.#everyMs)
     );
   }
 }

@@ -36,12 +36,15 @@ export type UntypedContext = PersistentContext<
   Record<string, unknown>
 >;
 
+const nothing: readonly StagedEvent[] = [];
+
 export class Turn {
   readonly subject: TurnSubject;
   readonly nowMs: number;
   readonly readOnly: boolean;
   readonly context: UntypedContext;
-  readonly staged: StagedEvent[] = [];
+  /** Most turns stage nothing or one event. */
+  staged: readonly StagedEvent[] = nothing;
   state: EntityState;
   stopping = false;
   deleting = false;
@@ -67,8 +70,9 @@ export class Turn {
 
   /** What `afterCommit` was given, in order. What an effect throws is logged and hurts no other. */
   runEffects(): void {
+    if (this.#effects === undefined) return;
     const failed = (error: unknown): void => this.subject.failed("afterCommit", error);
-    for (const effect of this.#effects ?? []) {
+    for (const effect of this.#effects) {
       try {
         const result = effect();
         if (isThenable(result)) result.then(undefined, failed);
@@ -121,7 +125,7 @@ export class Turn {
   persist(type: string, payload: unknown): void {
     const { model, persistenceId } = this.subject;
     const schemaVersion = model.events.versionOf(type) ?? unknownEvent(this.subject, type);
-    const stored = storePayload(payload, `The event "${type}" of ${persistenceId}`);
+    const stored = storePayload(payload, () => `The event "${type}" of ${persistenceId}`);
     this.state = foldUser(model, this.state, { type, payload: stored.value });
     this.#stage(type, schemaVersion, stored.bytes);
   }
@@ -215,18 +219,21 @@ export class Turn {
 
   /** Makes the answer to a keyed command durable, in the same commit as its events. */
   rememberReply(key: string, command: string, answer: unknown): void {
-    const bytes = encodeReply(command, answer, this.subject.persistenceId);
+    // A copy: it is kept for long, and must not keep alive what lies beside it.
+    const bytes = encodeReply(command, answer, this.subject.persistenceId).slice();
     this.state = withReply(this.state, key, bytes);
     this.#stage(internalEvents.reply, internalVersion, bytes, key);
   }
 
   #stage(type: string, schemaVersion: number, payload: Uint8Array, idempotencyKey?: string): void {
-    const { nowMs: timeMs } = this;
-    this.staged.push(
+    const { nowMs: timeMs, staged } = this;
+    const event: StagedEvent =
       idempotencyKey === undefined
         ? { kind: "event", type, schemaVersion, timeMs, payload }
-        : { kind: "event", type, schemaVersion, timeMs, payload, idempotencyKey },
-    );
+        : { kind: "event", type, schemaVersion, timeMs, payload, idempotencyKey };
+    if (staged === nothing) this.staged = [event];
+    // Its own since then.
+    else (staged as StagedEvent[]).push(event);
   }
 
   /**
