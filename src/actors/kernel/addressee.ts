@@ -21,10 +21,7 @@ export abstract class Addressee<Self extends Addressee<Self>>
   }
 
   ask(command: string, input: readonly unknown[], options?: CallOptions): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const ask = new Ask(this.path, command, { resolve, reject });
-      if (this.engine.await(ask, options)) this.post(input, ask);
-    });
+    return this.#post(input, new Ask(this.path, command), options);
   }
 
   call(
@@ -33,23 +30,27 @@ export abstract class Addressee<Self extends Addressee<Self>>
     input: readonly unknown[],
     options?: CallOptions,
   ): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const ask = new Ask(this.path, command, { resolve, reject }, definition);
-      if (this.engine.await(ask, options)) this.post(input, ask);
-    });
+    return this.#post(input, new Ask(this.path, command, definition), options);
+  }
+
+  #post(what: unknown, ask: Ask, options: CallOptions | undefined): Promise<unknown> {
+    try {
+      if (this.engine.await(ask, options)) this.post(what, ask);
+    } catch (error) {
+      ask.reject(error);
+    }
+    return ask.promise;
   }
 
   request(message: object, options?: CallOptions): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const { type } = message as { type?: unknown };
-      const command = typeof type === "string" ? type : "message";
-      const ask = new Ask(this.path, command, { resolve, reject });
-      const replyTo = new ReplyRef(this, ask);
-      // This order is what V8 copies quickly; replyTo must not be the message's own.
-      const what = { replyTo, ...message };
-      if (what.replyTo !== replyTo) what.replyTo = replyTo;
-      if (this.engine.await(ask, options)) this.post(what, ask);
-    });
+    const { type } = message as { type?: unknown };
+    const command = typeof type === "string" ? type : "message";
+    const ask = new Ask(this.path, command);
+    const replyTo = new ReplyRef(this, ask);
+    // This order is what V8 copies quickly; replyTo must not be the message's own.
+    const what = { replyTo, ...message };
+    if (what.replyTo !== replyTo) what.replyTo = replyTo;
+    return this.#post(what, ask, options);
   }
 
   /** An answer came to an ask that had settled. */

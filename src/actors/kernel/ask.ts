@@ -2,11 +2,16 @@ import type { DeadlineList } from "./asks.ts";
 import { CommandRejectedError, Rejection } from "./rejection.ts";
 import { reasonOf, TroupeError } from "./troupe-error.ts";
 
-/** The two ends of a promise. */
-export interface Settle {
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: unknown) => void;
-}
+type Resolve = (value: unknown) => void;
+type Reject = (error: unknown) => void;
+
+/** The two ends of the promise that was made last: one function for all, so that an ask costs no closure. */
+let resolveOfLast: Resolve | undefined;
+let rejectOfLast: Reject | undefined;
+const keepEnds = (resolve: Resolve, reject: Reject): void => {
+  resolveOfLast = resolve;
+  rejectOfLast = reject;
+};
 
 /**
  * A caller's wait for one reply. It settles once: by its reply, its failure, its timeout or its
@@ -17,24 +22,30 @@ export class Ask {
   readonly command: string;
   /** With the name of the actor's definition a rejection fails the ask; without, it is the reply. */
   readonly definition: string | undefined;
+  /** What the caller waits for. */
+  readonly promise: Promise<unknown>;
   /** Where it waits for its deadline; set by `Asks` only. */
   list: DeadlineList | undefined = undefined;
   /** On the clock of `Asks`; 0 = not set yet. */
   deadlineMs = 0;
   previous: Ask | undefined = undefined;
   next: Ask | undefined = undefined;
-  #settle: Settle | undefined;
+  /** undefined = it has settled. */
+  #resolve: Resolve | undefined;
+  #reject: Reject | undefined;
   #forget: (() => void) | undefined = undefined;
 
-  constructor(actor: string, command: string, settle: Settle, definition?: string) {
+  constructor(actor: string, command: string, definition?: string) {
     this.actor = actor;
     this.command = command;
     this.definition = definition;
-    this.#settle = settle;
+    this.promise = new Promise(keepEnds);
+    this.#resolve = resolveOfLast;
+    this.#reject = rejectOfLast;
   }
 
   get settled(): boolean {
-    return this.#settle === undefined;
+    return this.#resolve === undefined;
   }
 
   /** Ends the wait when the caller's signal fires. */
@@ -61,28 +72,31 @@ export class Ask {
 
   /** Gives the reply. False when the ask had settled before: the reply came too late. */
   resolve(value: unknown): boolean {
-    const settle = this.#close();
-    if (settle === undefined) return false;
-    const { actor, command, definition } = this;
+    const resolve = this.#resolve;
+    if (resolve === undefined) return false;
+    const { definition } = this;
     if (definition !== undefined && value instanceof Rejection) {
-      settle.reject(new CommandRejectedError({ actor, definition, command }, value));
-    } else settle.resolve(value);
+      const { actor, command } = this;
+      return this.reject(new CommandRejectedError({ actor, definition, command }, value));
+    }
+    this.#close();
+    resolve(value);
     return true;
   }
 
   /** Fails the ask. False when it had settled before. */
   reject(error: unknown): boolean {
-    const settle = this.#close();
-    settle?.reject(error);
-    return settle !== undefined;
+    const reject = this.#reject;
+    if (reject === undefined) return false;
+    this.#close();
+    reject(error);
+    return true;
   }
 
-  #close(): Settle | undefined {
-    const settle = this.#settle;
-    if (settle === undefined) return undefined;
-    this.#settle = undefined;
+  #close(): void {
+    this.#resolve = undefined;
+    this.#reject = undefined;
     this.list?.remove(this);
     if (this.#forget !== undefined) this.#forget();
-    return settle;
   }
 }

@@ -1,7 +1,7 @@
 export type { StandardSchemaV1 } from "@standard-schema/spec";
 export type { ActorRef, StopOptions } from "./actor-ref.ts";
 export type { ActorServices, Addressed, Terminated, TimerSchedule } from "./actor-services.ts";
-export { Ask, type Settle } from "./ask.ts";
+export { Ask } from "./ask.ts";
 export { Asks, type AsksOwner } from "./asks.ts";
 export type { MailboxOptions, Overflow, SpawnArgs, Spawnable, SpawnOptions } from "./blueprint.ts";
 export { type CallOptions, timeoutOf } from "./call-options.ts";

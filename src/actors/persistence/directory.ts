@@ -8,6 +8,8 @@
  *      may begin before the place where a checkpoint's entries were taken.
  *  D2. `from` never goes back: a base or a new beginning moves it up, all else leaves it.
  *  D3. A deleted entity keeps its number until a checkpoint for a cut drops it; readers see it as absent.
+ *  D4. An entity has one slot for as long as it is known or something of it is on its way. One that never wrote
+ *      has the number 0, and is absent like a deleted one.
  */
 import type { CheckpointEntry } from "./checkpoint-codec.ts";
 import { BASE, type EventGlance, STARTS_ANEW, TOMBSTONE } from "./event-codec.ts";
@@ -26,16 +28,35 @@ export interface EntryChange {
   readonly wakeAtMs: number | undefined;
 }
 
+/** An entity's place here, which its writer holds while changes of it are on their way. */
+export interface DirectorySlot {
+  readonly persistenceId: string;
+  /** Of the newest confirmed event; 0 = none. */
+  readonly sequenceNumber: number;
+  /** The newest change that waits for the journal: the writer's, who takes it away when its fate is known. */
+  pending: EntryChange | undefined;
+}
+
 /** One object per entity for its whole life, changed in place: sweeps touch millions. */
-class Entry implements CheckpointEntry {
+class Entry implements CheckpointEntry, DirectorySlot {
+  readonly persistenceId: string;
   sequenceNumber = 0;
   position: Position = -1;
   from: Position = -1;
   open = false;
   wakeAtMs: number | undefined = undefined;
-  deleted = false;
+  deleted = true;
   /** The checkpoint interval in which it changed last. */
   changedIn = -1;
+  pending: EntryChange | undefined = undefined;
+
+  constructor(persistenceId: string) {
+    this.persistenceId = persistenceId;
+  }
+
+  get isWritten(): boolean {
+    return this.position >= 0;
+  }
 }
 
 export class Directory {
@@ -45,7 +66,7 @@ export class Directory {
   /** Counts checkpoints begun; entries marked with it are in `#changed`. */
   #interval = 0;
 
-  /** Known entities, deleted ones that are still remembered included. */
+  /** Known entities, deleted ones that are still remembered included, and those whose first events are on their way. */
   get size(): number {
     return this.#entries.size;
   }
@@ -66,15 +87,25 @@ export class Directory {
     return this.#entries.get(persistenceId)?.sequenceNumber ?? 0;
   }
 
+  /** undefined = nothing is known of the entity, and nothing of it is on its way. */
+  slot(persistenceId: string): DirectorySlot | undefined {
+    return this.#entries.get(persistenceId);
+  }
+
+  /** For the first change of an entity without a slot. */
+  addSlot(persistenceId: string): DirectorySlot {
+    return this.#add(persistenceId);
+  }
+
   /** What the next event names as its predecessor: a position, or -1. */
-  previousOf(persistenceId: string): Position {
-    const entry = this.#entries.get(persistenceId);
+  previousOf(slot: DirectorySlot | undefined): Position {
+    const entry = slot as Entry | undefined;
     return entry === undefined || entry.deleted ? STARTS_ANEW : entry.position;
   }
 
   /** The summary of one confirmed frame's events of one entity. */
-  apply(persistenceId: string, change: EntryChange, position: Position): void {
-    const entry = this.#entries.get(persistenceId) ?? this.#add(persistenceId);
+  apply(slot: DirectorySlot, change: EntryChange, position: Position): void {
+    const entry = slot as Entry;
     if (position <= entry.position) return;
     if (change.restarts) entry.from = position;
     if (change.open !== undefined) entry.open = change.open;
@@ -82,7 +113,7 @@ export class Directory {
     entry.position = position;
     entry.wakeAtMs = change.wakeAtMs;
     entry.deleted = change.deleted;
-    this.#touched(persistenceId, entry);
+    this.#touched(entry);
   }
 
   /** One event of a frame at `position`; events of a frame come in order, and are all shown. */
@@ -98,20 +129,21 @@ export class Directory {
     entry.position = position;
     entry.wakeAtMs = glance.wakeAtMs;
     entry.deleted = kind === TOMBSTONE;
-    this.#touched(persistenceId, entry);
+    this.#touched(entry);
   }
 
   /** An entry of a checkpoint that is read newest part first; false = a newer one is known already. */
   restore(persistenceId: string, from: CheckpointEntry): boolean {
-    if (this.#entries.has(persistenceId)) return false;
-    const entry = this.#add(persistenceId);
+    const known = this.#entries.get(persistenceId);
+    if (known?.isWritten === true) return false;
+    const entry = known ?? this.#add(persistenceId);
     entry.sequenceNumber = from.sequenceNumber;
     entry.position = from.position;
     entry.from = from.from;
     entry.open = from.open;
     entry.wakeAtMs = from.wakeAtMs;
     entry.deleted = from.deleted;
-    this.#index(persistenceId, entry);
+    this.#index(entry);
     return true;
   }
 
@@ -140,10 +172,14 @@ export class Directory {
     this.#changed = [];
     this.#interval += 1;
     if (!full) return changed;
+    const all: string[] = [];
     for (const [persistenceId, entry] of this.#entries) {
-      if (entry.deleted && entry.from < dropBelow) this.#entries.delete(persistenceId);
+      // One that never wrote has nothing to be remembered; with something on its way a slot must stay (D4).
+      const isForgotten = entry.deleted && (!entry.isWritten || entry.from < dropBelow);
+      if (isForgotten && entry.pending === undefined) this.#entries.delete(persistenceId);
+      else if (entry.isWritten) all.push(persistenceId);
     }
-    return [...this.#entries.keys()];
+    return all;
   }
 
   /** For a checkpoint part: the entry as it is now. */
@@ -152,20 +188,21 @@ export class Directory {
   }
 
   #add(persistenceId: string): Entry {
-    const entry = new Entry();
+    const entry = new Entry(persistenceId);
     this.#entries.set(persistenceId, entry);
     return entry;
   }
 
-  #touched(persistenceId: string, entry: Entry): void {
+  #touched(entry: Entry): void {
     if (entry.changedIn !== this.#interval) {
       entry.changedIn = this.#interval;
-      this.#changed.push(persistenceId);
+      this.#changed.push(entry.persistenceId);
     }
-    this.#index(persistenceId, entry);
+    this.#index(entry);
   }
 
-  #index(persistenceId: string, entry: Entry): void {
+  #index(entry: Entry): void {
+    const { persistenceId } = entry;
     if (!entry.deleted && (entry.open || entry.wakeAtMs !== undefined))
       this.#live.add(persistenceId);
     else if (this.#live.size > 0) this.#live.delete(persistenceId);

@@ -199,6 +199,7 @@ function frozen<T>(value: T): T {
   if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
   if (ArrayBuffer.isView(value)) return value;
   Object.freeze(value);
-  for (const key of Object.keys(value)) frozen((value as Record<string, unknown>)[key]);
+  // Faster than a list of the keys. What it finds beyond them, in a prototype, is no state of anybody's.
+  for (const key in value) frozen((value as Record<string, unknown>)[key]);
   return value;
 }

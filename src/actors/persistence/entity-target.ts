@@ -48,10 +48,8 @@ export class EntityTarget implements CommandTarget, ActorRef {
   }
 
   ask(command: string, input: readonly unknown[], options?: CallOptions): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const ask = new Ask(this.persistenceId, command, { resolve, reject });
-      this.#deliver(new Call(command, input, options, ask), ask);
-    });
+    const ask = new Ask(this.persistenceId, command);
+    return this.#deliver(new Call(command, input, options, ask), ask);
   }
 
   call(
@@ -60,20 +58,24 @@ export class EntityTarget implements CommandTarget, ActorRef {
     input: readonly unknown[],
     options?: CallOptions,
   ): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const ask = new Ask(this.persistenceId, command, { resolve, reject }, definition);
-      this.#deliver(new Call(command, input, options, ask), ask);
-    });
+    const ask = new Ask(this.persistenceId, command, definition);
+    return this.#deliver(new Call(command, input, options, ask), ask);
   }
 
-  #deliver(call: Call, ask: Ask): void {
+  #deliver(call: Call, ask: Ask): Promise<unknown> {
     const { options } = call;
-    const timeoutMs = timeoutOf(options, this.#host.limits.askTimeoutMs);
-    if (options?.idempotencyKey !== undefined) checkKey(options.idempotencyKey, this.#host);
-    if (options?.signal !== undefined) ask.obey(options.signal);
-    if (ask.settled) return;
-    this.#host.asks.add(ask, timeoutMs);
-    this.#host.deliver(this, call);
+    const host = this.#host;
+    try {
+      const timeoutMs = timeoutOf(options, host.limits.askTimeoutMs);
+      if (options?.idempotencyKey !== undefined) checkKey(options.idempotencyKey, host);
+      if (options?.signal !== undefined) ask.obey(options.signal);
+      if (ask.settled) return ask.promise;
+      host.asks.add(ask, timeoutMs);
+      host.deliver(this, call);
+    } catch (error) {
+      ask.reject(error);
+    }
+    return ask.promise;
   }
 
   tell(command: string, input: readonly unknown[], options?: CallOptions): void {

@@ -146,9 +146,12 @@ function writeTags(writer: FrameWriter, at: number, tags: readonly string[]): nu
   return end;
 }
 
-/** What keeps an event from being written, in words; undefined = nothing. Sizes are the caller's. */
-export function problemOf(event: StagedEvent): string | undefined {
-  if (textProblem(event.type)) return textProblem(event.type);
+/**
+ * What keeps an event from being written, in words; undefined = nothing. Sizes are the caller's.
+ * `soundType`: a type that nothing was found in before.
+ */
+export function problemOf(event: StagedEvent, soundType: string): string | undefined {
+  if (event.type !== soundType && textProblem(event.type)) return textProblem(event.type);
   const { schemaVersion, idempotencyKey, traceparent, tags } = event;
   if (!(Number.isInteger(schemaVersion) && schemaVersion >= 0 && schemaVersion <= 65_535)) {
     return `a schema version of ${schemaVersion}; 0 to 65535 are allowed`;

@@ -10,10 +10,11 @@
  *  G3. A group that is refused has taken no number.
  */
 import { TroupeError } from "../kernel/index.ts";
-import type { Directory, EntryChange } from "./directory.ts";
+import type { Directory, DirectorySlot } from "./directory.ts";
 import { textProblem } from "./event-codec.ts";
 import { type FrameIdentity, type FrameNumbers, FrameWriter } from "./frame.ts";
-import { type Group, OpenFrame, type SealedFrame } from "./open-frame.ts";
+import type { Position } from "./journal.ts";
+import { forgetPending, OpenFrame, type SealedFrame, type SlotChange } from "./open-frame.ts";
 import type { Commit, StagedEvent } from "./shard-log.ts";
 
 export interface GroupCommitBounds {
@@ -36,7 +37,7 @@ export class GroupCommit {
   readonly #waiting: OpenFrame[] = [];
   #fullBytes = 0;
   #spareWriter: FrameWriter | undefined;
-  #inFlight: ReadonlyMap<string, EntryChange> | undefined;
+  #inFlight: readonly SlotChange[] = [];
 
   constructor(identity: FrameIdentity, directory: Directory, bounds: GroupCommitBounds) {
     this.#identity = identity;
@@ -50,12 +51,8 @@ export class GroupCommit {
 
   /** The number of the entity's newest event, confirmed or not. */
   lastSequenceNumberOf(persistenceId: string): number {
-    for (let index = this.#waiting.length - 1; index >= 0; index--) {
-      const waiting = this.#waiting[index]?.lastSequenceNumberOf(persistenceId);
-      if (waiting !== undefined) return waiting;
-    }
-    const change = this.#inFlight?.get(persistenceId);
-    return change?.sequenceNumber ?? this.#directory.sequenceNumberOf(persistenceId);
+    const slot = this.#directory.slot(persistenceId);
+    return slot?.pending?.sequenceNumber ?? slot?.sequenceNumber ?? 0;
   }
 
   /**
@@ -64,11 +61,12 @@ export class GroupCommit {
    *   nothing was added.
    */
   add(persistenceId: string, events: readonly StagedEvent[]): Commit {
-    const lastSequenceNumber = this.lastSequenceNumberOf(persistenceId);
-    this.#check(persistenceId);
-    const firstSequenceNumber = lastSequenceNumber + (events[0]?.kind === "base" ? 0 : 1);
+    this.#checkRoom();
+    const slot = this.#directory.slot(persistenceId) ?? this.#newSlot(persistenceId);
+    const last = slot.pending?.sequenceNumber ?? slot.sequenceNumber;
+    const firstSequenceNumber = last + (events[0]?.kind === "base" ? 0 : 1);
     if (events.length === 0) return { firstSequenceNumber, confirmed: this.next() };
-    const frame = this.#place({ persistenceId, events, lastSequenceNumber });
+    const frame = this.#place(slot, events);
     return { firstSequenceNumber, confirmed: frame.confirmed };
   }
 
@@ -88,31 +86,41 @@ export class GroupCommit {
     return sealed;
   }
 
-  /** The frame in flight has been applied to the directory. */
-  landed(): void {
-    this.#inFlight = undefined;
+  /** The frame in flight counts at `position`; undefined = and the directory has read it from the log already. */
+  landed(position: Position | undefined): void {
+    if (position !== undefined) {
+      for (const change of this.#inFlight) this.#directory.apply(change.slot, change, position);
+    }
+    this.#forgetInFlight();
   }
 
-  /** Fails everything that waits. None of it was ever sent. */
+  #forgetInFlight(): void {
+    forgetPending(this.#inFlight);
+    this.#inFlight = [];
+  }
+
+  /** Fails everything that waits. None of it was ever sent. What is in flight is its sender's to fail. */
   abandon(error: unknown): void {
+    this.#forgetInFlight();
     for (const frame of this.#waiting.splice(0)) frame.abandon(error);
     this.#fullBytes = 0;
   }
 
-  #place(group: Group): OpenFrame {
+  #place(slot: DirectorySlot, events: readonly StagedEvent[]): OpenFrame {
     const last = this.#waiting.at(-1);
     if (last !== undefined) {
       const { frameBytes, frameBytesMax, eventBytesMax } = this.#bounds;
       const bytesMax = last.bodyBytes === 0 ? frameBytesMax : Math.min(frameBytes, frameBytesMax);
-      if (last.add(group, { frameBytesMax: bytesMax, eventBytesMax }) === undefined) return last;
+      const added = last.add(slot, events, { frameBytesMax: bytesMax, eventBytesMax });
+      if (added === undefined) return last;
     }
     const frame = this.#newFrame();
-    const bytes = frame.add(group, this.#bounds);
+    const bytes = frame.add(slot, events, this.#bounds);
     if (bytes !== undefined) {
       this.#spareWriter ??= frame.writer;
       throw new TroupeError("TROUPE_EVENT_TOO_LARGE", {
-        actor: group.persistenceId,
-        event: `${group.events.length} events of one commit`,
+        actor: slot.persistenceId,
+        event: `${events.length} events of one commit`,
         bytes,
         bytesMax: this.#bounds.frameBytesMax,
       });
@@ -122,7 +130,7 @@ export class GroupCommit {
     return frame;
   }
 
-  #check(persistenceId: string): void {
+  #checkRoom(): void {
     const staged = this.#fullBytes + (this.#waiting.at(-1)?.bodyBytes ?? 0);
     if (staged >= this.#bounds.stagedBytesMax) {
       throw new TroupeError("TROUPE_SHARD_BUSY", {
@@ -131,10 +139,12 @@ export class GroupCommit {
         bytesMax: this.#bounds.stagedBytesMax,
       });
     }
+  }
+
+  #newSlot(persistenceId: string): DirectorySlot {
     const problem = idProblem(persistenceId, this.#bounds.persistenceIdBytesMax);
-    if (problem !== undefined) {
-      throw new TroupeError("TROUPE_NAME_INVALID", { name: persistenceId, problem });
-    }
+    if (problem === undefined) return this.#directory.addSlot(persistenceId);
+    throw new TroupeError("TROUPE_NAME_INVALID", { name: persistenceId, problem });
   }
 
   #newFrame(): OpenFrame {

@@ -6,13 +6,15 @@
  *      frame before it confirmed, and its position known.
  */
 import { type ErrorDetails, TroupeError } from "../kernel/index.ts";
-import type { Directory, EntryChange } from "./directory.ts";
+import type { Directory, DirectorySlot, EntryChange } from "./directory.ts";
 import { IN_SAME_FRAME, patchPrevious, problemOf, STARTS_ANEW, writeEvent } from "./event-codec.ts";
 import type { FrameNumbers, FrameWriter } from "./frame.ts";
 import type { StagedEvent } from "./shard-log.ts";
 
 /** What a frame does to one entity. */
 class EntitySummary implements EntryChange {
+  readonly frame: OpenFrame;
+  readonly slot: DirectorySlot;
   sequenceNumber: number;
   restarts: boolean;
   deleted: boolean;
@@ -20,10 +22,20 @@ class EntitySummary implements EntryChange {
   wakeAtMs: number | undefined;
   /** Where the entity's first event starts in the frame. */
   readonly firstAt: number;
+  /** Among the frame's summaries. */
+  readonly index: number;
 
-  constructor(sequenceNumber: number, firstAt: number, before?: EntitySummary) {
-    this.sequenceNumber = sequenceNumber;
-    this.firstAt = before?.firstAt ?? firstAt;
+  constructor(
+    frame: OpenFrame,
+    slot: DirectorySlot,
+    at: { readonly firstAt: number; readonly index: number },
+    before: EntitySummary | undefined,
+  ) {
+    this.frame = frame;
+    this.slot = slot;
+    this.sequenceNumber = slot.pending?.sequenceNumber ?? slot.sequenceNumber;
+    this.firstAt = before?.firstAt ?? at.firstAt;
+    this.index = before?.index ?? at.index;
     this.restarts = before?.restarts ?? false;
     this.deleted = before?.deleted ?? false;
     this.open = before?.open;
@@ -41,11 +53,9 @@ class EntitySummary implements EntryChange {
   }
 }
 
-/** A group of one entity's events and the number that it follows. */
-export interface Group {
-  readonly persistenceId: string;
-  readonly events: readonly StagedEvent[];
-  readonly lastSequenceNumber: number;
+/** What one frame changes in the directory. */
+export interface SlotChange extends EntryChange {
+  readonly slot: DirectorySlot;
 }
 
 /** A frame with its bytes, ready for the journal or on its way. */
@@ -53,7 +63,8 @@ export interface SealedFrame {
   readonly numbers: FrameNumbers;
   readonly bytes: Buffer;
   readonly events: number;
-  readonly changes: ReadonlyMap<string, EntryChange>;
+  /** One for each entity. */
+  readonly changes: readonly SlotChange[];
   /** Settles all groups of the frame at once. */
   settle(error?: unknown): void;
 }
@@ -61,7 +72,9 @@ export interface SealedFrame {
 const ignore = (): void => {};
 
 export class OpenFrame {
-  readonly #summaries = new Map<string, EntitySummary>();
+  readonly #summaries: EntitySummary[] = [];
+  /** The type that was looked at last: most events of a frame have the same. */
+  #soundType = "";
   /** Free for another frame once this one is sealed. */
   readonly writer: FrameWriter;
   #settle: (error?: unknown) => void = ignore;
@@ -81,35 +94,40 @@ export class OpenFrame {
     return this.writer.bodyBytes;
   }
 
-  lastSequenceNumberOf(persistenceId: string): number | undefined {
-    return this.#summaries.get(persistenceId)?.sequenceNumber;
-  }
-
   /**
-   * Writes a group, or returns the bytes that the frame would have had with it, and writes nothing.
+   * Writes a group of one entity's events, or returns the bytes that the frame would have had with it, and writes nothing.
    * @throws TROUPE_EVENT_TOO_LARGE, TROUPE_PAYLOAD_INVALID; nothing is written either.
    */
-  add(group: Group, bounds: { frameBytesMax: number; eventBytesMax: number }): number | undefined {
+  add(
+    slot: DirectorySlot,
+    events: readonly StagedEvent[],
+    bounds: { frameBytesMax: number; eventBytesMax: number },
+  ): number | undefined {
     const { writer } = this;
+    const { persistenceId, pending } = slot;
     const { offset, count } = writer;
     try {
-      const before = this.#summaries.get(group.persistenceId);
-      const summary = new EntitySummary(group.lastSequenceNumber, offset, before);
-      for (const event of group.events) {
+      const before =
+        pending instanceof EntitySummary && pending.frame === this ? pending : undefined;
+      const at = { firstAt: offset, index: this.#summaries.length };
+      const summary = new EntitySummary(this, slot, at, before);
+      for (const event of events) {
         const start = writer.offset;
         const inSameFrame = before !== undefined || start !== offset;
         const previous = inSameFrame && !summary.deleted ? IN_SAME_FRAME : STARTS_ANEW;
-        const problem = problemOf(event);
+        const problem = problemOf(event, this.#soundType);
         if (problem !== undefined) throw invalid(event, problem);
+        this.#soundType = event.type;
         summary.take(event);
         const { sequenceNumber } = summary;
-        writeEvent(writer, group.persistenceId, { sequenceNumber, previous }, event);
+        writeEvent(writer, persistenceId, { sequenceNumber, previous }, event);
         const bytes = writer.offset - start;
-        if (bytes > bounds.eventBytesMax) throw tooLarge(group, event.type, bytes, bounds);
+        if (bytes > bounds.eventBytesMax) throw tooLarge(persistenceId, event.type, bytes, bounds);
       }
       const { frameBytes } = writer;
       if (frameBytes <= bounds.frameBytesMax) {
-        this.#summaries.set(group.persistenceId, summary);
+        this.#summaries[summary.index] = summary;
+        slot.pending = summary;
         return undefined;
       }
       writer.offset = offset;
@@ -125,8 +143,8 @@ export class OpenFrame {
   /** Gives the frame its numbers and bytes. The writer is free for the next frame. */
   seal(numbers: FrameNumbers, directory: Directory): SealedFrame {
     const { writer } = this;
-    for (const [persistenceId, summary] of this.#summaries) {
-      const previous = directory.previousOf(persistenceId);
+    for (const summary of this.#summaries) {
+      const previous = directory.previousOf(summary.slot);
       patchPrevious(writer, summary.firstAt, previous);
       if (previous !== STARTS_ANEW) continue;
       summary.restarts = true;
@@ -137,8 +155,17 @@ export class OpenFrame {
     return { numbers, bytes, events, changes: this.#summaries, settle: this.#settle };
   }
 
+  /** None of it was ever sent. */
   abandon(error: unknown): void {
+    forgetPending(this.#summaries);
     this.#settle(error);
+  }
+}
+
+/** The fate of these changes is known. */
+export function forgetPending(changes: readonly SlotChange[]): void {
+  for (const change of changes) {
+    if (change.slot.pending === change) change.slot.pending = undefined;
   }
 }
 
@@ -148,13 +175,13 @@ function invalid(event: StagedEvent, problem: string): TroupeError {
 }
 
 function tooLarge(
-  group: Group,
+  actor: string,
   event: string,
   bytes: number,
   bounds: { eventBytesMax: number },
 ): TroupeError {
   const details: ErrorDetails["TROUPE_EVENT_TOO_LARGE"] = {
-    actor: group.persistenceId,
+    actor,
     event,
     bytes,
     bytesMax: bounds.eventBytesMax,

@@ -280,9 +280,7 @@ export class ShardOwner implements ShardLog, Appender {
     if (sent === undefined || this.#end !== undefined) return;
     if (result.outcome === "at" && result.clean && result.at >= this.#prefix.at) {
       this.#prefix.takeOwn(sent, result.next);
-      for (const [persistenceId, change] of sent.data?.changes ?? []) {
-        this.#prefix.directory.apply(persistenceId, change, result.at);
-      }
+      this.#groups.landed(result.at);
       this.#landed(sent, result.at);
     } else {
       void this.#findOut(sent, result);
@@ -297,6 +295,7 @@ export class ShardOwner implements ShardLog, Appender {
       this.#endWith(fate);
       return;
     }
+    this.#groups.landed(undefined);
     this.#landed(sent, fate.position);
     if (this.#prefix.state.nonce !== this.#claim.nonce) this.#deposedBehind();
   }
@@ -307,7 +306,6 @@ export class ShardOwner implements ShardLog, Appender {
     const bytes = sent.bytes.length;
     this.#inFlight = undefined;
     this.#busy = false;
-    this.#groups.landed();
     if (sent.data === undefined) this.#partLanded(position);
     else sent.data.settle();
     const waitMs = this.#nowMs() - sent.sentMs;

@@ -70,9 +70,12 @@ export class Turn {
 
   /** What `afterCommit` was given, in order. What an effect throws is logged and hurts no other. */
   runEffects(): void {
-    if (this.#effects === undefined) return;
+    if (this.#effects !== undefined) this.#run(this.#effects);
+  }
+
+  #run(effects: readonly (() => unknown)[]): void {
     const failed = (error: unknown): void => this.subject.failed("afterCommit", error);
-    for (const effect of this.#effects) {
+    for (const effect of effects) {
       try {
         const result = effect();
         if (isThenable(result)) result.then(undefined, failed);

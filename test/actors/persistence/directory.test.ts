@@ -28,6 +28,10 @@ const step = fc.record({
   open: fc.option(fc.boolean(), { nil: undefined }),
   wakeAtMs: fc.option(fc.nat(9), { nil: undefined }),
   endsFrame: fc.boolean(),
+  /** How the owner learns that the frame counts: from its answer, or from the log. */
+  isRead: fc.boolean(),
+  /** Comes while the frame is in flight. */
+  meanwhile: fc.option(fc.constantFrom("a", "b", "c", "d"), { nil: undefined }),
 });
 
 function contents(directory: Directory): unknown {
@@ -55,14 +59,19 @@ test("an owner's directory is the one that a reader of its frames builds, from t
       const groups = new GroupCommit(identity, owner, bounds);
       const frames: { bytes: Buffer; position: number }[] = [];
       let checkpoint: { parts: Buffer[]; from: number } | undefined;
-      for (const { endsFrame, id, ...fields } of steps) {
+      for (const { endsFrame, isRead, meanwhile, id, ...fields } of steps) {
         groups.add(id, [event("", defined(fields))]);
         if (!endsFrame) continue;
         const sealed = groups.seal(numbers("data", frames.length + 1));
         const position = 10 + frames.length * 10;
         frames.push({ bytes: sealed.bytes, position });
-        for (const [entity, change] of sealed.changes) owner.apply(entity, change, position);
-        groups.landed();
+        const expected = meanwhile === undefined ? 0 : groups.lastSequenceNumberOf(meanwhile) + 1;
+        if (meanwhile !== undefined) {
+          expect(groups.add(meanwhile, [event("")]).firstSequenceNumber).toBe(expected);
+        }
+        if (isRead) fold(owner, sealed.bytes, position);
+        groups.landed(isRead ? undefined : position);
+        if (meanwhile !== undefined) expect(groups.lastSequenceNumberOf(meanwhile)).toBe(expected);
         if (frames.length === checkpointAt) {
           const parts = new CheckpointParts(owner, NO_CHECKPOINT, {
             identity,

@@ -104,7 +104,8 @@ class CopyWriter {
 
   #previousOf(persistenceId: string): Position {
     const inFrame = this.#open.get(persistenceId);
-    if (inFrame === undefined) return this.#prefix.directory.previousOf(persistenceId);
+    const { directory } = this.#prefix;
+    if (inFrame === undefined) return directory.previousOf(directory.slot(persistenceId));
     return inFrame ? IN_SAME_FRAME : STARTS_ANEW;
   }
 
