@@ -23,8 +23,8 @@ const mayImport = {
     why: "Telemetry implements the kernel's observer port; nothing in the actors depends on a metrics library.",
   },
   logs: {
-    folders: "logs|cluster|persistence|kernel",
-    why: "The log path is byte streams by offset; it must not know about pipelines or agents.",
+    folders: "logs|blobs|cluster|persistence|kernel",
+    why: "The log path is byte streams by offset, sealed into blobs; it must not know about pipelines or agents.",
   },
   blobs: {
     folders: "blobs|kernel",

@@ -1,6 +1,7 @@
-/** Kafka and Redis from options and environment. Passwords come from the environment or a file, never from argv. */
+/** Kafka, Redis and S3 from options and environment. Passwords come from the environment or a file, never from argv. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import type { S3BlobStoreOptions } from "../actors/blobs/index.ts";
 import type { KafkaOptions, RedisOptions } from "../actors/persistence/index.ts";
 import type { CliContext } from "./cli-context.ts";
 import { UsageError } from "./usage-error.ts";
@@ -17,20 +18,27 @@ export interface StoreOptions {
   readonly kafkaSasl?: "plain" | "scram-sha-256" | "scram-sha-512";
   readonly redis?: string;
   readonly redisCa?: string;
+  readonly s3?: string;
+  readonly s3Endpoint?: string;
 }
 
 export interface Stores {
   readonly kafka?: KafkaOptions;
   readonly redis?: RedisOptions;
+  readonly s3?: S3BlobStoreOptions;
 }
 
 /** What `startServer` is given; nothing for what was not asked for. Throws a `UsageError`. */
 export async function readStores(context: CliContext, options: StoreOptions): Promise<Stores> {
-  return { ...(await readKafka(context, options)), ...(await readRedis(context, options)) };
+  return {
+    ...(await readKafka(context, options)),
+    ...(await readRedis(context, options)),
+    ...readS3(options),
+  };
 }
 
 /** For people: where journal and snapshots are, without user and password. */
-export function describeStores({ kafka, redis }: Stores): string {
+export function describeStores({ kafka, redis, s3 }: Stores): string {
   const parts: string[] = [];
   if (kafka !== undefined) {
     parts.push(
@@ -40,6 +48,9 @@ export function describeStores({ kafka, redis }: Stores): string {
   if (redis !== undefined) {
     const hosts = (redis.urls ?? [redis.url]).map((url) => new URL(url).host);
     parts.push(`snapshots: Redis at ${hosts.join(",")}`);
+  }
+  if (s3 !== undefined) {
+    parts.push(`files and ended logs: bucket ${s3.bucket} at ${s3.endpoint ?? "Amazon S3"}`);
   }
   return parts.map((part) => `${part}\n`).join("");
 }
@@ -138,6 +149,24 @@ async function readRedis(context: CliContext, options: StoreOptions): Promise<St
   const tls = redisCa && { ca: await read(context, "--redis-ca", redisCa) };
   const server = others.length === 0 ? { url: first } : { urls };
   return { redis: { ...server, ...(tls && { tls }) } };
+}
+
+function readS3({ s3, s3Endpoint: endpoint }: StoreOptions): Pick<Stores, "s3"> {
+  if (s3 === undefined || s3 === "") {
+    if (endpoint === undefined) return {};
+    throw new UsageError("--s3-endpoint means nothing without --s3 <s3://bucket/prefix>");
+  }
+  const [, bucket, prefix = ""] =
+    /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/.exec(s3) ?? [];
+  if (bucket === undefined) {
+    throw new UsageError(`--s3 wants s3://bucket or s3://bucket/prefix, got "${s3}"`);
+  }
+  if (endpoint !== undefined && !/^https?:\/\/[^/@]+\/?$/.test(endpoint)) {
+    throw new UsageError(
+      `--s3-endpoint wants http://host:port or https://host:port; credentials come as the AWS SDK finds them`,
+    );
+  }
+  return { s3: { bucket, prefix, ...(endpoint !== undefined && { endpoint }) } };
 }
 
 function withPassword(text: string, password = ""): string {

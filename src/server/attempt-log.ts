@@ -1,8 +1,6 @@
 /** Reading one attempt's log to its end, live while the attempt is. Reading changes nothing. */
 import type { AttemptKey, LogPiece, LogStore } from "../actors/logs/index.ts";
 
-const pieceBytesMax = 64 * 1024;
-
 export interface TailOptions {
   readonly offset: number;
   /** Fires when no more bytes will come; what is stored by then is still read. */
@@ -24,10 +22,5 @@ export async function* tailAttempt(
       position = piece.offset + piece.data.byteLength;
     }
   }
-  while (!signal.aborted) {
-    const data = await logs.read(key, position, pieceBytesMax);
-    if (data.byteLength === 0) return;
-    yield { offset: position, data };
-    position += data.byteLength;
-  }
+  yield* logs.stored(key, position, signal);
 }

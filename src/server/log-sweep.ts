@@ -1,9 +1,9 @@
 /** Takes away the logs that retention does not keep: once at the start, then at every interval. */
 import { type Clock, type Logger, limits, type Timer } from "../actors/kernel/index.ts";
-import type { FolderLogStore, LogRetention } from "../actors/logs/index.ts";
+import type { ArchivedLogStore, LogRetention } from "../actors/logs/index.ts";
 
 export interface LogSweepOptions {
-  readonly logs: FolderLogStore;
+  readonly logs: Pick<ArchivedLogStore, "expire">;
   readonly retention: LogRetention;
   readonly clock: Clock;
   readonly logger: Logger;

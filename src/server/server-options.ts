@@ -1,3 +1,4 @@
+import type { S3BlobStoreOptions } from "../actors/blobs/index.ts";
 import type { Clock, Logger, Random } from "../actors/kernel/index.ts";
 import type { LogRetention } from "../actors/logs/index.ts";
 import type { KafkaOptions, RedisOptions } from "../actors/persistence/index.ts";
@@ -51,6 +52,11 @@ export interface ServerOptions {
   readonly leaseMs?: number;
   /** How long after `leaseMs` a silent agent is given up, in ms. Default `limits.leaseGraceMs`. */
   readonly leaseGraceMs?: number;
+  /**
+   * Where files of jobs and ended logs are kept: a bucket of a server that speaks S3. Default: in `dataDir`.
+   * Logs under way are in `dataDir` either way.
+   */
+  readonly s3?: S3BlobStoreOptions;
   /** Which finished logs are kept, by age, number and size. Default: all of them. */
   readonly logRetention?: LogRetention;
   /** For people. Default `troupe`. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Server } from "@grpc/grpc-js";
 import { TransferServiceService } from "../../proto/troupe/agent/v1/transfer.ts";
 import { ControlServiceService } from "../../proto/troupe/control/v1/control.ts";
-import { type BlobStore, FolderBlobStore } from "../actors/blobs/index.ts";
+import { type BlobStore, FolderBlobStore, openS3BlobStore } from "../actors/blobs/index.ts";
 import {
   type Clock,
   type Logger,
@@ -12,7 +12,7 @@ import {
   type Random,
   TroupeError,
 } from "../actors/kernel/index.ts";
-import { FolderLogStore, type LogStore } from "../actors/logs/index.ts";
+import { ArchivedLogStore, FolderLogStore, type LogStore } from "../actors/logs/index.ts";
 import { createJobEngine, type JobEngine } from "../actors/pipelines/index.ts";
 import { createSystem, type System } from "../actors/system/index.ts";
 import { AgentService, agentServiceDefinition } from "./agent-service.ts";
@@ -128,15 +128,16 @@ export async function openControlService(
 /** Opens the journal and the logs: runs, workers and scheduler work from here on. */
 export async function openJobs(ground: ServerGround): Promise<Jobs> {
   const { dataDir, options, clock, random, logger, teardown } = ground;
-  const logs = new FolderLogStore({ directory: join(dataDir, "logs") });
+  const blobs = await openBlobs(ground);
+  const folder = new FolderLogStore({ directory: join(dataDir, "logs") });
+  const logs = new ArchivedLogStore({ folder, blobs, clock, logger });
   teardown.add("logs", () => logs.close());
+  await logs.start();
   if (options.logRetention !== undefined) {
     const sweep = new LogSweep({ logs, retention: options.logRetention, clock, logger });
     teardown.add("log sweep", () => sweep.stop());
     await sweep.start();
   }
-  const blobs = new FolderBlobStore({ directory: join(dataDir, "blobs") });
-  teardown.add("blobs", () => blobs.close());
   const engine = createJobEngine({
     secrets: options.secretSource ?? chainSecretSources(),
     clock,
@@ -168,6 +169,15 @@ export async function openJobs(ground: ServerGround): Promise<Jobs> {
   const fingerprint = () => authority?.fingerprint();
   const enrolment = createEnrolment({ system, clock, random, logger, fingerprint });
   return { systemFile, system, engine, logs, blobs, authority, audit, enrolment };
+}
+
+async function openBlobs({ dataDir, options, teardown }: ServerGround): Promise<BlobStore> {
+  const blobs =
+    options.s3 === undefined
+      ? new FolderBlobStore({ directory: join(dataDir, "blobs") })
+      : await openS3BlobStore(options.s3);
+  teardown.add("blobs", () => blobs.close());
+  return blobs;
 }
 
 async function openAuthority(ground: ServerGround, system: System): Promise<Authority> {

@@ -67,13 +67,24 @@ describe("what servers are given", () => {
     expect(await read(options, environment)).toEqual({ redis: expected });
   });
 
+  it.each<[StoreOptions, object]>([
+    [{ s3: "s3://bucket" }, { bucket: "bucket", prefix: "" }],
+    [
+      { s3: "s3://bucket/a/b", s3Endpoint: "http://h:1" },
+      { bucket: "bucket", prefix: "a/b", endpoint: "http://h:1" },
+    ],
+  ])("S3 by %o", async (options, expected) => {
+    expect(await read(options)).toEqual({ s3: expected });
+  });
+
   it("is told to people without passwords", async () => {
     const stores = await read(
-      { kafka, kafkaUser: "u" },
+      { kafka, kafkaUser: "u", s3: "s3://bucket" },
       { ...env, TROUPE_REDIS: "redis://:p@h:1" },
     );
     expect(describeStores(stores)).toBe(
-      "journal: Kafka topic troupe-journal at a:1,b:2\nsnapshots: Redis at h:1\n",
+      "journal: Kafka topic troupe-journal at a:1,b:2\nsnapshots: Redis at h:1\n" +
+        "files and ended logs: bucket bucket at Amazon S3\n",
     );
   });
 });
@@ -88,6 +99,9 @@ describe("what is refused, with what to write instead", () => {
     [{ redis: "redis://:secret@h:1" }, "takes no password"],
     [{ redis: "h:1" }, "wants redis://host:port"],
     [{ redisCa: "ca.pem" }, "without --redis"],
+    [{ s3: "bucket" }, "s3://bucket/prefix"],
+    [{ s3: "s3://bucket", s3Endpoint: "http://u:secret@h:1" }, "wants http://host:port"],
+    [{ s3Endpoint: "http://h:1" }, "without --s3"],
   ])("%o", async (options, words) => {
     await expect(read(options)).rejects.toThrow(words);
     await expect(read(options)).rejects.not.toThrow("secret");

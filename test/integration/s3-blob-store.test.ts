@@ -7,6 +7,7 @@ import {
   openS3BlobStore,
   type S3BlobStoreOptions,
 } from "../../src/actors/blobs/index.ts";
+import { archivedLogContract } from "../contracts/archived-log-contract.ts";
 import { blobStoreContract } from "../contracts/blob-store-contract.ts";
 
 const url = new URL(process.env["S3_URL"] ?? "http://missing:missing@127.0.0.1:1");
@@ -36,6 +37,8 @@ blobStoreContract("s3", {
   // A prefix of its own for each store, so that the tests share one server and no objects.
   create: (options) => openStore((options && prefixes.get(options.same)) ?? `test-${randomUUID()}`),
 });
+
+archivedLogContract("S3", () => openStore(`logs-${randomUUID()}`));
 
 describe("blobs in S3", () => {
   async function errorOf(of: Partial<S3BlobStoreOptions>): Promise<unknown> {

@@ -132,6 +132,7 @@ class MemoryLogs implements LogStore {
 
   async seal(): Promise<void> {}
   async *follow(): AsyncGenerator<never> {}
+  async *stored(): AsyncGenerator<never> {}
   async close(): Promise<void> {}
 }
 

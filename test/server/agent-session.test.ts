@@ -356,6 +356,7 @@ describe("the end of a session", () => {
         read: (key, offset, most) => real.read(key, offset, most),
         seal: (key) => real.seal(key),
         follow: (key, offset, signal) => real.follow(key, offset, signal),
+        stored: (key, offset, signal) => real.stored(key, offset, signal),
         close: () => real.close(),
       }),
     });
@@ -433,6 +434,7 @@ describe("flow", () => {
         read: (key, offset, most) => real.read(key, offset, most),
         seal: (key) => real.seal(key),
         follow: (key, offset, signal) => real.follow(key, offset, signal),
+        stored: (key, offset, signal) => real.stored(key, offset, signal),
         close: () => real.close(),
       }),
     });

@@ -31,6 +31,15 @@ class SlowLogs implements LogStore {
     }
   }
 
+  async *stored(key: AttemptKey, offset: number): AsyncGenerator<LogPiece> {
+    let position = offset;
+    for (;;) {
+      const data = await this.read(key, position);
+      if (data.byteLength === 0) return;
+      yield { offset: position++, data };
+    }
+  }
+
   append = () => Promise.reject(new Error("a watcher does not write"));
   seal = () => Promise.reject(new Error("a watcher does not write"));
   end = async () => 0;

@@ -54,6 +54,11 @@ export interface BlobStore {
   put(source: BlobSource, options?: PutOptions): Promise<ContentBlob>;
   /** Adds `data` at `offset`, which must be the blob's end (`TROUPE_BLOB_GAP`); 0 makes it. Resolves to the new end. */
   append(key: string, offset: number, data: Uint8Array): Promise<number>;
+  /**
+   * Makes the file at `path` the whole of the blob `key`, by moving it; only where the store keeps files. False: it cannot be
+   * moved there, or the blob is there already; then the file is where it was.
+   */
+  adopt?(key: string, path: string): Promise<boolean>;
   /** Yields pieces of up to some hundred KiB; throws `TROUPE_BLOB_NOT_FOUND`. A range beyond the end is cut to it. */
   get(key: string, range?: BlobRange): AsyncIterable<Uint8Array>;
   /** undefined = there is no such blob. */

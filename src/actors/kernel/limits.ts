@@ -845,6 +845,26 @@ export const limitTable = {
     reason: "bytes of one log that wait for the disk; senders stop earlier, at logWindowBytes",
     effect: "an append fails with TROUPE_LOG_BEHIND",
   }),
+  logSegmentBytes: limit({
+    default: 8_388_608,
+    unit: "bytes",
+    reason: "one object of a long log in an object store, and what moving it takes in memory",
+    effect: "a log that is still written goes into its blob in pieces of this size",
+  }),
+  logArchivesAtOnce: limit({
+    default: 4,
+    unit: "items",
+    reason:
+      "logs that are moved into blobs at the same time; more would compete with those written",
+    effect:
+      "further logs that have ended wait in their folder, where they can be read all the same",
+  }),
+  logArchiveRetryMaxMs: limit({
+    default: 60_000,
+    unit: "milliseconds",
+    reason: "the longest pause before a log is tried again that the blob store did not take",
+    effect: "pauses double from 1 s up to this; the log stays in its folder",
+  }),
   logSweepIntervalMs: limit({
     default: 600_000,
     unit: "milliseconds",

@@ -21,6 +21,24 @@ export async function finishedLogs(directory: string): Promise<FinishedLog[]> {
   return found;
 }
 
+/** The paths of logs that are still written, or whose attempt ended without a word. */
+export async function unfinishedLogs(directory: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const run of await namesIn(directory)) {
+    const names = new Set(await namesIn(join(directory, run)));
+    for (const name of names) {
+      if (name.endsWith(".log") && !names.has(sealPath(name)))
+        found.push(join(directory, run, name));
+    }
+  }
+  return found;
+}
+
+/** A seal alone is no log: it is what is left of one that is being taken away. */
+export async function hasLog(path: string): Promise<boolean> {
+  return (await statOf(path)) !== undefined;
+}
+
 /** The seal goes last: what a crash leaves half deleted is found again. */
 export async function removeLog(path: string): Promise<void> {
   await rm(path, { force: true });

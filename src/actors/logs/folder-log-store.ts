@@ -6,10 +6,15 @@
 import { setMaxListeners } from "node:events";
 import { limits } from "../kernel/index.ts";
 import { DescriptorCache } from "./descriptor-cache.ts";
-import { finishedLogs, removeLog } from "./finished-logs.ts";
+import { finishedLogs, hasLog, removeLog, unfinishedLogs } from "./finished-logs.ts";
 import { LogFile } from "./log-file.ts";
 import { logPath } from "./log-name.ts";
-import { checkRetention, expiredLogs, type LogRetention } from "./log-retention.ts";
+import {
+  checkRetention,
+  expiredLogs,
+  type FinishedLog,
+  type LogRetention,
+} from "./log-retention.ts";
 import type { AttemptKey, LogPiece, LogStore } from "./log-store.ts";
 
 export interface FolderLogStoreOptions {
@@ -27,7 +32,7 @@ const pieceBytesMax = 64 * 1024;
 const idleLogsMax = 1_000;
 
 export class FolderLogStore implements LogStore {
-  readonly #directory: string;
+  readonly directory: string;
   readonly #waitingBytesMax: number;
   readonly #descriptors: DescriptorCache;
   /** In the order of last use. */
@@ -35,7 +40,7 @@ export class FolderLogStore implements LogStore {
   readonly #closing = new AbortController();
 
   constructor(options: FolderLogStoreOptions) {
-    this.#directory = options.directory;
+    this.directory = options.directory;
     this.#waitingBytesMax = options.waitingBytesMax ?? limits.logWaitingBytesMax;
     this.#descriptors = new DescriptorCache(options.filesOpenMax ?? limits.logFilesOpenMax);
     // Every follower listens to it, and thousands are no leak.
@@ -77,18 +82,67 @@ export class FolderLogStore implements LogStore {
     }
   }
 
+  async *stored(key: AttemptKey, offset: number, signal?: AbortSignal): AsyncGenerator<LogPiece> {
+    const log = this.#log(key);
+    let position = offset;
+    log.hold();
+    try {
+      while (signal?.aborted !== true) {
+        const data = await log.read(position, pieceBytesMax);
+        if (data.length === 0) return;
+        yield { offset: position, data };
+        position += data.length;
+      }
+    } finally {
+      log.release();
+    }
+  }
+
+  /** The file of a log, whether it is there or not. */
+  pathOf(key: AttemptKey): string {
+    return logPath(this.directory, key);
+  }
+
+  /** As `end`, by path. */
+  endOf(path: string): Promise<number> {
+    return this.#at(path).end();
+  }
+
+  /** As `read`, by path. */
+  readOf(path: string, offset: number, bytesMax: number): Promise<Uint8Array> {
+    return this.#at(path).read(offset, bytesMax);
+  }
+
+  /** There is a file of this log, be it empty. */
+  holds(key: AttemptKey): Promise<boolean> {
+    return hasLog(this.pathOf(key));
+  }
+
+  /** The sealed logs, in no promised order. */
+  finished(): Promise<FinishedLog[]> {
+    return finishedLogs(this.directory);
+  }
+
+  /** The files of logs that are not sealed. */
+  unfinished(): Promise<string[]> {
+    return unfinishedLogs(this.directory);
+  }
+
+  /** Takes a log away for good. One that is being read ends for its reader. */
+  async remove(path: string): Promise<void> {
+    this.#logs.delete(path);
+    await this.#descriptors.drop(path);
+    await removeLog(path);
+  }
+
   /**
    * Deletes the sealed logs that `retention` does not keep; a log that is still written stays, whatever
    * its size. Resolves to how many went. One that is being read ends for its reader.
    */
   async expire(retention: LogRetention, nowMs: number): Promise<number> {
     checkRetention(retention);
-    const expired = expiredLogs(await finishedLogs(this.#directory), retention, nowMs);
-    for (const { path } of expired) {
-      this.#logs.delete(path);
-      await this.#descriptors.drop(path);
-      await removeLog(path);
-    }
+    const expired = expiredLogs(await finishedLogs(this.directory), retention, nowMs);
+    for (const { path } of expired) await this.remove(path);
     return expired.length;
   }
 
@@ -99,7 +153,10 @@ export class FolderLogStore implements LogStore {
   }
 
   #log(key: AttemptKey): LogFile {
-    const path = logPath(this.#directory, key);
+    return this.#at(this.pathOf(key));
+  }
+
+  #at(path: string): LogFile {
     const known = this.#logs.get(path);
     const log =
       known ??

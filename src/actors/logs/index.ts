@@ -1,3 +1,4 @@
+export { ArchivedLogStore, type ArchivedLogStoreOptions } from "./archived-log-store.ts";
 export { FolderLogStore, type FolderLogStoreOptions } from "./folder-log-store.ts";
 export type { LogRetention } from "./log-retention.ts";
 export type { AttemptKey, LogPiece, LogStore } from "./log-store.ts";

@@ -3,8 +3,10 @@
  * system ignores case; no name leaves its folder; none is too long.
  */
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { join, relative, sep } from "node:path";
 import type { AttemptKey } from "./log-store.ts";
+
+const logEnding = ".log";
 
 /** Most file systems take 255 bytes a name; this leaves room for the attempt and the suffix. */
 const nameCharactersMax = 180;
@@ -26,7 +28,24 @@ export function safeName(name: string): string {
 }
 
 export function logPath(directory: string, { runId, job, attempt }: AttemptKey): string {
-  return join(directory, safeName(runId), `${safeName(job)}.${attempt}.log`);
+  return join(directory, safeName(runId), `${safeName(job)}.${attempt}${logEnding}`);
+}
+
+/** Where blobs keep a log once it has ended. */
+export function blobKeyOf({ runId, job, attempt }: AttemptKey): string {
+  return `${logBlobs}${safeName(runId)}/${safeName(job)}.${attempt}`;
+}
+
+/** All that `blobKeyOf` gives begins with it. */
+export const logBlobs = "logs/";
+
+/** The blob's key for a log's file, and back: both are made of the same safe names. */
+export function blobKeyOfPath(directory: string, path: string): string {
+  return `${logBlobs}${relative(directory, path).replaceAll(sep, "/").slice(0, -logEnding.length)}`;
+}
+
+export function pathOfBlobKey(directory: string, key: string): string {
+  return join(directory, `${key.slice(logBlobs.length)}${logEnding}`);
 }
 
 /** An empty file of this name beside a log says that the log is whole. */

@@ -28,5 +28,7 @@ export interface LogStore {
   seal(key: AttemptKey): Promise<void>;
   /** Stored bytes from `offset`, then live ones until sealed. A slow reader reads from the store; it slows nobody. */
   follow(key: AttemptKey, offset: number, signal?: AbortSignal): AsyncIterable<LogPiece>;
+  /** What is stored from `offset` on, and no more. */
+  stored(key: AttemptKey, offset: number, signal?: AbortSignal): AsyncIterable<LogPiece>;
   close(): Promise<void>;
 }

@@ -14,6 +14,17 @@ export function addStoreOptions(command: Command): Command {
     )
     .addOption(
       new Option("--redis-ca <file>", "the authority of rediss: servers").env("TROUPE_REDIS_CA"),
+    )
+    .addOption(
+      new Option(
+        "--s3 <s3://bucket/prefix>",
+        "keep files of jobs and ended logs in a bucket that exists; credentials as the AWS SDK finds them",
+      ).env("TROUPE_S3"),
+    )
+    .addOption(
+      new Option("--s3-endpoint <url>", "an S3 server other than Amazon's").env(
+        "TROUPE_S3_ENDPOINT",
+      ),
     );
 }
 

@@ -1,6 +1,6 @@
 /** Files that are still there after a power cut: the bytes are synced, and so are the folders that name them. */
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, rename } from "node:fs/promises";
+import { type FileHandle, link, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, relative, resolve, sep } from "node:path";
 
 /** Makes the folder and those above it that are missing, and syncs what names them. */
@@ -44,6 +44,32 @@ export async function moveInto(from: string, to: string): Promise<void> {
   await rename(from, to);
   await syncFolder(dirname(to));
 }
+
+/**
+ * Syncs somebody's file and takes it over; a file that is there already is left alone. False: it cannot be had
+ * (there is one, it lies on another file system, or this one knows no links).
+ */
+export async function adoptFile(from: string, to: string): Promise<boolean> {
+  const file = await open(from, constants.O_RDWR);
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await makeFolder(dirname(to));
+  try {
+    // A rename would overwrite what another process has put there.
+    await link(from, to);
+  } catch (error) {
+    if (cannotLink.has((error as NodeJS.ErrnoException).code ?? "")) return false;
+    throw error;
+  }
+  await syncFolder(dirname(to));
+  await rm(from);
+  return true;
+}
+
+const cannotLink: ReadonlySet<string> = new Set(["EEXIST", "EXDEV", "EPERM", "ENOTSUP", "EMLINK"]);
 
 export async function writeAll(
   file: FileHandle,

@@ -17,7 +17,7 @@ import type {
 import { ContentCheck } from "../content-check.ts";
 import { TurnByKey } from "../turn-by-key.ts";
 import { BlobPaths } from "./blob-paths.ts";
-import { isNoSuchFile, moveInto, openLasting, writeAll } from "./durable-files.ts";
+import { adoptFile, isNoSuchFile, moveInto, openLasting, writeAll } from "./durable-files.ts";
 
 export interface FolderBlobStoreOptions {
   /** Made when the first blob is written. */
@@ -74,6 +74,12 @@ export class FolderBlobStore implements BlobStore {
         }
       }),
     );
+  }
+
+  async adopt(key: string, path: string): Promise<boolean> {
+    checkAppendedKey(key);
+    const own = this.#paths.of(key);
+    return this.#turns.run(own, () => this.#trying(`adopt ${key}`, () => adoptFile(path, own)));
   }
 
   async *get(key: string, { offset = 0, length }: BlobRange = {}): AsyncGenerator<Uint8Array> {
