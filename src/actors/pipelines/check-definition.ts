@@ -3,16 +3,23 @@
  * problems, not the first. Pure, O(V + E), no recursion.
  */
 import { limits } from "../kernel/index.ts";
+import { buildGraph } from "./build-graph.ts";
 import { durationText } from "./duration.ts";
-import type { PipelineDefinition, Template } from "./pipeline-definition.ts";
+import type { JobDefinition, PipelineDefinition } from "./pipeline-definition.ts";
 import { type PipelineProblem, ProblemList } from "./problem.ts";
-import { checkConcurrency } from "./rules/concurrency-rules.ts";
+import { checkConcurrency, type GroupContext } from "./rules/concurrency-rules.ts";
 import { checkGraph } from "./rules/graph-rules.ts";
 import { checkJob } from "./rules/job-rules.ts";
 import { badName, isName } from "./rules/names.ts";
 import { isWithin, type NumberRule, outOfBounds } from "./rules/numbers.ts";
 import { checkParameters } from "./rules/parameter-rules.ts";
-import { checkTemplate, type ReferenceContext } from "./rules/reference-rules.ts";
+import {
+  addMisreadings,
+  type JobReferenceContext,
+  jobMisreadings,
+  namesJobs,
+  outerMisreadings,
+} from "./rules/reference-rules.ts";
 
 /** Empty = sound. */
 export function checkDefinition(definition: PipelineDefinition): readonly PipelineProblem[] {
@@ -21,38 +28,93 @@ export function checkDefinition(definition: PipelineDefinition): readonly Pipeli
   return problems.all;
 }
 
-/** Adds to what a reader has found already. */
+/** Adds to what a reader has found already. What takes all jobs to be judged comes last. */
 export function collectProblems(definition: PipelineDefinition, problems: ProblemList): void {
-  const { jobs, parameters } = definition;
+  const { jobs } = definition;
   if (!isName("pipeline", definition.name)) {
     problems.add(badName("pipeline", definition.name, ["name"]));
   }
-  checkParameters(parameters, problems);
+  checkParameters(definition.parameters, problems);
   checkRunBounds(definition, problems);
   if (!checkJobCount(definition, problems)) return;
-  jobs.forEach((job, index) => checkJob(job, index, problems));
-  const graph = checkGraph(jobs, problems);
-  const names = new Set(parameters.map(({ name }) => name));
-  const context: ReferenceContext = { definition, graph, parameters: names, problems };
+  const readersOfJobs = checkEachJob(definition, problems);
+  const report = buildGraph(jobs);
+  checkGraph(report, jobs, problems);
+  const context = { jobs, graph: report.graph };
+  for (const index of readersOfJobs) checkJobReferences(index, context, problems);
+  checkOutputs(definition, context, problems);
+}
+
+/** Returns the positions of those that read other jobs. */
+function checkEachJob(
+  { jobs, parameters: declared, concurrency }: PipelineDefinition,
+  problems: ProblemList,
+): readonly number[] {
+  const parameters = new Set(declared.map(({ name }) => name));
+  const context = { parameters, problems };
+  if (concurrency !== undefined) {
+    checkConcurrency(concurrency, ["concurrency", "group"], context);
+  }
+  const readersOfJobs: number[] = [];
   jobs.forEach((job, index) => {
-    if (job.stdin !== undefined) {
-      checkTemplate(job.stdin, { path: ["jobs", index, "stdin"], reader: job }, context);
+    checkJob(job, index, problems);
+    if (job.concurrency !== undefined) {
+      checkConcurrency(job.concurrency, ["jobs", index, "concurrency", "group"], context);
     }
-    for (const [variable, template] of Object.entries(job.env)) {
-      if (isFixed(template)) continue;
-      checkTemplate(template, { path: ["jobs", index, "env", variable], reader: job }, context);
-    }
+    if (checkOuterReferences(job, index, context)) readersOfJobs.push(index);
   });
-  checkConcurrency(context);
-  for (const [name, template] of Object.entries(definition.outputs)) {
-    const path = ["outputs", name];
-    if (!isName("output", name)) problems.add(badName("output", name, path));
-    checkTemplate(template, { path, reader: undefined }, context);
+  return readersOfJobs;
+}
+
+/** True = there are references to jobs too. */
+function checkOuterReferences(
+  job: JobDefinition,
+  index: number,
+  { parameters, problems }: GroupContext,
+): boolean {
+  let readsJobs = false;
+  const { stdin, env } = job;
+  if (stdin !== undefined) {
+    const found = outerMisreadings(stdin, job, parameters);
+    addMisreadings(found, ["jobs", index, "stdin"], problems);
+    readsJobs = namesJobs(stdin);
+  }
+  for (const variable of Object.keys(env)) {
+    const template = env[variable] ?? [];
+    const found = outerMisreadings(template, job, parameters);
+    if (found.length > 0) addMisreadings(found, ["jobs", index, "env", variable], problems);
+    readsJobs ||= namesJobs(template);
+  }
+  return readsJobs;
+}
+
+function checkJobReferences(
+  index: number,
+  context: JobReferenceContext,
+  problems: ProblemList,
+): void {
+  const job = context.jobs[index];
+  if (job === undefined) return;
+  const ofStdin = jobMisreadings(job.stdin ?? [], job, context);
+  addMisreadings(ofStdin, ["jobs", index, "stdin"], problems);
+  for (const [variable, template] of Object.entries(job.env)) {
+    const found = jobMisreadings(template, job, context);
+    addMisreadings(found, ["jobs", index, "env", variable], problems);
   }
 }
 
-function isFixed(template: Template): boolean {
-  return template.every((part) => typeof part === "string");
+function checkOutputs(
+  definition: PipelineDefinition,
+  context: JobReferenceContext,
+  problems: ProblemList,
+): void {
+  const parameters = new Set(definition.parameters.map(({ name }) => name));
+  for (const [name, template] of Object.entries(definition.outputs)) {
+    const path = ["outputs", name];
+    if (!isName("output", name)) problems.add(badName("output", name, path));
+    addMisreadings(outerMisreadings(template, undefined, parameters), path, problems);
+    addMisreadings(jobMisreadings(template, undefined, context), path, problems);
+  }
 }
 
 const timeout: NumberRule = {

@@ -1,18 +1,7 @@
 /**
- * The jobs of a pipeline as a graph: an edge leads from a job to each job that it needs.
- * Pure, no recursion, O(V + E) in time and memory.
- *
- *  G1. A job is its position in the given list; names are looked up once, when the graph is built.
- *  G2. The graph holds only sound edges: an unknown need, a need of itself or one named twice is a
- *      problem and no edge. Cycles are edges and are problems.
- *  G3. Same input, same order: nothing depends on the order of a map.
+ * The jobs of a pipeline as a graph: an edge leads from a job to each job that it needs. A job is its
+ * position in the given list. Pure, no recursion, O(V + E) in time and memory.
  */
-import { closestName } from "./suggestion.ts";
-
-export interface GraphNode {
-  readonly name: string;
-  readonly needs: readonly string[];
-}
 
 /** Neighbours of all jobs in one array: those of `i` are `targets[offsets[i] … offsets[i + 1])`. */
 export interface Edges {
@@ -28,74 +17,22 @@ export interface JobGraph {
   readonly dependents: Edges;
 }
 
-/** `job` and `first` are positions of jobs, `at` is the position in the job's `needs`. */
-export type GraphProblem =
-  | { readonly kind: "duplicate-job"; readonly job: number; readonly first: number }
-  | {
-      readonly kind: "unknown-need";
-      readonly job: number;
-      readonly at: number;
-      readonly suggestion: string | undefined;
-    }
-  | { readonly kind: "self-need"; readonly job: number; readonly at: number }
-  | { readonly kind: "repeated-need"; readonly job: number; readonly at: number }
-  /** Each needs the next one, the last one needs the first. */
-  | { readonly kind: "cycle"; readonly jobs: readonly number[] };
-
-export interface GraphReport {
-  readonly graph: JobGraph;
-  /** Empty = a sound graph. At most one cycle of each knot is named. */
-  readonly problems: readonly GraphProblem[];
-}
-
-/** Looking through all names costs O(V) each; a file with more unknown needs than this has another problem. */
-const suggestionsMax = 20;
-
-export function buildGraph(nodes: readonly GraphNode[]): GraphReport {
-  const problems: GraphProblem[] = [];
-  const indexByName = new Map<string, number>();
-  for (let job = 0; job < nodes.length; job++) {
-    const name = nodes[job]?.name ?? "";
-    const first = indexByName.get(name);
-    if (first === undefined) indexByName.set(name, job);
-    else problems.push({ kind: "duplicate-job", job, first });
-  }
-  const needs = resolveNeeds(nodes, indexByName, problems);
-  const graph = { size: nodes.length, indexByName, needs, dependents: reversed(needs) };
-  for (const jobs of findCycles(graph)) problems.push({ kind: "cycle", jobs });
-  return { graph, problems };
-}
-
-function resolveNeeds(
-  nodes: readonly GraphNode[],
+export function jobGraph(
+  size: number,
   indexByName: ReadonlyMap<string, number>,
-  problems: GraphProblem[],
-): Edges {
-  const offsets = new Int32Array(nodes.length + 1);
-  const targets = new Int32Array(nodes.reduce((sum, { needs }) => sum + needs.length, 0));
-  /** For each job: the last one that named it, so that a repetition is seen without a set per job. */
-  const namedBy = new Int32Array(nodes.length).fill(-1);
-  let edges = 0;
-  let suggestions = 0;
-  for (let job = 0; job < nodes.length; job++) {
-    const { name = "", needs = [] } = nodes[job] ?? {};
-    for (let at = 0; at < needs.length; at++) {
-      const need = needs[at] ?? "";
-      const target = indexByName.get(need);
-      if (target === undefined) {
-        const suggestion =
-          suggestions++ < suggestionsMax ? closestName(need, indexByName.keys()) : undefined;
-        problems.push({ kind: "unknown-need", job, at, suggestion });
-      } else if (need === name) problems.push({ kind: "self-need", job, at });
-      else if (namedBy[target] === job) problems.push({ kind: "repeated-need", job, at });
-      else {
-        namedBy[target] = job;
-        targets[edges++] = target;
-      }
-    }
-    offsets[job + 1] = edges;
-  }
-  return { offsets, targets: targets.subarray(0, edges) };
+  needs: Edges,
+): JobGraph {
+  let dependents: Edges | undefined;
+  return {
+    size,
+    indexByName,
+    needs,
+    // Whoever only wants to know whether the needs are sound does not pay for the other direction.
+    get dependents(): Edges {
+      dependents ??= reversed(needs);
+      return dependents;
+    },
+  };
 }
 
 function reversed({ offsets, targets }: Edges): Edges {
@@ -179,7 +116,7 @@ function sweep({ size, needs, dependents }: JobGraph): {
  * One cycle of each knot. A job that no order can take still misses a need which no order can take
  * either, so a walk from need to need never ends, and must come back to where it has been.
  */
-function findCycles(graph: JobGraph): number[][] {
+export function findCycles(graph: JobGraph): number[][] {
   const { size, needs } = graph;
   const { order } = sweep(graph);
   if (order.length === size) return [];

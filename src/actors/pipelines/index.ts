@@ -1,17 +1,10 @@
 // ── definitions ──────────────────────────────────────────────────────────────────────────
 
+export { buildGraph, type GraphNode, type GraphProblem, type GraphReport } from "./build-graph.ts";
 // ── checks ───────────────────────────────────────────────────────────────────────────────
 export { checkDefinition } from "./check-definition.ts";
 export { definePipeline, isPipeline } from "./define-pipeline.ts";
-export {
-  buildGraph,
-  type GraphNode,
-  type GraphProblem,
-  type GraphReport,
-  type JobGraph,
-  levelsOf,
-  topologicalOrder,
-} from "./graph.ts";
+export { type JobGraph, levelsOf, topologicalOrder } from "./graph.ts";
 // ── runs: the actor, and all that runs jobs ──────────────────────────────────────────────
 export {
   createJobEngine,

@@ -2,7 +2,8 @@
  * What a run looks up all the time, worked out once per definition: who needs whom, and in which
  * order jobs are taken when there is a choice. Derived data: never stored, made again after a recovery.
  */
-import { buildGraph, type JobGraph, topologicalOrder } from "./graph.ts";
+import { buildGraph } from "./build-graph.ts";
+import { type JobGraph, topologicalOrder } from "./graph.ts";
 import type { JobDefinition, PipelineDefinition } from "./pipeline-definition.ts";
 
 export interface RunPlan {

@@ -1,12 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  buildGraph,
-  type GraphNode,
-  levelsOf,
-  neighbours,
-  topologicalOrder,
-} from "../../../src/actors/pipelines/graph.ts";
+import { buildGraph, type GraphNode } from "../../../src/actors/pipelines/build-graph.ts";
+import { levelsOf, neighbours, topologicalOrder } from "../../../src/actors/pipelines/graph.ts";
 
 const node = (name: string, ...needs: string[]): GraphNode => ({ name, needs });
 

@@ -1,29 +1,24 @@
 /** Names of concurrency groups: there is one, and it is known before any job has run. */
 import { limits } from "../../kernel/index.ts";
 import type { ConcurrencyDefinition, Expression, Template } from "../pipeline-definition.ts";
-import { type ProblemPath, quoted } from "../problem.ts";
+import { type ProblemList, type ProblemPath, quoted } from "../problem.ts";
 import { expressionText } from "../template.ts";
-import { checkTemplate, type ReferenceContext } from "./reference-rules.ts";
+import { addMisreadings, outerMisreadings } from "./reference-rules.ts";
 
-export function checkConcurrency(context: ReferenceContext): void {
-  const { definition } = context;
-  if (definition.concurrency !== undefined) {
-    checkGroup(definition.concurrency, ["concurrency", "group"], context);
-  }
-  definition.jobs.forEach(({ concurrency }, index) => {
-    if (concurrency === undefined) return;
-    checkGroup(concurrency, ["jobs", index, "concurrency", "group"], context);
-  });
+export interface GroupContext {
+  readonly parameters: ReadonlySet<string>;
+  readonly problems: ProblemList;
 }
 
-function checkGroup(
+/** Of a job, or of the whole pipeline. */
+export function checkConcurrency(
   { group }: ConcurrencyDefinition,
   path: ProblemPath,
-  context: ReferenceContext,
+  { parameters, problems }: GroupContext,
 ): void {
   const late = group.find((part): part is Expression => typeof part !== "string" && isLate(part));
   if (late !== undefined) {
-    context.problems.add({
+    problems.add({
       code: "out-of-reach",
       path,
       message: `the name of a concurrency group cannot read ${expressionText(late)}`,
@@ -33,8 +28,8 @@ function checkGroup(
     });
     return;
   }
-  checkTemplate(group, { path, reader: undefined }, context);
-  checkName(group, path, context);
+  addMisreadings(outerMisreadings(group, undefined, parameters), path, problems);
+  checkName(group, path, problems);
 }
 
 function isLate(expression: Expression): boolean {
@@ -42,7 +37,7 @@ function isLate(expression: Expression): boolean {
   return expression.ref !== "parameter";
 }
 
-function checkName(group: Template, path: ProblemPath, { problems }: ReferenceContext): void {
+function checkName(group: Template, path: ProblemPath, problems: ProblemList): void {
   const fixed = group.filter((part) => typeof part === "string").join("");
   const isEmpty = fixed.trim() === "" && group.every((part) => typeof part === "string");
   if (!isEmpty && fixed.length <= limits.concurrencyGroupCharactersMax) return;

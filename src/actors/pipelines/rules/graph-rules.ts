@@ -1,16 +1,19 @@
 /** Needs: they exist, they lead in no circle, and ordinary and finally jobs stay apart. */
-import { buildGraph, type GraphProblem, type JobGraph, neighbours } from "../graph.ts";
+import type { GraphProblem, GraphReport } from "../build-graph.ts";
+import { type JobGraph, neighbours } from "../graph.ts";
 import type { JobDefinition } from "../pipeline-definition.ts";
 import { type PipelineProblem, type ProblemList, quoted, someOf } from "../problem.ts";
 
 /** More steps of a cycle than this are left out in the middle of its picture. */
 const cycleShownMax = 30;
 
-export function checkGraph(jobs: readonly JobDefinition[], problems: ProblemList): JobGraph {
-  const { graph, problems: found } = buildGraph(jobs);
+export function checkGraph(
+  { graph, problems: found }: GraphReport,
+  jobs: readonly JobDefinition[],
+  problems: ProblemList,
+): void {
   for (const problem of found) problems.add(describe(problem, jobs, graph));
   if (jobs.some((job) => job.finally)) checkPhases(jobs, graph, problems);
-  return graph;
 }
 
 function describe(

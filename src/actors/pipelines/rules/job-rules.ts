@@ -64,9 +64,9 @@ function checkVariables(job: JobDefinition, index: number, problems: ProblemList
     count++;
     if (!isVariable(name)) problems.add(badVariable(name, ["jobs", index, "env", name]));
   }
-  for (const [name, secret] of Object.entries(job.secrets)) {
+  for (const name of Object.keys(job.secrets)) {
     count++;
-    checkSecret(job, index, { name, secret }, problems);
+    checkSecret(job, index, { name, secret: job.secrets[name] ?? "" }, problems);
   }
   if (count > limits.jobVariablesMax) {
     const path = ["jobs", index, "env"];
@@ -122,10 +122,13 @@ function checkOutputs(job: JobDefinition, index: number, problems: ProblemList):
     problems.add(tooMany(job, { what: "outputs", count: outputs.length, most, path, advice }));
     return;
   }
-  outputs.forEach((output, position) => {
+  for (let position = 0; position < outputs.length; position++) {
+    const output = outputs[position] ?? "";
+    const isRepeated = outputs.indexOf(output) !== position;
+    if (isName("output", output) && !isRepeated) continue;
     const path = ["jobs", index, "outputs", position];
     if (!isName("output", output)) problems.add(badName("output", output, path));
-    if (outputs.indexOf(output) === position) return;
+    if (!isRepeated) continue;
     problems.add({
       code: "duplicate",
       path,
@@ -134,7 +137,7 @@ function checkOutputs(job: JobDefinition, index: number, problems: ProblemList):
       received: `${quoted(output)} again`,
       advice: "remove one of them",
     });
-  });
+  }
 }
 
 function checkArtifacts(job: JobDefinition, index: number, problems: ProblemList): void {
@@ -167,8 +170,9 @@ function isWithinFolder(path: string): boolean {
 }
 
 function checkLabels(job: JobDefinition, index: number, problems: ProblemList): void {
-  const labels = Object.entries(job.labels);
-  for (const [name, value] of labels) {
+  const labels = Object.keys(job.labels);
+  for (const name of labels) {
+    const value = job.labels[name] ?? "";
     if (isName("label", name) && value.length <= limits.agentTextCharactersMax) continue;
     const path = ["jobs", index, "labels", name];
     problems.add(

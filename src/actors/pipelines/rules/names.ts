@@ -32,9 +32,15 @@ const nameRules = {
 
 type Named = keyof typeof nameRules;
 
+/** Job after job has the same variables, labels and outputs: of each kind, the last sound name is not tested again. */
+const lastSound = new Map<Named, string>();
+
 export function isName(kind: Named, name: string): boolean {
+  if (lastSound.get(kind) === name) return true;
   // `__proto__` fits the patterns, and means something else as a key of an object.
-  return nameRules[kind].pattern.test(name) && name !== "__proto__";
+  const isSound = nameRules[kind].pattern.test(name) && name !== "__proto__";
+  if (isSound) lastSound.set(kind, name);
+  return isSound;
 }
 
 export function badName(kind: Named, name: string, path: ProblemPath): PipelineProblem {
