@@ -79,6 +79,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       onWarning: (message) => log.warn(message),
       table,
       cgroups,
+      slots: complete.slots,
       transfers: new Transfers({ link: () => blobs.link(), clock, random: complete.random }),
     });
     const start = nextStart(state.path, clock.nowMs());

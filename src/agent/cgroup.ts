@@ -33,6 +33,8 @@ export interface JobCgroup {
   readonly joinFiles: readonly string[];
   /** Made by the job's first process if the kernel does not let it join. */
   readonly refusedFile: string;
+  /** From now on the kernel holds its members to these. Throws `LimitRefusedError` where it does not take one. */
+  limit(limits: JobLimits): void;
   /** Is every process of the job in here, or still on its way? */
   isJoined(): boolean;
   /** Members now, in this group and all below it. */
@@ -55,9 +57,9 @@ export interface CgroupParent {
   readonly enforced: ReadonlySet<LimitName>;
   /**
    * undefined where the kernel refuses a group: the job runs without. `refusedFile` is a place for its
-   * first process to say so. Throws `LimitRefusedError` where it makes a group and refuses a limit.
+   * first process to say so.
    */
-  create(name: string, refusedFile: string, limits?: JobLimits): JobCgroup | undefined;
+  create(name: string, refusedFile: string): JobCgroup | undefined;
   /** Kills what an earlier agent left in here, and removes its groups. */
   clear(): void;
 }
@@ -99,25 +101,19 @@ class Parent implements CgroupParent {
     this.enforced = enforcedBy(this.#accounts.keys());
   }
 
-  create(name: string, refusedFile: string, limits = noLimits): JobCgroup | undefined {
+  create(name: string, refusedFile: string): JobCgroup | undefined {
     const path = join(this.#path, name);
     const accounts = new Map<Controller, ControllerFolder>();
     for (const [controller, { folder, version }] of this.#accounts) {
       accounts.set(controller, { folder: join(folder, name), version });
     }
-    const group = new Group({ path, version: this.#version, accounts, limits, refusedFile });
+    const group = new Group({ path, version: this.#version, accounts, refusedFile });
     try {
       this.#handOn();
       group.make();
     } catch {
       group.remove();
       return undefined;
-    }
-    try {
-      applyLimits(accounts, limits);
-    } catch (error) {
-      group.remove();
-      throw new LimitRefusedError((error as Error).message, { cause: error });
     }
     return group;
   }
@@ -141,7 +137,6 @@ class Parent implements CgroupParent {
           path,
           version: parent === this.#path ? this.#version : 1,
           accounts: new Map(),
-          limits: noLimits,
           refusedFile: "",
         });
         group.kill();
@@ -209,7 +204,6 @@ interface GroupOptions {
   readonly path: string;
   readonly version: 1 | 2;
   readonly accounts: ControllerFolders;
-  readonly limits: JobLimits;
   readonly refusedFile: string;
 }
 
@@ -219,13 +213,12 @@ class Group implements JobCgroup {
   readonly #path: string;
   readonly #version: 1 | 2;
   readonly #accounts: ControllerFolders;
-  readonly #limits: JobLimits;
+  #limits: JobLimits = noLimits;
 
-  constructor({ path, version, accounts, limits, refusedFile }: GroupOptions) {
+  constructor({ path, version, accounts, refusedFile }: GroupOptions) {
     this.#path = path;
     this.#version = version;
     this.#accounts = accounts;
-    this.#limits = limits;
     this.refusedFile = refusedFile;
     this.joinFiles = [...this.#folders()].map((folder) => join(folder, "cgroup.procs"));
   }
@@ -233,6 +226,15 @@ class Group implements JobCgroup {
   /** Throws where the kernel refuses a group. */
   make(): void {
     for (const folder of this.#folders()) mkdirSync(folder, { recursive: true });
+  }
+
+  limit(limits: JobLimits): void {
+    try {
+      applyLimits(this.#accounts, limits);
+    } catch (error) {
+      throw new LimitRefusedError((error as Error).message, { cause: error });
+    }
+    this.#limits = limits;
   }
 
   get keepsPeaks(): boolean {

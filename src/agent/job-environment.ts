@@ -1,6 +1,7 @@
 /** A job's environment, made from nothing: the agent's own never gets in, but for a few harmless names. */
 import type { Assignment, AttemptRef } from "../../proto/troupe/agent/v1/agent.ts";
 import type { AttemptFolder } from "./attempt-folder.ts";
+import { agentLimits } from "./limits.ts";
 
 export type Environment = Record<string, string>;
 
@@ -60,11 +61,20 @@ export function jobEnvironment(options: JobEnvironmentOptions): Environment {
 
 /** A name or value that no process can be started with; undefined if all is well. */
 export function environmentProblem(environment: Environment): string | undefined {
+  let total = 0;
   for (const [name, value] of Object.entries(environment)) {
     if (name === "" || /[=\0]/.test(name)) {
       return `${JSON.stringify(name)} cannot be the name of an environment variable`;
     }
     if (value.includes("\0")) return `the environment variable ${name} holds a NUL byte`;
+    const bytes = Buffer.byteLength(name) + Buffer.byteLength(value) + 1;
+    if (bytes > agentLimits.environmentValueBytesMax)
+      return tooLarge(`${name} takes ${bytes} bytes`);
+    total += bytes + 1;
   }
-  return undefined;
+  return total > agentLimits.environmentBytesMax ? tooLarge(`it takes ${total} bytes`) : undefined;
+}
+
+function tooLarge(what: string): string {
+  return `the job's environment is too large (${what}): pass long values through files`;
 }

@@ -2,20 +2,17 @@
 import { stat } from "node:fs/promises";
 import type { Assignment, AttemptRef } from "../../proto/troupe/agent/v1/agent.ts";
 import type { AttemptFolder } from "./attempt-folder.ts";
-import type { CgroupParent, JobCgroup } from "./cgroup.ts";
-import { type Environment, environmentProblem, jobEnvironment } from "./job-environment.ts";
+import { environmentProblem, jobEnvironment } from "./job-environment.ts";
+import { launchFile } from "./launch-file.ts";
 import { scriptFiles } from "./script-file.ts";
 import { secretsProblem, standardInput } from "./secrets.ts";
 import { findProgram, type ShellKind, shellKind, shellNames } from "./shells.ts";
 
 export interface JobProgram {
-  readonly command: string;
-  readonly args: readonly string[];
-  readonly environment: Environment;
-  readonly workingDirectory: string;
+  /** Makes a ready process the job. */
+  readonly launchFile: string;
   /** For standard input; undefined = /dev/null. */
   readonly input: string | undefined;
-  readonly cgroup: JobCgroup | undefined;
 }
 
 export interface JobProgramOptions {
@@ -23,7 +20,6 @@ export interface JobProgramOptions {
   readonly folder: AttemptFolder;
   readonly mark: string;
   readonly agentEnvironment: NodeJS.ProcessEnv;
-  readonly cgroups: CgroupParent | undefined;
   /** Fills the workspace, which is empty until then. */
   readonly prepareWorkspace: () => Promise<void>;
 }
@@ -46,16 +42,20 @@ export async function jobProgram(options: JobProgramOptions): Promise<JobProgram
   refuse(environmentProblem(environment));
   const program = locate(assignment.shell, kind, environment["PATH"] ?? "");
   const files = scriptFiles(folder, assignment, kind);
-  await folder.create(files);
-  await options.prepareWorkspace();
   const workingDirectory = folder.workingDirectory(assignment.workingDirectory);
-  if (workingDirectory !== folder.workspace) refuse(await directoryProblem(workingDirectory));
-  return {
-    ...commandLine(options, [program, folder.file(files[0].name)]),
+  const input = standardInput(assignment, kind);
+  const launch = launchFile({
+    program,
+    script: folder.file(files[0].name),
     environment,
     workingDirectory,
-    input: standardInput(assignment, kind),
-  };
+    hasInput: input !== undefined,
+    path: agentEnvironment["PATH"] ?? "",
+  });
+  await folder.create([...files, launch]);
+  await options.prepareWorkspace();
+  if (workingDirectory !== folder.workspace) refuse(await directoryProblem(workingDirectory));
+  return { launchFile: launch.name, input };
 }
 
 function refuse(problem: string | undefined): void {
@@ -83,25 +83,4 @@ async function directoryProblem(directory: string): Promise<string | undefined> 
     const what = code === "ENOENT" ? "does not exist" : `cannot be used (${code})`;
     return `the working directory ${directory} ${what} on this agent`;
   }
-}
-
-/** Becomes a member of the group, then becomes the job: nothing of the job ever runs outside the group. */
-const joinScript =
-  'refused=$1; shift; while [ "$1" != -- ]; do { echo 0 >"$1"; } 2>/dev/null || : >"$refused"; shift; done; shift; exec "$@"';
-
-function commandLine(
-  { assignment, cgroups, folder, agentEnvironment }: JobProgramOptions,
-  [program, script]: readonly [string, string],
-): Pick<JobProgram, "command" | "args" | "cgroup"> {
-  const shell = cgroups && findProgram(["sh"], agentEnvironment["PATH"] ?? "");
-  const cgroup =
-    shell === undefined
-      ? undefined
-      : cgroups?.create(folder.name, folder.file("no-cgroup"), assignment.limits);
-  if (shell === undefined || cgroup === undefined) {
-    return { command: program, args: [script], cgroup: undefined };
-  }
-  const { joinFiles, refusedFile } = cgroup;
-  const args = ["-c", joinScript, "sh", refusedFile, ...joinFiles, "--", program, script];
-  return { command: shell, args, cgroup };
 }

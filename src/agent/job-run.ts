@@ -8,7 +8,6 @@
  *   E3. Secrets go in through standard input only, and every byte that comes out passes the mask.
  *   E4. A stop before there is a process means that there never will be one.
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import { type Assignment, type AttemptRef, Outcome } from "../../proto/troupe/agent/v1/agent.ts";
 import { AttemptFolder } from "./attempt-folder.ts";
 import { type JobEnd, type JobListener, neverRan, type RunningJob } from "./executor.ts";
@@ -30,13 +29,13 @@ import {
 import { JobLog } from "./job-log.ts";
 import { JobProblem, type JobProgram, jobProgram } from "./job-program.ts";
 import { JobStop } from "./job-stop.ts";
-import { type ProcessExit, type Stop, verdict } from "./job-verdict.ts";
+import { type Stop, verdict } from "./job-verdict.ts";
 import { agentLimits } from "./limits.ts";
 import { Linger } from "./linger.ts";
-import type { OutputPipe } from "./output-pipe.ts";
 import { readOutputs } from "./outputs-file.ts";
 import type { ExecutorContext } from "./process-executor.ts";
 import { ProcessTree } from "./process-tree.ts";
+import type { ReadyProcess } from "./ready-process.ts";
 import { startProblem } from "./reason-text.ts";
 import { TransferStoppedError } from "./transfers.ts";
 import type { UsageWatch } from "./usage-watch.ts";
@@ -50,8 +49,7 @@ export class JobRun implements RunningJob {
   readonly #mark: string;
   readonly #stop: JobStop;
   readonly #linger: Linger;
-  #program: JobProgram | undefined;
-  #pipe: OutputPipe | undefined;
+  #process: ReadyProcess | undefined;
   /** The tree is dead: what the pipe still holds is read whatever the link says. */
   #lastBytesLeft = Number.POSITIVE_INFINITY;
 
@@ -72,8 +70,8 @@ export class JobRun implements RunningJob {
 
   setOutputBlocked(blocked: boolean): void {
     if (this.#lastBytesLeft !== Number.POSITIVE_INFINITY) return;
-    if (blocked) this.#pipe?.pause();
-    else this.#pipe?.resume();
+    if (blocked) this.#process?.pipe.pause();
+    else this.#process?.pipe.resume();
     this.#linger.setBlocked(blocked);
   }
 
@@ -88,11 +86,12 @@ export class JobRun implements RunningJob {
 
   async #run(): Promise<JobEnd> {
     try {
-      await this.#prepare();
-      return await this.#execute();
+      const program = await this.#prepare();
+      const process = await this.#context.processes.take();
+      await this.#launch(process, program);
+      this.#process = process;
+      return await this.#execute(process);
     } catch (error) {
-      this.#pipe?.abandon();
-      this.#program?.cgroup?.remove();
       const stop = this.#stop.stop;
       if (stop !== undefined && isOfStop(error))
         return neverRan(Outcome.CANCELLED, verdictOfStop(stop));
@@ -101,42 +100,48 @@ export class JobRun implements RunningJob {
     }
   }
 
-  async #prepare(): Promise<void> {
-    const { environment: agentEnvironment, cgroups, pipes } = this.#context;
-    const folder = this.#folder;
-    this.#program = await jobProgram({
+  #prepare(): Promise<JobProgram> {
+    return jobProgram({
       assignment: this.#assignment,
-      folder,
+      folder: this.#folder,
       mark: this.#mark,
-      agentEnvironment,
-      cgroups,
+      agentEnvironment: this.#context.environment,
       prepareWorkspace: () => bringInputs(this.#files),
     });
-    this.#pipe = await pipes.take();
   }
 
-  /** Throws only as long as there is no process. */
-  async #execute(): Promise<JobEnd> {
+  /** Throws where it is not to be, or not under its limits (E4). */
+  async #launch(process: ReadyProcess, { launchFile, input }: JobProgram): Promise<void> {
+    try {
+      if (this.#stop.stop !== undefined) throw new StoppedBeforeStart();
+      process.cgroup?.limit(this.#limits);
+    } catch (error) {
+      await process.abandon();
+      throw error;
+    }
+    process.become(`./${this.#folder.name}/${launchFile}`, input);
+  }
+
+  async #execute(process: ReadyProcess): Promise<JobEnd> {
     const { clock } = this.#context;
-    const { child, exited } = await this.#spawn();
     const startedAtMs = clock.nowMs();
     const beganMs = clock.monotonicMs();
-    const tree = this.#treeOf(child.pid as number);
+    const tree = this.#treeOf(process);
     const log = new JobLog(this.#assignment.secrets, (bytes) => this.#listener.output(bytes));
     this.#listener.started(startedAtMs);
-    const watch = this.#watch(log, child.pid as number);
-    const drained = this.#readPipe(log);
+    const watch = this.#watch(log, process);
+    const drained = this.#readPipe(log, process);
     this.#stop.processStarted(tree, this.#timeout());
-    this.#context.pipes.replenish();
+    this.#context.processes.replenish();
 
-    const exit = await exited;
+    const exit = await process.exited;
     const durationMs = Math.round(clock.monotonicMs() - beganMs);
     // A stop that comes after this finds a job that has ended by itself.
     const stop = this.#stop.stop;
     this.#stop.processEnded();
     await this.#clearTree(tree, drained, log);
     const { limitHit, usage } = this.#account(watch, log);
-    this.#program?.cgroup?.remove();
+    process.removeCgroup();
     const outputs = await this.#outputs(log);
     const leavings = stop === undefined ? await this.#leavings(log) : nothingLeft;
     const problem = outputs.problem ?? leavings?.problem;
@@ -165,9 +170,8 @@ export class JobRun implements RunningJob {
     return { assignment: this.#assignment, folder: this.#folder, transfers, stopped };
   }
 
-  #watch(log: JobLog, pid: number): UsageWatch {
+  #watch(log: JobLog, { pid, cgroup }: ReadyProcess): UsageWatch {
     const { table, cgroups, watcher } = this.#context;
-    const cgroup = this.#program?.cgroup;
     const enforced = cgroup === undefined ? new Set<LimitName>() : cgroups?.enforced;
     const missing = unenforced(this.#limits, enforced ?? new Set());
     if (missing.length > 0) {
@@ -183,7 +187,7 @@ export class JobRun implements RunningJob {
   /** After the whole tree is dead, and before its group is removed. */
   #account(watch: UsageWatch, log: JobLog): { limitHit?: LimitHit; usage: JobUsage | undefined } {
     const limited = unenforced(this.#limits, new Set()).length > 0;
-    if (limited && this.#program?.cgroup?.isJoined() === false) {
+    if (limited && this.#process?.cgroup?.isJoined() === false) {
       log.remark("the kernel did not let the job into its control group: no limit was enforced");
     }
     const [limitHit, usage] = [watch.limitHit(), watch.usage()];
@@ -195,34 +199,12 @@ export class JobRun implements RunningJob {
     return this.#assignment.limits ?? noLimits;
   }
 
-  async #spawn(): Promise<{ child: ChildProcess; exited: Promise<ProcessExit> }> {
-    if (this.#stop.stop !== undefined) throw new StoppedBeforeStart();
-    const { command, args, workingDirectory, environment, input } = this.#program as JobProgram;
-    const { writeDescriptor } = this.#pipe as OutputPipe;
-    const child = spawn(command, args, {
-      cwd: workingDirectory,
-      env: environment,
-      stdio: [input === undefined ? "ignore" : "pipe", writeDescriptor, writeDescriptor],
-      detached: true,
-    });
-    const exited = new Promise<ProcessExit>((resolve, reject) => {
-      child.once("error", reject);
-      child.once("exit", (code, signal) => resolve({ code, signal }));
-    });
-    // Without a process there is an error, and it comes in a later turn.
-    if (child.pid === undefined) await exited;
-    // A job that never reads its secrets closes its end early.
-    child.stdin?.on("error", () => {});
-    child.stdin?.end(input);
-    return { child, exited };
-  }
-
-  #treeOf(pid: number): ProcessTree {
+  #treeOf({ pid, cgroup }: ReadyProcess): ProcessTree {
     const { table, clock } = this.#context;
     // It is still in the table, be it as a zombie: Node asks for its exit code in a later turn.
     const leader = table.get(pid);
     const mark = `TROUPE_ATTEMPT_ID=${this.#mark}`;
-    return new ProcessTree({ leader, mark, table, clock, cgroup: this.#program?.cgroup });
+    return new ProcessTree({ leader, mark, table, clock, cgroup });
   }
 
   #timeout(): { afterMs: number; graceMs: number } | undefined {
@@ -230,10 +212,9 @@ export class JobRun implements RunningJob {
     return timeoutMs === 0 ? undefined : { afterMs: timeoutMs, graceMs: killGraceMs };
   }
 
-  #readPipe(log: JobLog): Promise<void> {
-    const pipe = this.#pipe as OutputPipe;
+  #readPipe(log: JobLog, { pipe }: ReadyProcess): Promise<void> {
     return new Promise((resolve) => {
-      pipe.childStarted((bytes) => {
+      pipe.read((bytes) => {
         log.push(bytes);
         this.#lastBytesLeft -= bytes.length;
         // Only an escaped process can write this much after the tree is dead.
@@ -248,8 +229,8 @@ export class JobRun implements RunningJob {
     if (this.#stop.stop !== undefined) await this.#stop.graceOver();
     const survivors = await tree.killAll();
     this.#lastBytesLeft = agentLimits.pipeBytesMax;
-    this.#pipe?.resume();
-    const close = () => this.#pipe?.close();
+    this.#process?.pipe.resume();
+    const close = () => this.#process?.pipe.close();
     const timer = this.#context.clock.setTimer(agentLimits.pipeCloseMs, close);
     await drained;
     timer.cancel();

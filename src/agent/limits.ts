@@ -9,6 +9,18 @@ export const agentLimits = {
   /** A label's name or value, and the agent's name, in characters: they end up in tables and metrics. Longer is refused. */
   labelCharsMax: 256,
 
+  /** Processes that wait for a job, at most one per slot: a few jobs that come together find one each, and each takes under a megabyte. Beyond it jobs wait for a fork of the agent. */
+  readyProcessesMax: 4,
+
+  /** From a job's start until the process that it took is replaced: the fork should not be in the way of that job. */
+  replenishMs: 5,
+
+  /** A job's environment in all, bytes: systems take about twice that. A larger one fails the job. */
+  environmentBytesMax: 1024 * 1024,
+
+  /** One variable of a job's environment, bytes: Linux takes no more. A larger one fails the job. */
+  environmentValueBytesMax: 128 * 1024 - 1,
+
   /** The largest message taken from the server: a script with its environment. Larger cuts the link, visibly. */
   receiveBytesMax: 8 * 1024 * 1024,
 

@@ -74,6 +74,7 @@ export class OutputPipe {
   /** For the child, as its stdout and its stderr; closed by `childStarted`. */
   readonly writeDescriptor: number;
   readonly #readDescriptor: number;
+  #writeOpen = true;
   #socket: Socket | undefined;
 
   /** Opens both ends of the FIFO at `path` and removes its name. */
@@ -84,12 +85,17 @@ export class OutputPipe {
     unlinkSync(path);
   }
 
-  /**
-   * The child has its copies of the writing end, so ours closes, and reading begins. `onBytes` gets
-   * bytes that are valid until it returns; `onEnd` is called once, when nobody can write any more.
-   */
-  childStarted(onBytes: (bytes: Buffer) => void, onEnd: () => void): void {
+  /** The child has its copies of the writing end, so ours closes. */
+  childStarted(): void {
+    this.#writeOpen = false;
     closeSync(this.writeDescriptor);
+  }
+
+  /**
+   * Begins to read. `onBytes` gets bytes that are valid until it returns; `onEnd` is called once, when
+   * nobody can write any more.
+   */
+  read(onBytes: (bytes: Buffer) => void, onEnd: () => void): void {
     const buffer = Buffer.allocUnsafeSlow(readBytes);
     const options: SocketConstructorOpts & { onread: OnReadOpts } = {
       fd: this.#readDescriptor,
@@ -111,9 +117,9 @@ export class OutputPipe {
     this.#socket = socket;
   }
 
-  /** There will be no child: both ends close. */
+  /** Nobody will read: instead of `read`. */
   abandon(): void {
-    closeSync(this.writeDescriptor);
+    if (this.#writeOpen) closeSync(this.writeDescriptor);
     closeSync(this.#readDescriptor);
   }
 

@@ -3,7 +3,9 @@ import type { CgroupParent } from "./cgroup.ts";
 import type { AgentClock } from "./clock.ts";
 import type { Executor } from "./executor.ts";
 import { JobRun } from "./job-run.ts";
+import { agentLimits } from "./limits.ts";
 import { PipeSupply } from "./output-pipe.ts";
+import { ProcessSupply } from "./process-supply.ts";
 import { type ProcessTable, systemProcessTable } from "./process-table.ts";
 import type { Transfers } from "./transfers.ts";
 import { UsageWatcher } from "./usage-watch.ts";
@@ -20,27 +22,29 @@ export interface ExecutorOptions {
   readonly transfers: Transfers;
   /** undefined = no control groups. */
   readonly cgroups?: CgroupParent | undefined;
+  /** Jobs at once. */
+  readonly slots: number;
 }
 
 /** What all jobs of one executor share. */
-export interface ExecutorContext extends Required<Omit<ExecutorOptions, "cgroups">> {
+export interface ExecutorContext extends Required<Omit<ExecutorOptions, "cgroups" | "slots">> {
   readonly cgroups: CgroupParent | undefined;
-  readonly pipes: PipeSupply;
+  readonly processes: ProcessSupply;
   readonly watcher: UsageWatcher;
 }
 
 export function processExecutor(options: ExecutorOptions): Executor {
+  const { slots, ...rest } = options;
   const table = options.table ?? systemProcessTable();
-  const context: ExecutorContext = {
-    cgroups: undefined,
-    ...options,
-    table,
-    pipes: new PipeSupply(options.workFolder),
-    watcher: new UsageWatcher(options.clock, table),
-  };
-  context.pipes.replenish();
+  const pipes = new PipeSupply(options.workFolder);
+  const readyMax = Math.min(slots, agentLimits.readyProcessesMax);
+  const all = { cgroups: undefined, ...rest, table };
+  const processes = new ProcessSupply({ ...all, pipes, readyMax });
+  const watcher = new UsageWatcher(options.clock, table);
+  const context: ExecutorContext = { ...all, processes, watcher };
+  pipes.replenish();
   return {
     start: (assignment, listener) => new JobRun(context, assignment, listener),
-    close: () => context.pipes.close(),
+    close: () => processes.close(),
   };
 }

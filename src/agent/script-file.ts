@@ -1,7 +1,8 @@
 /** Write, then execute: the job's script becomes a file, and the file is what runs. */
 import type { Assignment } from "../../proto/troupe/agent/v1/agent.ts";
 import type { AttemptFile, AttemptFolder } from "./attempt-folder.ts";
-import { readSecretsScript, shellQuoted } from "./secrets.ts";
+import { readSecretsScript } from "./secrets.ts";
+import { shellQuoted } from "./shell-quoted.ts";
 import type { ShellKind } from "./shells.ts";
 
 const readerName = "read-secrets.sh";

@@ -4,6 +4,7 @@
  * environment of what that script starts, as its author decided.)
  */
 import { agentLimits } from "./limits.ts";
+import { shellQuoted } from "./shell-quoted.ts";
 import type { ShellKind } from "./shells.ts";
 
 export type Secrets = Readonly<Record<string, string>>;
@@ -60,7 +61,3 @@ eval "$troupe_secrets"
 unset troupe_secrets troupe_line
 exec <${shellQuoted(inputFile)}
 `;
-
-export function shellQuoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
-}

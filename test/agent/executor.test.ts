@@ -138,11 +138,17 @@ describe("what cannot be started", () => {
   });
 
   test("a process that cannot be started leaves no descriptor open", async () => {
+    const programs = temporaryFolder();
+    writeFileSync(join(programs, "sh"), "#!/nowhere/sh\n", { mode: 0o755 });
+    const environment = { PATH: `${programs}:${process.env["PATH"]}` };
     const open = () => readdirSync("/proc/self/fd").length;
     const before = open();
-    const changes = { env: { BIG: "x".repeat(200_000) } };
-    for (let count = 0; count < 40; count++) await runJob(changes);
-    // Each has a `mkfifo` for the next one under way, which may take a moment to end.
+    for (let count = 0; count < 40; count++) {
+      const job = await runJob({ shell: "bash" }, { environment });
+      expect(job).toMatchObject({ outcome: Outcome.ERROR, startedAtMs: 0 });
+      expect(job.reason).toMatch(/could not be started: spawn .*ENOENT/);
+    }
+    // Each may have a `mkfifo` for the next one under way, which takes a moment to end.
     expect(open()).toBeLessThan(before + 30);
   });
 });

@@ -155,7 +155,8 @@ describe("the files of both versions", () => {
     expect(readFileSync(join(own, "cgroup.subtree_control"), "utf8")).toBe(
       "+memory +cpu +pids +io",
     );
-    const job = parent?.create("job", "", { ...none, processes: 9 });
+    const job = parent?.create("job", "");
+    job?.limit({ ...none, processes: 9 });
     const handedOn = join(own, "troupe-x/cgroup.subtree_control");
     expect(readFileSync(handedOn, "utf8")).toBe("+memory +cpu +pids +io");
     expect(readFileSync(join(own, "troupe-x/job/pids.max"), "utf8")).toBe("9");

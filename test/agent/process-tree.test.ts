@@ -124,6 +124,7 @@ test.runIf(existsSync("/sys/fs/cgroup/freezer/cgroup.procs"))(
     job.running.cancel("test", 0);
     await job.end;
     expect(pids.filter(isAlive)).toEqual([]);
+    await job.close();
     expect(existsSync(join(root, "freezer", `troupe-test-${process.pid}`))).toBe(false);
   },
 );
@@ -135,6 +136,7 @@ test("where the kernel lets nobody join, the tree is found without the group", a
     create: (_name, refusedFile) => ({
       joinFiles: ["/dev/null/cgroup.procs"],
       refusedFile,
+      limit: () => {},
       isJoined: () => !existsSync(refusedFile),
       pids: () => [],
       kill: () => {},

@@ -22,6 +22,8 @@ export interface TestJob {
   bytes(): Buffer;
   /** Waits until the log holds this. */
   prints(text: string): Promise<void>;
+  /** Ends it, and all that its executor keeps. */
+  close(): Promise<void>;
 }
 
 export interface JobSetting {
@@ -30,9 +32,13 @@ export interface JobSetting {
   /** true: groups of this test's own, in the best hierarchy of this machine. */
   readonly cgroups?: boolean | CgroupParent;
   readonly mark?: string;
+  /** Default: one, so that a process is made ready for a second job. */
+  readonly slots?: number;
   readonly clock?: AgentClock;
   /** Default: any use of it fails. */
   readonly transfers?: Transfers;
+  /** One that has run jobs before, of `newExecutor`. */
+  readonly executor?: Executor;
 }
 
 const noTransfers = new Transfers({
@@ -50,16 +56,7 @@ let parents = 0;
 /** Starts a job; its processes, folders and groups go with the test. */
 export function startJob(changes: Partial<Assignment>, setting: JobSetting = {}): TestJob {
   const warnings: string[] = [];
-  const cgroups = setting.cgroups === true ? groupsOfThisTest() : setting.cgroups || undefined;
-  const executor: Executor = processExecutor({
-    workFolder: setting.workFolder ?? temporaryFolder(),
-    mark: setting.mark ?? `test-${process.pid}`,
-    clock: setting.clock ?? systemClock,
-    environment: setting.environment ?? environment,
-    onWarning: (message) => warnings.push(message),
-    cgroups,
-    transfers: setting.transfers ?? noTransfers,
-  });
+  const executor = setting.executor ?? newExecutor(setting, (message) => warnings.push(message));
   const pieces: Buffer[] = [];
   const given = assignment(changes);
   let tellEnd: (end: JobEnd) => void;
@@ -82,13 +79,31 @@ export function startJob(changes: Partial<Assignment>, setting: JobSetting = {})
     log: () => Buffer.concat(pieces).toString("utf8"),
     bytes: () => Buffer.concat(pieces),
     prints: (text) => until(() => job.log().includes(text), `${JSON.stringify(text)} in the log`),
+    close: async () => {
+      running.cancel("the test is over", 0);
+      await end;
+      await executor.close();
+    },
   };
-  onTestFinished(async () => {
-    running.cancel("the test is over", 0);
-    await end;
-    await executor.close();
-  });
+  onTestFinished(() => job.close());
   return job;
+}
+
+export function newExecutor(
+  setting: JobSetting,
+  onWarning: (message: string) => void = () => {},
+): Executor {
+  const cgroups = setting.cgroups === true ? groupsOfThisTest() : setting.cgroups || undefined;
+  return processExecutor({
+    workFolder: setting.workFolder ?? temporaryFolder(),
+    mark: setting.mark ?? `test-${process.pid}`,
+    clock: setting.clock ?? systemClock,
+    environment: setting.environment ?? environment,
+    slots: setting.slots ?? 1,
+    onWarning,
+    cgroups,
+    transfers: setting.transfers ?? noTransfers,
+  });
 }
 
 /** Runs a job to its end. */
