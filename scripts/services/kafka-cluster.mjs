@@ -34,7 +34,8 @@ export async function startKafkaCluster({ nodes: count, jars, secure = false }) 
     const securePort = secure ? await freePort() : undefined;
     seats.push({ id, port: await freePort(), controllerPort: await freePort(), securePort });
   }
-  const clusterId = randomBytes(16).toString("base64url");
+  // StorageTool takes an id that begins with a dash for an option.
+  const clusterId = `K${randomBytes(16).toString("base64url").slice(1)}`;
   const killAll = () => {
     for (const node of nodes) node.kill();
   };
@@ -103,6 +104,9 @@ function propertiesOf({ id, port, controllerPort, securePort }, seats, { data, s
     "controller.quorum.election.timeout.ms": 500,
     "controller.quorum.fetch.timeout.ms": 1_000,
     "replica.lag.time.max.ms": 3_000,
+    // A follower turns to a new leader only after such pauses, and nothing is confirmed before.
+    "replica.fetch.wait.max.ms": 100,
+    "replica.fetch.backoff.ms": 100,
     ...(security && securitySettings(security)),
   };
   return Object.entries(settings)

@@ -646,7 +646,7 @@ export const limitTable = {
     default: 20,
     unit: "milliseconds",
     reason: "the first pause before a frame of unknown fate is sent again",
-    effect: "pauses double up to 1 s",
+    effect: "pauses double up to 200 ms, and where a shard is claimed and recovered up to 1 s",
   }),
   uncertainMaxMs: limit({
     default: 10_000,

@@ -22,7 +22,8 @@ export interface TenureEnd {
 
 export type Fate = { readonly position: Position } | TenureEnd;
 
-const PAUSE_MAX_MS = 1_000;
+/** Not more: it is a part of every fail-over to another leader. */
+const PAUSE_MAX_MS = 200;
 
 export class FateFinder {
   readonly #context: ShardContext;

@@ -14,7 +14,7 @@ export interface ShardLogsOptions extends CheckpointOptions {
   readonly appendsInFlightMax: number;
   /** How long a frame of unknown fate is sent again before the shard is claimed anew. */
   readonly uncertainMaxMs: number;
-  /** The pause before the first repetition; doubles up to 1 s. */
+  /** The pause before the first repetition; doubles with each. */
   readonly retryPauseMs: number;
   /** How long `open` waits for a shard to serve. */
   readonly shardOpenTimeoutMs: number;

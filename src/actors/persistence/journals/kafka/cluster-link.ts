@@ -7,13 +7,16 @@
  *     next request then opens a new one.
  * C2. Requests under way on distrusted wires may still be answered; their wires are closed when
  *     the last of them has settled.
- * C3. A request whose leader was deposed while it waits is given up (`leader-watch.ts`).
+ * C3. A request whose leader was deposed while it waits is given up (`leader-watch.ts`), and the next generation begins
+ *     with the broker that said so: another one may not have heard yet.
+ * C4. Nothing is sent to a broker that the present view does not name as the leader.
  */
-import { type Clock, reasonOf, TroupeError } from "../../../kernel/index.ts";
+import type { Clock } from "../../../kernel/index.ts";
 import { closed } from "../journal-errors.ts";
-import { type ClusterView, viewOf } from "./cluster-view.ts";
+import type { ClusterView } from "./cluster-view.ts";
 import { openWire, type Wire, type WireOptions } from "./kafkajs-wire.ts";
-import { type Destination, LeaderWatch } from "./leader-watch.ts";
+import { type Destination, isLedByAnother, LeaderWatch, leadsNoLonger } from "./leader-watch.ts";
+import { Lookout, type Sighting } from "./lookout.ts";
 import { errorOf, protocolError } from "./protocol-errors.ts";
 
 export interface ClusterLinkOptions {
@@ -30,7 +33,8 @@ const openPauseMs = 100;
 /** One generation of connections. */
 interface Generation {
   readonly view: ClusterView;
-  readonly watch: LeaderWatch;
+  readonly watch: LeaderWatch<Sighting>;
+  readonly lookout: Lookout;
   readonly opening: Map<string, Promise<Wire>>;
   readonly wires: Wire[];
   requests: number;
@@ -87,6 +91,8 @@ export class ClusterLink {
     request: (wire: Wire) => Promise<Answer>,
   ): Promise<Answer> {
     const generation = await this.#generation();
+    // Decided by an older view, and nothing was sent: the present one is as good as before.
+    if (isLedByAnother(generation.view, destination)) throw leadsNoLonger(destination);
     generation.requests++;
     try {
       const answer = this.#wire(generation, destination.node).then(request);
@@ -105,7 +111,10 @@ export class ClusterLink {
     destination: Destination,
     answer: Promise<Answer>,
   ): Promise<Answer> {
-    if (destination.partitions.length === 0 || view.addresses.size < 2) return answer;
+    const mayMove = destination.partitions.some(
+      (partition) => (view.partitions[partition]?.replicas.length ?? 0) > 1,
+    );
+    if (!mayMove) return answer;
     return new Promise((resolve, reject) => {
       const watched = watch.begin(destination, reject);
       answer.then(resolve, reject).finally(() => watched.end());
@@ -138,6 +147,7 @@ export class ClusterLink {
   #discard(generation: Generation): void {
     generation.isDistrusted = true;
     if (this.#current === generation) this.#current = undefined;
+    generation.lookout.close();
     closeIfUnused(generation);
   }
 
@@ -153,59 +163,61 @@ export class ClusterLink {
   }
 
   async #open(): Promise<Generation> {
-    const { clock, wire: wireOptions } = this.#options;
+    const { clock } = this.#options;
     const waitMs = this.#openedMs + openPauseMs - clock.monotonicMs();
     if (waitMs > 0) await new Promise<void>((resolve) => clock.setTimer(waitMs, resolve));
     this.#openedMs = clock.monotonicMs();
-    const { wire, view } = await this.#race([...this.#addresses]);
+    const lookout = this.#lookout();
+    try {
+      const sighting = await lookout.ask([...this.#addresses]);
+      lookout.take(sighting.wire);
+      return this.#begin(sighting);
+    } finally {
+      lookout.close();
+    }
+  }
+
+  /** A new generation, of which so far one broker is known to answer. */
+  #begin({ view, wire }: Sighting): Generation {
     for (const address of view.addresses.values()) this.#addresses.add(address);
-    wireOptions.logger.debug("kafka: connected", { journal: this.name, broker: wire.address });
+    const { logger } = this.#options.wire;
+    logger.debug("kafka: connected", { journal: this.name, broker: wire.address });
     const opening = new Map([[wire.address, Promise.resolve(wire)]]);
-    const watch = this.#watchOver(view);
-    const generation = { view, watch, opening, wires: [wire], requests: 0, isDistrusted: false };
+    const lookout = this.#lookout();
+    const generation: Generation = {
+      view,
+      lookout,
+      opening,
+      wires: [wire],
+      requests: 0,
+      isDistrusted: false,
+      watch: new LeaderWatch({
+        clock: this.#options.clock,
+        viewWithout: (node) => lookout.ask(this.#addressesBut(view.addresses.get(node))),
+        deposed: (sighting) => this.#follow(generation, sighting),
+        failed: (error) => logger.debug("kafka: asked in vain who leads", { error }),
+      }),
+    };
     if (this.#isClosed) this.#discard(generation);
     else this.#current = generation;
     return generation;
   }
 
-  /** The first broker that answers; the connections to the others are ended. */
-  async #race(addresses: readonly string[]): Promise<{ wire: Wire; view: ClusterView }> {
-    const { topic, wire: wireOptions } = this.#options;
-    let isDecided = false;
-    const attempts = addresses.map(async (address) => {
-      const wire = await openWire(address, wireOptions);
-      try {
-        const view = await viewOf(wire, topic);
-        if (isDecided) throw new Error("another broker was faster");
-        isDecided = true;
-        return { wire, view };
-      } catch (error) {
-        wire.close();
-        throw error;
-      }
-    });
-    try {
-      return await Promise.any(attempts);
-    } catch (error) {
-      const reasons = new Set(error instanceof AggregateError ? error.errors.map(reasonOf) : []);
-      const reason = `none of ${addresses.join(", ")} answers (${[...reasons].join("; ")})`;
-      const details = { journal: this.name, operation: "connect", reason };
-      throw new TroupeError("TROUPE_JOURNAL_UNAVAILABLE", details, { cause: error });
-    }
+  #follow(generation: Generation, sighting: Sighting): void {
+    if (this.#current !== generation) return;
+    generation.lookout.take(sighting.wire);
+    this.#discard(generation);
+    this.#begin(sighting);
   }
 
-  #watchOver({ addresses }: ClusterView): LeaderWatch {
-    const { clock, wire: wireOptions } = this.#options;
-    return new LeaderWatch({
-      clock,
-      viewWithout: async (node) => {
-        const others = [...addresses].flatMap(([id, address]) => (id === node ? [] : [address]));
-        const { wire, view } = await this.#race(others);
-        wire.close();
-        return view;
-      },
-      failed: (error) => wireOptions.logger.debug("kafka: asked in vain who leads", { error }),
-    });
+  /** Also of brokers that the cluster has just lost, as the view does not: they come back. */
+  #addressesBut(unwanted: string | undefined): readonly string[] {
+    return [...this.#addresses].filter((address) => address !== unwanted);
+  }
+
+  #lookout(): Lookout {
+    const { topic, wire } = this.#options;
+    return new Lookout({ name: this.name, topic, wire });
   }
 
   close(): void {

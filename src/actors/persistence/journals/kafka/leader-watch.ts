@@ -3,8 +3,9 @@
  *
  *  A1. While a request waits for longer than `suspectMs`, other brokers are asked who leads; when
  *      that is another one, the request is given up at once, not at its time-out.
- *  A2. However many requests wait, a node is asked after once a round, and rounds take at most a
- *      quarter of the time: a machine that is merely slow is not made slower by questions.
+ *  A2. However many requests wait, a node is asked after by one question at a time, and the pause behind it is as
+ *      long as its answer took: a machine that is merely slow is not made slower by questions.
+ *  A3. No node's question waits for another's: who would answer the one may be as frozen as the other.
  */
 import type { Clock, Timer } from "../../../kernel/index.ts";
 import type { ClusterView } from "./cluster-view.ts";
@@ -16,10 +17,12 @@ export interface Destination {
   readonly partitions: readonly number[];
 }
 
-export interface LeaderWatchParts {
+export interface LeaderWatchParts<Sighting> {
   readonly clock: Clock;
   /** A view asked now, of any broker but `node`. */
-  readonly viewWithout: (node: number) => Promise<ClusterView>;
+  readonly viewWithout: (node: number) => Promise<Sighting>;
+  /** Called before the requests are given up that this sighting ends. */
+  readonly deposed: (sighting: Sighting) => void;
   /** Nobody else answered. */
   readonly failed: (error: unknown) => void;
 }
@@ -32,16 +35,18 @@ interface Waiting {
 
 /** A leader that takes longer is asked after at the others. */
 const suspectMs = 250;
-/** A pause is at least so many times as long as the round before it. */
-const pauseFactor = 3;
+/** How often it is asked after then. */
+const lookEveryMs = 100;
 
-export class LeaderWatch {
-  readonly #parts: LeaderWatchParts;
+export class LeaderWatch<Sighting extends { readonly view: ClusterView }> {
+  readonly #parts: LeaderWatchParts<Sighting>;
   readonly #waiting = new Set<Waiting>();
+  readonly #asking = new Set<number>();
+  /** By node: when it may be asked after again. */
+  readonly #notBeforeMs = new Map<number, number>();
   #timer: Timer | undefined;
-  #isLooking = false;
 
-  constructor(parts: LeaderWatchParts) {
+  constructor(parts: LeaderWatchParts<Sighting>) {
     this.#parts = parts;
   }
 
@@ -61,43 +66,53 @@ export class LeaderWatch {
   }
 
   #arm(afterMs: number): void {
-    if (this.#isLooking || this.#waiting.size === 0) return;
+    if (this.#waiting.size === 0) return;
     this.#timer ??= this.#parts.clock.setTimer(afterMs, () => {
       this.#timer = undefined;
-      void this.#look();
+      this.#look();
     });
   }
 
-  async #look(): Promise<void> {
-    const { clock } = this.#parts;
-    const beganMs = clock.monotonicMs();
-    const suspects = new Set<number>();
+  #look(): void {
+    const nowMs = this.#parts.clock.monotonicMs();
+    let nextMs = suspectMs;
     for (const { destination, sinceMs } of this.#waiting) {
-      if (beganMs - sinceMs >= suspectMs) suspects.add(destination.node);
+      const leftMs = suspectMs - (nowMs - sinceMs);
+      nextMs = Math.min(nextMs, Math.max(leftMs, lookEveryMs));
+      if (leftMs <= 0) void this.#askAfter(destination.node, nowMs);
     }
-    this.#isLooking = true;
-    await Promise.all([...suspects].map((node) => this.#askAfter(node)));
-    this.#isLooking = false;
-    this.#arm(Math.max(suspectMs, (clock.monotonicMs() - beganMs) * pauseFactor));
+    this.#arm(nextMs);
   }
 
-  async #askAfter(node: number): Promise<void> {
+  async #askAfter(node: number, nowMs: number): Promise<void> {
+    if (this.#asking.has(node) || nowMs < (this.#notBeforeMs.get(node) ?? 0)) return;
+    this.#asking.add(node);
     try {
-      const view = await this.#parts.viewWithout(node);
-      for (const { destination, giveUp } of this.#waiting) {
-        if (destination.node !== node || !isLedByAnother(view, destination)) continue;
-        giveUp(errorOf(protocolError.leaderNotAvailable, `node ${node} leads no longer`));
-      }
+      const sighting = await this.#parts.viewWithout(node);
+      const ended = [...this.#waiting].filter(
+        ({ destination }) =>
+          destination.node === node && isLedByAnother(sighting.view, destination),
+      );
+      if (ended.length > 0) this.#parts.deposed(sighting);
+      for (const { destination, giveUp } of ended) giveUp(leadsNoLonger(destination));
     } catch (error) {
       // The requests' own time-out has to do.
       this.#parts.failed(error);
+    } finally {
+      const answeredMs = this.#parts.clock.monotonicMs();
+      this.#notBeforeMs.set(node, answeredMs + (answeredMs - nowMs));
+      this.#asking.delete(node);
     }
   }
 }
 
-function isLedByAnother(view: ClusterView, { node, partitions }: Destination): boolean {
+export function isLedByAnother(view: ClusterView, { node, partitions }: Destination): boolean {
   return partitions.some((partition) => {
     const leader = view.partitions[partition]?.leader ?? -1;
     return leader >= 0 && leader !== node;
   });
+}
+
+export function leadsNoLonger({ node }: Destination): Error {
+  return errorOf(protocolError.leaderNotAvailable, `node ${node} leads no longer`);
 }
