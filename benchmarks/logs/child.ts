@@ -48,6 +48,8 @@ export interface Usage {
   readonly cpuMs: number;
   /** Highest resident memory since it started. */
   readonly memoryPeakBytes: number;
+  /** Resident now. */
+  readonly memoryBytes: number;
 }
 
 const ticksPerSecond = 100;
@@ -57,9 +59,14 @@ export function usageOf(pid: number): Usage {
   const [, fields = ""] = /\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
   const numbers = fields.split(" ").map(Number);
   const ticks = (numbers[11] ?? 0) + (numbers[12] ?? 0);
-  const peak = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const memory = (name: string): number => {
+    const found = new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status);
+    return Number(found?.[1] ?? 0) * 1_024;
+  };
   return {
     cpuMs: (ticks * 1_000) / ticksPerSecond,
-    memoryPeakBytes: Number(peak?.[1] ?? 0) * 1_024,
+    memoryPeakBytes: memory("VmHWM"),
+    memoryBytes: memory("VmRSS"),
   };
 }

@@ -17,6 +17,8 @@ export interface LineUsage {
   readonly cpuMs: number;
   readonly serverPeakBytes: number;
   readonly agentPeakBytes: number;
+  readonly serverMemoryBytes: number;
+  readonly agentMemoryBytes: number;
 }
 
 export class Line {
@@ -68,6 +70,8 @@ export class Line {
       cpuMs: server.cpuMs + agent.cpuMs,
       serverPeakBytes: server.memoryPeakBytes,
       agentPeakBytes: agent.memoryPeakBytes,
+      serverMemoryBytes: server.memoryBytes,
+      agentMemoryBytes: agent.memoryBytes,
     };
   }
 

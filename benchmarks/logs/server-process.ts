@@ -12,6 +12,7 @@ export interface ServerFigures {
   readonly bytes: number;
   readonly cpuMs: number;
   readonly memoryPeakBytes: number;
+  readonly memoryBytes: number;
 }
 
 let messages = 0;

@@ -1,6 +1,8 @@
 import type { Suite } from "../suite.ts";
+import { enduranceFigures } from "./endurance-figures.ts";
 import { latencyFigures } from "./latency-figures.ts";
 import { Line } from "./line.ts";
+import { maskFigures } from "./mask-figures.ts";
 import { throughputFigures } from "./throughput-figures.ts";
 
 export const suite: Suite = {
@@ -16,7 +18,9 @@ export const suite: Suite = {
     const line = await Line.start();
     try {
       await throughputFigures(bench, line);
+      await maskFigures(bench);
       await latencyFigures(bench, line);
+      await enduranceFigures(bench, line);
     } finally {
       await line.stop();
     }

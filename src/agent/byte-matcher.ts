@@ -11,10 +11,9 @@
  * row of transitions; deeper ones walk their children, then fall back. So memory stays near 20
  * bytes per pattern byte, whatever the alphabet.
  *
- *   M4. At the root, no pattern is begun. Whatever begins at position p covers the `windowBytes`
- *       from p on; if the last three of these stand in no pattern's window, or only further left,
- *       nothing begins at p nor at the `shift - 1` positions behind it (Wu and Manber). Three, not two: a
- *       hundred secrets in nine forms leave few pairs of letters that stand in none of them.
+ *   M4. Whatever begins at position p covers the `windowBytes` from p on; if the last three of these stand in no
+ *       pattern's window, or only further left, nothing begins at p nor at the `shift - 1` positions behind it (Wu
+ *       and Manber). Three, not two: a hundred secrets in nine forms leave few pairs of letters that stand in none.
  */
 export class ByteMatcher {
   /** Length of the string that each state stands for. */
@@ -26,7 +25,7 @@ export class ByteMatcher {
   /** The shortest pattern's length, bounded; 0: too short to skip by (M4). */
   readonly windowBytes: number;
   /** By three bytes (`blockHash`): how far a window that ends with them may move; 0 = look here. */
-  readonly shift: Uint8Array;
+  readonly #shift: Uint8Array;
   readonly #byte: Uint8Array;
   readonly #firstChild: Int32Array;
   readonly #nextSibling: Int32Array;
@@ -36,7 +35,7 @@ export class ByteMatcher {
     const found = patterns.filter((pattern) => pattern.length > 0);
     const trie = breadthFirst(found);
     this.windowBytes = windowOf(found);
-    this.shift = shiftsOf(found, this.windowBytes);
+    this.#shift = shiftsOf(found, this.windowBytes);
     this.depth = trie.depth;
     this.longest = trie.longest;
     this.#byte = trie.byte;
@@ -56,6 +55,41 @@ export class ByteMatcher {
     return state < this.denseCount
       ? (this.dense[state * 256 + byte] ?? 0)
       : this.#walk(state, byte);
+  }
+
+  /**
+   * The first position from `from` on where the window of some pattern stands. Where fewer bytes than a window are
+   * left, the first of these: what follows decides. Only with a window.
+   */
+  skip(bytes: Uint8Array, from: number): number {
+    const shift = this.#shift;
+    const length = bytes.length;
+    const before = this.windowBytes - 1;
+    let last = from + before;
+    while (last < length) {
+      const block = blockHash(
+        bytes[last - 2] as number,
+        bytes[last - 1] as number,
+        bytes[last] as number,
+      );
+      const by = shift[block] as number;
+      if (by !== 0) last += by;
+      else if (this.windowAt(bytes, last - before) !== 0) break;
+      else last += 1;
+    }
+    return last - before;
+  }
+
+  /** The state after a whole window of some pattern that stands at `from`; 0 = none does. */
+  windowAt(bytes: Uint8Array, from: number): number {
+    const end = from + this.windowBytes;
+    if (end > bytes.length) return 0;
+    let state = 0;
+    for (let at = from; at < end; at++) {
+      state = this.#child(state, bytes[at] as number);
+      if (state === 0) return 0;
+    }
+    return state;
   }
 
   /** Sets the children's fallbacks: by M2 the fallback's own are known already. */
@@ -82,12 +116,17 @@ export class ByteMatcher {
   #walk(from: number, byte: number): number {
     let state = from;
     for (;;) {
-      for (let child = this.#first(state); child !== 0; child = this.#sibling(child)) {
-        if (this.#byte[child] === byte) return child;
-      }
-      if (state === 0) return 0;
+      const child = this.#child(state, byte);
+      if (child !== 0 || state === 0) return child;
       state = this.#fallbackOf(state);
     }
+  }
+
+  #child(state: number, byte: number): number {
+    for (let child = this.#first(state); child !== 0; child = this.#sibling(child)) {
+      if (this.#byte[child] === byte) return child;
+    }
+    return 0;
   }
 
   #first(state: number): number {
@@ -115,7 +154,7 @@ const hashBits = 18;
 const hashMask = (1 << hashBits) - 1;
 
 /** Three bytes in 18 bits: small enough for a core's own cache. Letters and digits hardly ever collide. */
-export function blockHash(first: number, second: number, third: number): number {
+function blockHash(first: number, second: number, third: number): number {
   return ((first << 11) ^ (second << 5) ^ third) & hashMask;
 }
 

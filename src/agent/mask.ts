@@ -9,7 +9,7 @@
  *       the end of the stream does.
  *   K3. What is emitted may point into the caller's chunk: it is valid until `push` returns.
  */
-import { ByteMatcher, blockHash } from "./byte-matcher.ts";
+import { ByteMatcher } from "./byte-matcher.ts";
 
 export const maskBytes: Buffer = Buffer.from("***");
 
@@ -43,34 +43,37 @@ export class Masker {
     this.#maskedLast = false;
   }
 
-  /** Finds the masked ranges. This loop sees every byte of every log. */
+  /**
+   * Finds the masked ranges. Nearly all bytes are skipped; the automaton sees those from where a whole window of a
+   * pattern stands until all that has begun is shorter than one. Then it is skipped again, from the beginning of that.
+   */
   #scan(chunk: Uint8Array, offset: number): void {
     const matcher = this.#matcher;
-    const { dense, denseCount, longest, windowBytes, shift } = matcher;
+    const { dense, denseCount, longest, depth, windowBytes } = matcher;
     const length = chunk.length;
     let state = this.#state;
-    for (let index = 0; index < length; index++) {
+    let index = 0;
+    while (index < length) {
+      let window = 0;
       if (state === 0 && windowBytes > 0) {
-        let last = index + windowBytes - 1;
-        while (last < length) {
-          const block = blockHash(
-            chunk[last - 2] as number,
-            chunk[last - 1] as number,
-            chunk[last] as number,
-          );
-          const by = shift[block] as number;
-          if (by === 0) break;
-          last += by;
-        }
-        index = last - windowBytes + 1;
+        index = matcher.skip(chunk, index);
+        window = matcher.windowAt(chunk, index);
       }
-      const byte = chunk[index] as number;
-      state =
-        state < denseCount ? (dense[(state << 8) | byte] as number) : matcher.next(state, byte);
-      if (state !== 0 && longest[state] !== 0) {
-        const to = offset + index + 1;
-        // Below zero lie bytes already released, and only masked ones are released early.
-        this.#mark(Math.max(0, to - (longest[state] as number)), to);
+      if (window !== 0) {
+        state = window;
+        index += windowBytes;
+      } else {
+        const byte = chunk[index++] as number;
+        state =
+          state < denseCount ? (dense[(state << 8) | byte] as number) : matcher.next(state, byte);
+      }
+      const found = longest[state] as number;
+      // Below zero lie bytes already released, and only masked ones are released early.
+      if (found !== 0) this.#mark(Math.max(0, offset + index - found), offset + index);
+      const begun = index - (depth[state] as number);
+      if (index - begun < windowBytes && begun >= 0 && begun + windowBytes <= length) {
+        index = begun;
+        state = 0;
       }
     }
     this.#state = state;

@@ -2,6 +2,7 @@
  * The gRPC service for people's tools: translates between the proto and the runs, workers, logs and
  * tokens of the system, and decides nothing itself.
  */
+import { setMaxListeners } from "node:events";
 import {
   type ServerReadableStream,
   type ServerUnaryCall,
@@ -82,6 +83,8 @@ const runsListed = 50;
 
 /** The handlers, for `server.addService(ControlServiceService, …)`. */
 export function controlHandlers(options: ControlServiceOptions): ControlServiceServer {
+  // Every open stream listens to it, and thousands are no leak.
+  setMaxListeners(0, options.stopping);
   return {
     getServer: unary(options, async ({ server }) => server),
     submitRun: unary(options, submitRun),

@@ -12,6 +12,7 @@ import { type BlobStore, contentKey } from "../actors/blobs/index.ts";
 import { TroupeError } from "../actors/kernel/index.ts";
 import type { Runs } from "../actors/pipelines/index.ts";
 import type { StoredFile } from "../actors/workers/index.ts";
+import { bufferOver } from "./buffer-over.ts";
 import type { StreamOutput } from "./stream-output.ts";
 
 export interface JobFileServices {
@@ -62,6 +63,6 @@ export async function readJobFile(
   if (stored === undefined)
     throw new TroupeError("TROUPE_JOB_FILE_NOT_FOUND", { run: runId, job, what });
   for await (const data of blobs.get(contentKey(stored.sha256))) {
-    await output.send({ data: Buffer.from(data) });
+    await output.send({ data: bufferOver(data) });
   }
 }

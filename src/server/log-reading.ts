@@ -5,6 +5,7 @@ import type { LogStore } from "../actors/logs/index.ts";
 import type { JobView, Runs, RunView } from "../actors/pipelines/index.ts";
 import { tailAttempt } from "./attempt-log.ts";
 import { attemptIsOver, jobHasEnded } from "./attempt-phase.ts";
+import { bufferOver } from "./buffer-over.ts";
 import type { StreamOutput } from "./stream-output.ts";
 
 /**
@@ -36,7 +37,7 @@ export async function readLog(
       signal: output.signal,
     });
     for await (const piece of tail) {
-      await output.send({ offset: piece.offset, data: Buffer.from(piece.data), attempt });
+      await output.send({ offset: piece.offset, data: bufferOver(piece.data), attempt });
     }
   } finally {
     await phase.stop();

@@ -12,6 +12,7 @@ import type { AttemptKey, LogStore } from "../actors/logs/index.ts";
 import type { JobView } from "../actors/pipelines/index.ts";
 import { tailAttempt } from "./attempt-log.ts";
 import { attemptIsOver } from "./attempt-phase.ts";
+import { bufferOver } from "./buffer-over.ts";
 import type { StreamOutput } from "./stream-output.ts";
 
 interface Tail {
@@ -81,7 +82,7 @@ export class LogTails {
     const { job, attempt } = key;
     const signal = this.#signal;
     for await (const piece of tailAttempt(this.#logs, key, { offset: 0, over, signal })) {
-      const value = { job, attempt, offset: piece.offset, data: Buffer.from(piece.data) };
+      const value = { job, attempt, offset: piece.offset, data: bufferOver(piece.data) };
       await this.#output.send({ change: { $case: "log", value } });
     }
   }

@@ -1,4 +1,7 @@
-/** Writing to a server stream at the pace of its reader. */
+/**
+ * Writing to a server stream at the pace of its reader. The stream itself would take sixteen messages of any size before
+ * it says that it is full: a thousand readers who do not read would then hold a gigabyte.
+ */
 import type { ServerWritableStream } from "@grpc/grpc-js";
 
 export interface StreamOutput<Message> {
@@ -8,28 +11,36 @@ export interface StreamOutput<Message> {
   send(message: Message): Promise<void>;
 }
 
+/** One that the transport sends, and one to go on with. */
+const messagesAtOnceMax = 2;
+
 export function streamOutput<Request, Message>(
-  call: ServerWritableStream<Request, Message>,
+  call: Pick<ServerWritableStream<Request, Message>, "cancelled" | "once" | "write">,
 ): StreamOutput<Message> {
   const gone = new AbortController();
-  if (call.cancelled) gone.abort();
-  call.once("cancelled", () => gone.abort());
-  call.once("close", () => gone.abort());
+  let underWay = 0;
+  const waiting: (() => void)[] = [];
+  const leave = (): void => {
+    gone.abort();
+    for (const go of waiting.splice(0)) go();
+  };
+  if (call.cancelled) leave();
+  call.once("cancelled", leave);
+  call.once("close", leave);
+  // Not called for a stream that has gone: `leave` is.
+  const written = (): void => {
+    underWay -= 1;
+    waiting.shift()?.();
+  };
   return {
     signal: gone.signal,
     send: async (message) => {
       gone.signal.throwIfAborted();
-      if (call.write(message)) return;
-      await new Promise<void>((resolve, reject) => {
-        const settle = (): void => {
-          call.off("drain", settle);
-          gone.signal.removeEventListener("abort", settle);
-          if (gone.signal.aborted) reject(gone.signal.reason as Error);
-          else resolve();
-        };
-        call.once("drain", settle);
-        gone.signal.addEventListener("abort", settle, { once: true });
-      });
+      underWay += 1;
+      call.write(message, written);
+      if (underWay < messagesAtOnceMax) return;
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      gone.signal.throwIfAborted();
     },
   };
 }

@@ -27,6 +27,7 @@ import type { Runs } from "../actors/pipelines/index.ts";
 import { attemptId, type StoredFile } from "../actors/workers/index.ts";
 import type { Caller } from "./agent-admission.ts";
 import { attemptOf } from "./agent-messages.ts";
+import { bufferOver } from "./buffer-over.ts";
 import { serviceErrorOf } from "./grpc-errors.ts";
 import { streamOutput } from "./stream-output.ts";
 
@@ -133,7 +134,7 @@ async function getBlob(options: TransferServiceOptions, call: GetCall): Promise<
   }
   const output = streamOutput(call);
   for await (const data of options.blobs.get(contentKey(sha256), { offset })) {
-    await output.send({ data: Buffer.from(data) });
+    await output.send({ data: bufferOver(data) });
   }
 }
 
