@@ -29,7 +29,7 @@ const held = runStages([
   },
   {
     name: "a million lines over a network that is cut fifty times",
-    budgetS: 1_800,
+    budgetS: 600,
     command: [...vitest, "--project", "integration", "test/integration/bad-network"],
     env: { TROUPE_NETWORK_LINES: "1000000", TROUPE_NETWORK_CUTS: "50" },
   },

@@ -19,8 +19,8 @@ import {
 } from "../support/troupe-process.ts";
 import { waitUntil } from "../support/wait-until.ts";
 
-const lines = Number(process.env["TROUPE_NETWORK_LINES"] ?? 60_000);
-const cuts = Number(process.env["TROUPE_NETWORK_CUTS"] ?? 8);
+const lines = Number(process.env["TROUPE_NETWORK_LINES"] ?? 40_000);
+const cuts = Number(process.env["TROUPE_NETWORK_CUTS"] ?? 5);
 
 const lineOf = (number: number): string =>
   `line ${String(number).padStart(7, "0")} of a job that has a great many things to say, one after another\n`;
