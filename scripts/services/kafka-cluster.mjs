@@ -120,8 +120,8 @@ function format({ java, classPath }, clusterId, { settings, security }) {
     classPath,
     "kafka.tools.StorageTool",
     "format",
-    "-t",
-    clusterId,
+    // With "=": one in 64 begins with "-".
+    `--cluster-id=${clusterId}`,
     "-c",
     settings,
     ...(security ? userArguments(security) : []),

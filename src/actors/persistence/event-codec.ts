@@ -24,6 +24,7 @@ import type { Frame, FrameWriter } from "./frame.ts";
 import { readInt64, writeInt64 } from "./int64.ts";
 import type { Position } from "./journal.ts";
 import type { StagedEvent, StoredEvent } from "./shard-log.ts";
+import { TextMemo } from "./text-memo.ts";
 
 /** `previous` of an entity's first event, and of the first one after its tombstone. */
 export const STARTS_ANEW = -1;
@@ -285,6 +286,9 @@ export function readEvents(frame: Frame, position: Position): StoredEvent[] {
   return events;
 }
 
+const ids = new TextMemo();
+const types = new TextMemo();
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** The event that starts at `start` of a data frame at `position`. Its payload refers to the frame's bytes. */
@@ -297,11 +301,11 @@ export function readEvent(frame: Frame, start: number, position: Position): Stor
   const payloadStart = typeStart + view.getUint16(start + 34, true);
   const payloadEnd = payloadStart + view.getUint32(start + 36, true);
   const event: Mutable<StoredEvent> = {
-    persistenceId: bytes.toString("utf8", idStart, typeStart),
+    persistenceId: ids.read(bytes, idStart, typeStart),
     sequenceNumber: readInt64(view, start + 8),
     prev: previous === IN_SAME_FRAME ? position : previous,
     kind: kindNames[view.getUint8(start + 4)] ?? "event",
-    type: bytes.toString("utf8", typeStart, payloadStart),
+    type: types.read(bytes, typeStart, payloadStart),
     schemaVersion: view.getUint16(start + 6, true),
     timeMs: view.getFloat64(start + 24, true),
     payload: bytes.subarray(payloadStart, payloadEnd),

@@ -13,10 +13,12 @@
  */
 import { Unpackr } from "msgpackr";
 import { limits, TroupeError } from "../kernel/index.ts";
+import { PayloadReader, unread } from "./payload-reader.ts";
 import { isPlainObject, isStorableInstance, PayloadWriter, unstorable } from "./payload-writer.ts";
 
 const unpackr = new Unpackr({ useRecords: false, copyBuffers: true });
 const writer = new PayloadWriter();
+const reader = new PayloadReader();
 const NOTHING = new Uint8Array(0);
 
 /** A value that is safe to keep: a private copy, and the bytes that bring it back. */
@@ -63,7 +65,9 @@ export function decodePayload(bytes: Uint8Array): unknown {
   if (bytes.length === 0) return undefined;
   // What bytes inside of it come back as is what it is given.
   const { buffer, byteOffset, length } = bytes;
-  return unpackr.unpack(bytes instanceof Buffer ? bytes : Buffer.from(buffer, byteOffset, length));
+  const own = bytes instanceof Buffer ? bytes : Buffer.from(buffer, byteOffset, length);
+  const value = reader.read(own);
+  return value === unread ? unpackr.unpack(own) : value;
 }
 
 interface Offence {

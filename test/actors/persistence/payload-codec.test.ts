@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { Packr } from "msgpackr";
 import { describe, expect, it } from "vitest";
 import { isTroupeError } from "../../../src/actors/kernel/index.ts";
 import {
@@ -76,6 +77,64 @@ const cycle: Record<string, unknown> = { name: "a" };
 cycle["children"] = [{ parent: cycle }];
 let deep: unknown = 1;
 for (let level = 0; level < 200; level++) deep = [deep];
+
+describe("bytes", () => {
+  it("of the library's own writing are read alike", () => {
+    const packr = new Packr({ useRecords: false });
+    fc.assert(
+      fc.property(storable, (value) => {
+        const { value: copy } = storePayload(value, "it");
+        if (copy !== undefined) expect(decodePayload(packr.pack(copy))).toStrictEqual(copy);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("that were cut off, or are nonsense, end in an error or some value: in no endless read", () => {
+    fc.assert(
+      fc.property(storable, fc.nat(), fc.uint8Array({ maxLength: 30 }), (value, cut, noise) => {
+        const { bytes } = storePayload({ value }, "it");
+        for (const damaged of [bytes.slice(0, cut % bytes.length), noise]) {
+          try {
+            decodePayload(damaged);
+          } catch (error) {
+            expect(error).toBeInstanceOf(Error);
+          }
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("of a text with half of a surrogate pair hold U+FFFD, in the copy too", () => {
+    const given = { ["k\ud800"]: `${"x".repeat(200)}\udc00` };
+    const { value, bytes } = storePayload(given, "it");
+    expect(value).toEqual({ "k\ufffd": `${"x".repeat(200)}\ufffd` });
+    expect(decodePayload(bytes)).toEqual(value);
+  });
+
+  it("do not mix when a getter stores something itself", () => {
+    let inner: unknown;
+    const given = {
+      before: "a",
+      get during() {
+        inner = decodePayload(encodePayload({ deep: [1, "b"] }, "it"));
+        return 7;
+      },
+      after: "c",
+    };
+    const { value, bytes } = storePayload(given, "it");
+    expect(decodePayload(bytes)).toEqual({ before: "a", during: 7, after: "c" });
+    expect([value, inner]).toEqual([{ before: "a", during: 7, after: "c" }, { deep: [1, "b"] }]);
+  });
+
+  it("are of any size", () => {
+    const given = { list: Array.from({ length: 70_000 }, (_, n) => n), text: "ö".repeat(70_000) };
+    const small = encodePayload("before", "it");
+    expect(decodePayload(encodePayload(given, "it"))).toEqual(given);
+    expect(decodePayload(small)).toBe("before");
+  });
+});
 
 describe("what cannot be stored", () => {
   it.each([
