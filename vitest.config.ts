@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 // What ends a test that hangs. Random tests are bound by the processor, and a shared machine may be several times
@@ -10,6 +11,8 @@ const absent = (process.env["TROUPE_ABSENT_SERVICES"] ?? "").split(",");
 export default defineConfig({
   test: {
     reporters: ["default"],
+    // Left to itself, vitest leaves one processor idle: half of a small machine.
+    maxWorkers: availableParallelism(),
     projects: [
       {
         test: {

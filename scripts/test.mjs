@@ -1,4 +1,9 @@
-/** `npm test [-- vitest arguments]`: installs, builds, brings up the services, runs every test. */
+/**
+ * `npm test [-- vitest arguments]`: installs, builds, brings up the services, runs every test.
+ *
+ * Without arguments in two lanes, side by side: tests that compute, and tests that mostly wait for
+ * real processes and services. TROUPE_TEST_REPORTS names a folder for what each lane has to tell.
+ */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { ensureBuilt, root } from "./prepare.mjs";
@@ -7,12 +12,23 @@ ensureBuilt();
 // After the installation: the services' scripts use packages.
 const { bringUp } = await import("./services/index.mjs");
 const services = await bringUp();
+const absent = services.absent.map(({ name }) => name.toLowerCase());
+const lanes = {
+  computing: ["unit", "contract", "simulation", "docs"],
+  waiting: ["integration", ...["kafka", "redis", "s3"].filter((name) => !absent.includes(name))],
+};
 let status = 1;
 try {
-  status = await runVitest({
-    ...services.env,
-    TROUPE_ABSENT_SERVICES: services.absent.map(({ name }) => name.toLowerCase()).join(","),
-  });
+  const env = { ...services.env, TROUPE_ABSENT_SERVICES: absent.join(",") };
+  const args = process.argv.slice(2);
+  const statuses = await Promise.all(
+    args.length > 0
+      ? [runVitest(args, env)]
+      : Object.entries(lanes).map(([lane, projects]) =>
+          runVitest([...projects.flatMap((name) => ["--project", name]), ...reportOf(lane)], env),
+        ),
+  );
+  status = Math.max(...statuses);
 } finally {
   await services.stop();
 }
@@ -26,10 +42,16 @@ if (services.absent.length > 0) {
 }
 process.exit(status);
 
-function runVitest(env) {
+function reportOf(lane) {
+  const folder = process.env.TROUPE_TEST_REPORTS;
+  if (!folder) return [];
+  return ["--reporter=default", "--reporter=json", `--outputFile=${join(folder, `${lane}.json`)}`];
+}
+
+function runVitest(args, env) {
   const child = spawn(
     process.execPath,
-    [join(root, "node_modules", "vitest", "vitest.mjs"), "run", ...process.argv.slice(2)],
+    [join(root, "node_modules", "vitest", "vitest.mjs"), "run", ...args],
     { cwd: root, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, ...env } },
   );
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
