@@ -5,7 +5,6 @@
  *   A2. `drain` waits for jobs, `stop` ends them; both report what they can before they go.
  */
 import { randomUUID } from "node:crypto";
-import { mkdirSync } from "node:fs";
 import { arch, availableParallelism, platform, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Capabilities } from "../../proto/troupe/agent/v1/agent.ts";
@@ -24,6 +23,7 @@ import { type Identity, IdentityFile } from "./identity.ts";
 import { limitNames } from "./job-limits.ts";
 import { clearLeftovers } from "./leftovers.ts";
 import { agentLimits } from "./limits.ts";
+import { makeFolders } from "./make-folders.ts";
 import { processExecutor } from "./process-executor.ts";
 import { systemProcessTable } from "./process-table.ts";
 import { Session, type SessionEnd } from "./session.ts";
@@ -159,7 +159,7 @@ function newSession(options: CompleteOptions, parts: SessionParts): Session {
 function makeWorkFolder(workDir: string, mark: string): string {
   const path = join(workDir, `troupe-${mark}`);
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolders(path);
     return path;
   } catch (error) {
     throw new AgentError(

@@ -3,9 +3,10 @@
  * identity would push each other off the server, and kill each other's jobs as leftovers.
  */
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError, exitCodes } from "./agent-error.ts";
+import { makeFolders } from "./make-folders.ts";
 import type { ProcessTable } from "./process-table.ts";
 
 export class StateFolder {
@@ -17,7 +18,7 @@ export class StateFolder {
   /** Makes the folder and takes the lock. Throws `AgentError` when another agent has it, or it cannot be written. */
   constructor(path: string, table: ProcessTable) {
     try {
-      mkdirSync(path, { recursive: true, mode: 0o700 });
+      makeFolders(path);
       this.path = realpathSync(path);
       this.mark = createHash("sha256").update(this.path).digest("hex").slice(0, 16);
       this.#lockPath = join(this.path, "agent.pid");

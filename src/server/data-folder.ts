@@ -6,9 +6,10 @@
  *
  * Both are replaced atomically, so a reader sees the old one or the new one, never half of one.
  */
-import { mkdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
+import { readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { reasonOf, TroupeError } from "../actors/kernel/index.ts";
+import { makeFolders } from "../actors/persistence/index.ts";
 
 /** What stays the same over all servers that ever serve this folder. */
 export interface SystemFile {
@@ -38,7 +39,7 @@ export interface ServerFile {
 /** Makes the folder if need be, and makes sure that it can be written. Returns its real path. */
 export async function openDataFolder(dataDir: string): Promise<string> {
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await makeFolders(dataDir, 0o700);
     const folder = await realpath(dataDir);
     const probe = join(folder, `.writable-${process.pid}`);
     await writeFile(probe, "troupe\n", { mode: 0o600 });

@@ -191,6 +191,11 @@ describe("who the agent is", () => {
       { stateDir: "/dev/null/state" },
       /cannot use the state folder/,
     ],
+    [
+      "a state folder where nothing can be made",
+      { stateDir: "/proc/nope/state" },
+      /cannot use the state folder/,
+    ],
     ["a work folder that cannot be", { workDir: "/dev/null/work" }, /cannot use the work folder/],
   ])("does not start with %s", async (_name, options, message) => {
     const base = { server: "127.0.0.1:9", token: "t", name: "tester", stateDir: temporaryFolder() };

@@ -44,6 +44,7 @@ export {
   type KafkaJournalOptions,
   type KafkaOptions,
   type MemoryJournalOptions,
+  makeFolders,
   memoryJournal,
   openEmbeddedJournal,
   openKafkaImport,

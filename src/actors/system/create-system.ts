@@ -22,6 +22,7 @@ import {
   type ShardLogs,
   type SnapshotStore,
 } from "../persistence/index.ts";
+import { checkSystemOptions } from "./check-system-options.ts";
 import { openStores } from "./open-stores.ts";
 import type { Addressable, System } from "./system.ts";
 import type { SystemOptions } from "./system-options.ts";
@@ -141,13 +142,13 @@ async function closeStores({ logs, journal, snapshots }: Parts): Promise<void> {
  * Starts an actor system in this process: with a journal in `dataDir`, on `kafka`, or in memory only. Resolves
  * when every shard of the journal is served here; then what has to be awake is being woken.
  *
- * @throws what opening the stores throws (TROUPE_JOURNAL_…, TROUPE_SNAPSHOT_STORE_…), TROUPE_OPTIONS_CONTRADICT,
- * TROUPE_NAME_TAKEN for two definitions of one name.
+ * @throws what opening the stores throws (TROUPE_JOURNAL_…, TROUPE_SNAPSHOT_STORE_…), TROUPE_OPTION_INVALID,
+ * TROUPE_OPTIONS_CONTRADICT, TROUPE_NAME_INVALID, TROUPE_NAME_TAKEN for two definitions of one name.
  */
 export async function createSystem(options: SystemOptions): Promise<System> {
+  checkSystemOptions(options);
   const { name, observer, clock = systemClock, random = systemRandom } = options;
   const logger = options.logger ?? consoleLogger("warn");
-  const { journal, snapshots } = await openStores({ ...options, logger });
   const kernel = createKernel({
     name,
     clock,
@@ -158,6 +159,12 @@ export async function createSystem(options: SystemOptions): Promise<System> {
     ...(options.turns && { turns: options.turns }),
     ...(options.stopOnSignals && { stopOnSignals: options.stopOnSignals }),
   });
+  const { journal, snapshots } = await openStores({ ...options, logger }).catch(
+    async (error: unknown) => {
+      await kernel.stop();
+      throw error;
+    },
+  );
   const logs = openShardLogs({
     journal,
     node: `${name}/${random.uuid().slice(0, 8)}`,

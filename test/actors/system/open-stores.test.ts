@@ -39,6 +39,45 @@ describe("options that contradict each other", () => {
   });
 });
 
+describe("options of a wrong kind", () => {
+  const wrong: readonly (readonly [string, object])[] = [
+    ["dataDir", { dataDir: 5 }],
+    ["dataDir", { dataDir: "" }],
+    ["dataDir", { dataDir: null }],
+    ["journal", { journal: "./data" }],
+    ["journal", { journal: {} }],
+    ["snapshots", { snapshots: "redis://localhost" }],
+    ["kafka", { kafka: "localhost:9092" }],
+    ["redis", { dataDir: "x", redis: "redis://localhost" }],
+    ["logger", { logger: console.log }],
+    ["clock", { clock: Date }],
+    ["random", { random: Math.random }],
+    ["definitions", { definitions: {} }],
+    ["stopOnSignals", { stopOnSignals: "SIGTERM" }],
+    ["limits.askTimeoutMs", { limits: { askTimeoutMs: -1 } }],
+    ["of createSystem", null as unknown as object],
+  ];
+  it.each(wrong)("%s: %o", async (option, options) => {
+    const error = await failureOf(
+      createSystem(
+        (options && { name: "test", logger: silentLogger, ...options }) as SystemOptions,
+      ),
+    );
+    expect(isTroupeError(error, "TROUPE_OPTION_INVALID") && error.details.option).toBe(option);
+  });
+
+  // The folder above is there, and yet none can be made in it: Node's own recursive mkdir tries for ever.
+  it.each(["/proc/nope", "/proc/nope/below", "/dev/null/below"])("%s", async (dataDir) => {
+    expect(isTroupeError(await fails({ dataDir }), "TROUPE_JOURNAL_UNAVAILABLE")).toBe(true);
+  });
+
+  it("is told before a journal is opened", async () => {
+    const dataDir = join(tmpdir(), "troupe-never-made");
+    expect(isTroupeError(await fails({ name: "", dataDir }), "TROUPE_NAME_INVALID")).toBe(true);
+    expect(existsSync(dataDir)).toBe(false);
+  });
+});
+
 describe("options of kafka that cannot be meant", () => {
   const wrong: readonly (readonly [string, object])[] = [
     ["kafka.brokers", { brokers: [] }],

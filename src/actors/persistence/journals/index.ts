@@ -5,6 +5,7 @@ export {
   type FolderSurvey,
   fileAt,
   type LogFile,
+  makeFolders,
   metadataFile,
   metadataText,
   nodeFileSystem,

@@ -6,6 +6,7 @@ import fs from "node:fs";
 import { dirname, relative, resolve, sep } from "node:path";
 import { systemRandom } from "../../../kernel/index.ts";
 import { errorCode, type FileSystem, type LogFile, type OpenMode } from "./file-system.ts";
+import { makeFolders } from "./make-folders.ts";
 
 type Callback<Result> = (error: NodeJS.ErrnoException | null, result: Result) => void;
 
@@ -84,7 +85,7 @@ async function syncDirectory(path: string): Promise<void> {
 
 async function makeDirectory(path: string): Promise<void> {
   const target = resolve(path);
-  const firstMade = await fs.promises.mkdir(target, { recursive: true });
+  const firstMade = await makeFolders(target);
   if (firstMade === undefined) return;
   let parent = dirname(resolve(firstMade));
   await syncDirectory(parent);
