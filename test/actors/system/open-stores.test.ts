@@ -59,9 +59,7 @@ describe("options of a wrong kind", () => {
   ];
   it.each(wrong)("%s: %o", async (option, options) => {
     const error = await failureOf(
-      createSystem(
-        (options && { name: "test", logger: silentLogger, ...options }) as SystemOptions,
-      ),
+      createSystem(options && { name: "test", logger: silentLogger, ...options }),
     );
     expect(isTroupeError(error, "TROUPE_OPTION_INVALID") && error.details.option).toBe(option);
   });

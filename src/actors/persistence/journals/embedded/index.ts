@@ -1,6 +1,6 @@
 export type { FileSystem, LogFile, OpenMode } from "./file-system.ts";
-export { metadataFile, metadataText } from "./metadata.ts";
 export { makeFolders } from "./make-folders.ts";
+export { metadataFile, metadataText } from "./metadata.ts";
 export { nodeFileSystem } from "./node-file-system.ts";
 export { type EmbeddedJournalOptions, openEmbeddedJournal } from "./open-embedded-journal.ts";
 export { reidentifiedSegment } from "./reidentify.ts";
