@@ -12,37 +12,41 @@ import { codeBlocks, root } from "./code-blocks.ts";
 
 const blocks = codeBlocks();
 const cache = join(root, ".cache");
+const typescript = blocks.filter(({ language }) => language === "ts");
 let folder: string;
+let compiled: { readonly status: number | null; readonly stdout: string };
 
 beforeAll(() => {
   mkdirSync(cache, { recursive: true });
   folder = mkdtempSync(join(cache, "docs-"));
+  compiled = compileAll();
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const typescript = blocks.filter(({ language }) => language === "ts");
-const fileOf = (index: number): string => join(folder, `block-${index}.ts`);
+/** All blocks as one program, each a module of its own; what it emits is run below. */
+function compileAll(): typeof compiled {
+  typescript.forEach(({ code }, index) => {
+    writeFileSync(join(folder, `block-${index}.ts`), `${code}export {};\n`);
+  });
+  const compilerOptions = { noEmit: false, incremental: false, outDir: "built" };
+  writeFileSync(
+    join(folder, "tsconfig.json"),
+    JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions, include: ["*.ts"] }),
+  );
+  return spawnSync(
+    process.execPath,
+    [join(root, "node_modules/typescript/bin/tsc"), "-p", folder],
+    { encoding: "utf8" },
+  );
+}
 
 describe("TypeScript blocks", () => {
   it("type-check, each as a module of its own", () => {
-    typescript.forEach(({ code }, index) => {
-      writeFileSync(fileOf(index), `${code}export {};\n`);
-    });
-    const compilerOptions = { noEmit: false, incremental: false, outDir: "built" };
-    writeFileSync(
-      join(folder, "tsconfig.json"),
-      JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions, include: ["*.ts"] }),
-    );
-    const { stdout, status } = spawnSync(
-      process.execPath,
-      [join(root, "node_modules/typescript/bin/tsc"), "-p", folder],
-      { encoding: "utf8" },
-    );
-    const named = stdout.replaceAll(/\S*block-(\d+)\.ts/g, (_, index: string) => {
+    const named = compiled.stdout.replaceAll(/\S*block-(\d+)\.ts/g, (_, index: string) => {
       return typescript[Number(index)]?.place ?? "";
     });
     expect(named).toBe("");
-    expect(status).toBe(0);
+    expect(compiled.status).toBe(0);
   });
 
   const runnable = typescript
