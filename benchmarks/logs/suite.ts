@@ -1,9 +1,22 @@
-import type { Suite } from "../suite.ts";
+import type { Bench, Suite } from "../suite.ts";
 import { enduranceFigures } from "./endurance-figures.ts";
 import { latencyFigures } from "./latency-figures.ts";
 import { Line } from "./line.ts";
 import { maskFigures } from "./mask-figures.ts";
 import { throughputFigures } from "./throughput-figures.ts";
+
+/** All of them take a quarter of an hour; `TROUPE_LOG_FIGURES=throughput,masks` asks for some. */
+const parts: readonly (readonly [string, (bench: Bench, line: Line) => Promise<void>])[] = [
+  ["throughput", throughputFigures],
+  ["masks", maskFigures],
+  ["latency", latencyFigures],
+  ["endurance", enduranceFigures],
+];
+
+function isAsked(name: string): boolean {
+  const asked = process.env["TROUPE_LOG_FIGURES"];
+  return asked === undefined || asked.split(",").includes(name);
+}
 
 export const suite: Suite = {
   name: "logs",
@@ -17,10 +30,7 @@ export const suite: Suite = {
   async run(bench) {
     const line = await Line.start();
     try {
-      await throughputFigures(bench, line);
-      await maskFigures(bench);
-      await latencyFigures(bench, line);
-      await enduranceFigures(bench, line);
+      for (const [name, figures] of parts) if (isAsked(name)) await figures(bench, line);
     } finally {
       await line.stop();
     }

@@ -6,7 +6,7 @@ export type JobLimits = Readonly<Limits>;
 
 export type JobUsage = Readonly<Usage>;
 
-export const noLimits: JobLimits = { memoryBytes: 0, cpus: 0, processes: 0 };
+export const noLimits: JobLimits = { memoryBytes: 0, cpus: 0, processes: 0, logBytes: 0 };
 
 export type LimitName = "memory" | "cpus" | "processes";
 

@@ -26,7 +26,7 @@ export class JobLog {
     emit: (bytes: Uint8Array) => void,
     bytesMax: number = agentLimits.logBytesMax,
   ) {
-    this.#bytesMax = bytesMax;
+    this.#bytesMax = Math.min(bytesMax, agentLimits.logBytesMax);
     this.#values = Object.values(secrets).filter((value) => value !== "");
     this.#forms = this.#values.flatMap(secretForms);
     this.#emit = (bytes) => {

@@ -127,7 +127,11 @@ export class JobRun implements RunningJob {
     const startedAtMs = clock.nowMs();
     const beganMs = clock.monotonicMs();
     const tree = this.#treeOf(process);
-    const log = new JobLog(this.#assignment.secrets, (bytes) => this.#listener.output(bytes));
+    const log = new JobLog(
+      this.#assignment.secrets,
+      (bytes) => this.#listener.output(bytes),
+      this.#limits.logBytes || agentLimits.logBytesMax,
+    );
     this.#listener.started(startedAtMs);
     const watch = this.#watch(log, process);
     const drained = this.#readPipe(log, process);

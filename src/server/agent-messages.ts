@@ -105,7 +105,7 @@ export function assignmentOf(prepared: PreparedAttempt): Assignment {
     inputs: (prepared.inputs ?? []).map((archive) => ({ ...archive })),
     artifacts: [...(prepared.artifacts ?? [])],
     stdin: prepared.stdin ?? "",
-    limits: { memoryBytes: 0, cpus: 0, processes: 0, ...prepared.limits },
+    limits: { memoryBytes: 0, cpus: 0, processes: 0, logBytes: 0, ...prepared.limits },
     onDisconnect: prepared.onDisconnect === "kill" ? OnDisconnect.KILL : OnDisconnect.CONTINUE,
   };
 }

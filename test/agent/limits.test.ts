@@ -10,8 +10,20 @@ import { temporaryFolder } from "./support/folder.ts";
 import { runJob, startJob } from "./support/job.ts";
 
 const MiB = 2 ** 20;
-const none = { memoryBytes: 0, cpus: 0, processes: 0 };
+const none = { memoryBytes: 0, cpus: 0, processes: 0, logBytes: 0 };
 const enforcesAll = openCgroupParent(`limits-${process.pid}`)?.enforced.size === 3;
+
+test("a job's log has the limit of its definition, with a mark where it is cut, and the job goes on", async () => {
+  const script = "seq 10000; touch went-on; test -e went-on";
+  const job = await runJob({ script, limits: { ...none, logBytes: 1_024 } }, {});
+  expect(job).toMatchObject({ outcome: Outcome.SUCCEEDED });
+  expect(job.log.startsWith("1\n2\n3\n")).toBe(true);
+  expect(job.log).toContain(
+    "troupe: this log is cut here: it has reached its limit of 1024 bytes\n",
+  );
+  expect(job.log).toMatch(/troupe: 47870 more bytes were printed and are not in this log\n$/);
+  expect(job.log.length).toBeLessThan(1_300);
+});
 
 describe.runIf(enforcesAll)("a job with limits, on a kernel that enforces them", () => {
   const eat = (bytes: number) =>
@@ -75,7 +87,7 @@ describe.runIf(enforcesAll)("a job with limits, on a kernel that enforces them",
 });
 
 test("without control groups the job runs, and its log says that the limits do not hold", async () => {
-  const limits = { memoryBytes: 64 * MiB, cpus: 0, processes: 3 };
+  const limits = { ...none, memoryBytes: 64 * MiB, processes: 3 };
   const job = await runJob({ script: "echo up", limits });
   expect(job).toMatchObject({ outcome: Outcome.SUCCEEDED });
   expect(job.log).toBe(
@@ -120,7 +132,7 @@ describe("the files of both versions", () => {
       ["pids", of],
       ["io", of],
     ] as const);
-    const limits = { memoryBytes: 512 * MiB, cpus: 1.5, processes: 200 };
+    const limits = { ...none, memoryBytes: 512 * MiB, cpus: 1.5, processes: 200 };
     applyLimits(folders, limits);
     const written = ["memory.max", "memory.swap.max", "memory.oom.group", "cpu.max", "pids.max"];
     expect(written.map((name) => readFileSync(join(folder, name), "utf8"))).toEqual([

@@ -148,7 +148,7 @@ describe("an attempt", () => {
       inputs: [],
       artifacts: [],
       stdin: "",
-      limits: { memoryBytes: 0, cpus: 0, processes: 0 },
+      limits: { memoryBytes: 0, cpus: 0, processes: 0, logBytes: 0 },
     });
     agent.send({ $case: "accepted", value: { attempt } });
     agent.send({ $case: "started", value: { attempt, startedAtMs: 42 } });

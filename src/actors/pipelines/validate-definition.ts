@@ -72,7 +72,7 @@ const job = object({
     stdin: template,
     limits: object({
       required: {},
-      optional: { memoryBytes: number, cpus: number, processes: number },
+      optional: { memoryBytes: number, cpus: number, processes: number, logBytes: number },
     }),
     description: text,
     concurrency,

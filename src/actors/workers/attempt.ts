@@ -57,6 +57,8 @@ export interface JobLimits {
   readonly cpus?: number;
   /** Processes and threads at once. */
   readonly processes?: number;
+  /** Of its log: what it prints beyond is not kept, and a mark says so. */
+  readonly logBytes?: number;
 }
 
 export type AttemptOutcome =

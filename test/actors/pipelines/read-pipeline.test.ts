@@ -31,7 +31,7 @@ jobs:
     retry: 2
     priority: 5
     working-directory: src
-    limits: { memory: 1.5GiB, cpus: 0.5, processes: 20 }
+    limits: { memory: 1.5GiB, cpus: 0.5, processes: 20, log: 2MiB }
     artifacts: [dist, report.xml]
     stdin: v\${{ parameters.version }}
   ship:
@@ -85,7 +85,7 @@ outputs:
           continueOnError: false,
           priority: 5,
           workingDirectory: "src",
-          limits: { memoryBytes: 1_610_612_736, cpus: 0.5, processes: 20 },
+          limits: { memoryBytes: 1_610_612_736, cpus: 0.5, processes: 20, logBytes: 2_097_152 },
           artifacts: ["dist", "report.xml"],
           stdin: ["v", { ref: "parameter", name: "version" }],
         },

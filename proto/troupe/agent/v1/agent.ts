@@ -270,6 +270,8 @@ export interface Limits {
   cpus: number;
   /** Processes and threads. */
   processes: number;
+  /** Of the attempt's log, which every agent enforces: beyond it a mark stands in the log, and what follows is not kept. */
+  logBytes: number;
 }
 
 /** What a job used, its whole process tree together; 0 where this machine does not count it. */
@@ -2423,7 +2425,7 @@ export const StoredFile: MessageFns<StoredFile> = {
 };
 
 function createBaseLimits(): Limits {
-  return { memoryBytes: 0, cpus: 0, processes: 0 };
+  return { memoryBytes: 0, cpus: 0, processes: 0, logBytes: 0 };
 }
 
 export const Limits: MessageFns<Limits> = {
@@ -2436,6 +2438,9 @@ export const Limits: MessageFns<Limits> = {
     }
     if (message.processes !== 0) {
       writer.uint32(24).uint32(message.processes);
+    }
+    if (message.logBytes !== 0) {
+      writer.uint32(32).uint64(message.logBytes);
     }
     return writer;
   },
@@ -2477,6 +2482,14 @@ export const Limits: MessageFns<Limits> = {
             message.processes = reader.uint32();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.logBytes = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2497,6 +2510,7 @@ export const Limits: MessageFns<Limits> = {
     message.memoryBytes = object.memoryBytes ?? 0;
     message.cpus = object.cpus ?? 0;
     message.processes = object.processes ?? 0;
+    message.logBytes = object.logBytes ?? 0;
     return message;
   },
 };

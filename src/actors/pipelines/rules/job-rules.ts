@@ -271,6 +271,15 @@ const jobNumbers: readonly JobNumber[] = [
     whole: true,
   },
   {
+    path: ["limits", "logBytes"],
+    of: (job) => job.limits?.logBytes,
+    what: "the limit of the log",
+    min: 1_024,
+    max: 2 ** 34,
+    whole: true,
+    show: sizeText,
+  },
+  {
     path: ["priority"],
     of: (job) => job.priority,
     what: "the priority",
