@@ -1,11 +1,12 @@
 /** One reader of one attempt's log: what is stored, then, if it follows, what comes until the end. */
 import type { ReadLogRequest, ReadLogResponse } from "../../proto/troupe/control/v1/control.ts";
 import { TroupeError } from "../actors/kernel/index.ts";
-import type { LogStore } from "../actors/logs/index.ts";
+import type { LogPiece, LogStore } from "../actors/logs/index.ts";
 import type { JobView, Runs, RunView } from "../actors/pipelines/index.ts";
 import { tailAttempt } from "./attempt-log.ts";
 import { attemptIsOver, jobHasEnded } from "./attempt-phase.ts";
 import { bufferOver } from "./buffer-over.ts";
+import { LineSearch } from "./line-search.ts";
 import type { StreamOutput } from "./stream-output.ts";
 
 /**
@@ -36,9 +37,15 @@ export async function readLog(
       over: phase.over,
       signal: output.signal,
     });
+    const search = request.search === undefined ? undefined : new LineSearch(request.search);
+    const send = ({ offset: at, data }: LogPiece): Promise<void> =>
+      output.send({ offset: at, data: bufferOver(data), attempt });
+    let end = offset;
     for await (const piece of tail) {
-      await output.send({ offset: piece.offset, data: bufferOver(piece.data), attempt });
+      end = piece.offset + piece.data.byteLength;
+      for (const found of search === undefined ? [piece] : search.push(piece)) await send(found);
     }
+    for (const found of search?.end(end) ?? []) await send(found);
   } finally {
     await phase.stop();
     await watching;

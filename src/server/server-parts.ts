@@ -133,11 +133,6 @@ export async function openJobs(ground: ServerGround): Promise<Jobs> {
   const logs = new ArchivedLogStore({ folder, blobs, clock, logger });
   teardown.add("logs", () => logs.close());
   await logs.start();
-  if (options.logRetention !== undefined) {
-    const sweep = new LogSweep({ logs, retention: options.logRetention, clock, logger });
-    teardown.add("log sweep", () => sweep.stop());
-    await sweep.start();
-  }
   const engine = createJobEngine({
     secrets: options.secretSource ?? chainSecretSources(),
     clock,
@@ -163,6 +158,10 @@ export async function openJobs(ground: ServerGround): Promise<Jobs> {
   await writeSystemFile(dataDir, systemFile);
   engine.start(system);
   teardown.add("jobs", () => engine.stop());
+  const { runs } = engine;
+  const sweep = new LogSweep({ logs, blobs, runs, retention: options.logRetention, clock, logger });
+  teardown.add("log sweep", () => sweep.stop());
+  await sweep.start();
   const audit = new Audit({ system, clock, logger });
   teardown.add("audit trail", () => audit.close());
   const authority = ground.tls ? await openAuthority(ground, system) : undefined;

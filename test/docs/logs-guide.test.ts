@@ -41,12 +41,16 @@ it("groups, annotations and search are as docs/logs.md shows them", async () => 
   expect(watched).not.toContain("::");
   const whole = outputs.get("logs") ?? "";
   expect(whole).toContain("::group::Compile\n");
-  expect(outputs.get("logs --grep unused")).toBe(
-    "::warning file=main.c,line=12::unused variable n\n",
-  );
+  for (const way of ["--grep", "--search"]) {
+    expect(outputs.get(`logs ${way} unused`)).toBe(
+      "::warning file=main.c,line=12::unused variable n\n",
+    );
+  }
   expect(outputs.get("logs --follow --offset 0")).toBe(whole);
-  const none = await troupe(["logs", runId, "build", "--grep", "nothing like it"], options);
-  expect(none).toMatchObject({ code: 1, stdout: "" });
+  for (const way of ["--grep", "--search"]) {
+    const none = await troupe(["logs", runId, "build", way, "nothing like it"], options);
+    expect(none).toMatchObject({ code: 1, stdout: "" });
+  }
   const wrong = await troupe(["logs", runId, "build", "--grep", "("], options);
   expect(wrong.code).toBe(2);
   expect(wrong.stderr).toContain("--grep wants a regular expression");

@@ -865,6 +865,24 @@ export const limitTable = {
     reason: "the longest pause before a log is tried again that the blob store did not take",
     effect: "pauses double from 1 s up to this; the log stays in its folder",
   }),
+  logLineBytesMax: limit({
+    default: 1_048_576,
+    unit: "bytes",
+    reason: "a line that a search holds until its end comes; logs of binary data have none",
+    effect: "a longer line is searched in parts, and what matches is one of them",
+  }),
+  logSearchCharactersMax: limit({
+    default: 1_000,
+    unit: "characters",
+    reason: "what people look for is a word or a message",
+    effect: "the request fails with TROUPE_REQUEST_INVALID",
+  }),
+  uploadKeptMs: limit({
+    default: 86_400_000,
+    unit: "milliseconds",
+    reason: "a day: an agent that was away over a night goes on with what it has sent",
+    effect: "what was kept of an upload is deleted; its next try begins anew",
+  }),
   logSweepIntervalMs: limit({
     default: 600_000,
     unit: "milliseconds",

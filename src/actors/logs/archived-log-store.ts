@@ -14,7 +14,7 @@ import type { BlobStore } from "../blobs/index.ts";
 import { type Clock, type Logger, limits, TroupeError } from "../kernel/index.ts";
 import type { FolderLogStore } from "./folder-log-store.ts";
 import { LogArchiver } from "./log-archiver.ts";
-import { blobKeyOf, blobKeyOfPath, logBlobs, pathOfBlobKey } from "./log-name.ts";
+import { attemptOfPath, blobKeyOf, blobKeyOfPath, logBlobs, pathOfBlobKey } from "./log-name.ts";
 import {
   checkRetention,
   expiredLogs,
@@ -126,6 +126,13 @@ export class ArchivedLogStore implements LogStore {
       position = piece.offset + piece.data.byteLength;
     }
     yield* this.#rest(key, position, signal);
+  }
+
+  /** Logs that somebody may still write; those whose names were too long to be read back are not among them. */
+  async unsealed(): Promise<AttemptKey[]> {
+    const { directory } = this.#folder;
+    const keys = (await this.#folder.unfinished()).map((path) => attemptOfPath(directory, path));
+    return keys.filter((key) => key !== undefined);
   }
 
   /** As `FolderLogStore.expire`, wherever the logs are. */

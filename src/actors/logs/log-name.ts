@@ -52,3 +52,16 @@ export function pathOfBlobKey(directory: string, key: string): string {
 export function sealPath(path: string): string {
   return `${path}.sealed`;
 }
+
+/** Whose log a file is. undefined: a name that was too long says it no more. */
+export function attemptOfPath(directory: string, path: string): AttemptKey | undefined {
+  const [run, file = ""] = relative(directory, path).split(sep);
+  const [, job, attempt] = /^(.+)\.(\d+)\.log$/.exec(file) ?? [];
+  if (run === undefined || job === undefined || /~/.test(run + job)) return undefined;
+  return { runId: nameOf(run), job: nameOf(job), attempt: Number(attempt) };
+}
+
+/** `safeName` the other way. */
+function nameOf(safe: string): string {
+  return decodeURIComponent(safe);
+}

@@ -12,6 +12,7 @@ export interface LogsOptions {
   readonly attempt?: number;
   readonly offset: number;
   readonly grep?: RegExp;
+  readonly search?: string;
 }
 
 export function logs(
@@ -26,8 +27,10 @@ export function logs(
       attempt: options.attempt ?? 0,
       offset: options.offset,
       follow: options.follow === true,
+      search: options.search,
     };
     const { grep } = options;
+    let found = false;
     const matching = grep === undefined ? undefined : new MatchingLines(grep);
     const interruption = new Interruption(context);
     const { signal } = interruption;
@@ -35,6 +38,7 @@ export function logs(
       for await (const { data } of client.readLog(request, signal)) {
         const shown = matching === undefined ? data : matching.push(data);
         if (shown.length === 0) continue;
+        found = true;
         if (!context.stdout.write(shown)) await once(context.stdout, "drain", { signal });
       }
       if (matching !== undefined) context.stdout.write(matching.end());
@@ -44,6 +48,7 @@ export function logs(
       interruption.dispose();
     }
     // As grep has it: finding nothing is an answer that scripts can tell apart.
-    return matching?.found === false ? exitCodes.failed : exitCodes.ok;
+    const nothing = matching?.found === false || (options.search !== undefined && !found);
+    return nothing ? exitCodes.failed : exitCodes.ok;
   });
 }

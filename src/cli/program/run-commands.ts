@@ -118,6 +118,10 @@ function addLogs(program: Command, host: CommandHost): void {
       0,
     )
     .option(
+      "--search <text>",
+      "only the lines that hold this text, found at the server; exit code 1 where none does",
+    )
+    .option(
       "--grep <regexp>",
       "only the lines that match; exit code 1 where none does",
       regularExpression("--grep"),

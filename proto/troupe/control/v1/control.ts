@@ -266,6 +266,8 @@ export interface ReadLogRequest {
   attempt: number;
   offset: number;
   follow: boolean;
+  /** Only the lines that hold this text, as it is written, each at its offset in the log. The log is read where it is stored. */
+  search?: string | undefined;
 }
 
 export interface ReadLogResponse {
@@ -2561,7 +2563,7 @@ export const LogPiece: MessageFns<LogPiece> = {
 };
 
 function createBaseReadLogRequest(): ReadLogRequest {
-  return { runId: "", job: "", attempt: 0, offset: 0, follow: false };
+  return { runId: "", job: "", attempt: 0, offset: 0, follow: false, search: undefined };
 }
 
 export const ReadLogRequest: MessageFns<ReadLogRequest> = {
@@ -2580,6 +2582,9 @@ export const ReadLogRequest: MessageFns<ReadLogRequest> = {
     }
     if (message.follow !== false) {
       writer.uint32(40).bool(message.follow);
+    }
+    if (message.search !== undefined) {
+      writer.uint32(50).string(message.search);
     }
     return writer;
   },
@@ -2637,6 +2642,14 @@ export const ReadLogRequest: MessageFns<ReadLogRequest> = {
             message.follow = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.search = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2659,6 +2672,7 @@ export const ReadLogRequest: MessageFns<ReadLogRequest> = {
     message.attempt = object.attempt ?? 0;
     message.offset = object.offset ?? 0;
     message.follow = object.follow ?? false;
+    message.search = object.search ?? undefined;
     return message;
   },
 };
