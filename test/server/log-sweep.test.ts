@@ -91,6 +91,7 @@ it("forgets an upload that nobody has gone on with for a day", async () => {
       const stopped = blobs.put(
         async function* (offset) {
           resolve(offset);
+          yield Buffer.alloc(0);
           throw new Error("only looked");
         },
         { upload: "u" },

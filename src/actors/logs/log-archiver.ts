@@ -114,9 +114,9 @@ export class LogArchiver {
     try {
       // It may end meanwhile; then it is asked for once more.
       const whole = log.ended;
-      const bytes = await this.#store(path, log);
+      const { bytes, rest } = await this.#store(path, log);
       log.failures = 0;
-      if (!whole) return;
+      if (!whole || rest > 0) return;
       // An empty log stays what it is: not every store has empty blobs.
       if (bytes > 0) await this.#options.folder.remove(path);
       this.#logs.delete(path);
@@ -135,20 +135,21 @@ export class LogArchiver {
     }
   }
 
-  /** All of it if it has ended, else whole segments. */
-  async #store(path: string, log: Moving): Promise<number> {
+  /** All of it if it has ended, else whole segments; a close ends it after the present one. */
+  async #store(path: string, log: Moving): Promise<{ bytes: number; rest: number }> {
     const { folder, blobs, segmentBytes } = this.#options;
     const key = blobKeyOfPath(folder.directory, path);
     const end = await folder.endOf(path);
-    if (log.ended && end > 0 && (await blobs.adopt?.(key, path)) === true) return end;
+    if (log.ended && end > 0 && (await blobs.adopt?.(key, path)) === true)
+      return { bytes: end, rest: 0 };
     let at = (await blobs.stat(key))?.bytes ?? 0;
     if (at > end) throw new Error(`the blob has ${at} bytes, the file only ${end}`);
-    while (log.ended ? at < end : end - at >= segmentBytes) {
+    while (!this.#closed && (log.ended ? at < end : end - at >= segmentBytes)) {
       const data = await folder.readOf(path, at, Math.min(segmentBytes, end - at));
       if (data.byteLength === 0) throw new Error(`the file cannot be read from byte ${at} on`);
       at = await blobs.append(key, at, data);
       log.storedEnd = at;
     }
-    return at;
+    return { bytes: at, rest: end - at };
   }
 }

@@ -53,15 +53,20 @@ export function sealPath(path: string): string {
   return `${path}.sealed`;
 }
 
-/** Whose log a file is. undefined: a name that was too long says it no more. */
+/** Whose log a file is. undefined: nobody's, or its name was too long and says it no more. */
 export function attemptOfPath(directory: string, path: string): AttemptKey | undefined {
   const [run, file = ""] = relative(directory, path).split(sep);
   const [, job, attempt] = /^(.+)\.(\d+)\.log$/.exec(file) ?? [];
-  if (run === undefined || job === undefined || /~/.test(run + job)) return undefined;
-  return { runId: nameOf(run), job: nameOf(job), attempt: Number(attempt) };
+  const [runId, name] = [nameOf(run ?? ""), nameOf(job ?? "")];
+  if (runId === undefined || name === undefined) return undefined;
+  return { runId, job: name, attempt: Number(attempt) };
 }
 
-/** `safeName` the other way. */
-function nameOf(safe: string): string {
-  return decodeURIComponent(safe);
+/** `safeName` the other way; undefined for what it did not make. */
+function nameOf(safe: string): string | undefined {
+  const bytes = safe.replaceAll(/%([0-9a-f]{2})/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  const name = Buffer.from(bytes, "latin1").toString("utf8");
+  return name !== "" && safeName(name) === safe ? name : undefined;
 }
