@@ -18,6 +18,7 @@ import {
 import { type CgroupParent, openCgroupParent } from "./cgroup.ts";
 import { Connection } from "./connection.ts";
 import { CurrentBlobLink } from "./current-blob-link.ts";
+import { type EndedAttempt, readEnded } from "./ended-record.ts";
 import type { Executor } from "./executor.ts";
 import { type Identity, IdentityFile } from "./identity.ts";
 import { limitNames } from "./job-limits.ts";
@@ -69,11 +70,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const checked = await checkedToken(token, identity);
     const workFolder = makeWorkFolder(complete.workDir, state.mark);
     const cgroups = complete.cgroups ? openCgroupParent(state.mark) : undefined;
-    await clearLeftovers({ mark: state.mark, workFolder, table, clock, cgroups, log });
+    const ended = readEnded(workFolder);
+    const { mark } = state;
+    await clearLeftovers({ mark, workFolder, kept: ended, table, clock, cgroups, log });
     const blobs = new CurrentBlobLink(complete.dialer);
     const executor = processExecutor({
       workFolder,
-      mark: state.mark,
+      mark,
       clock,
       environment: { ...complete.environment, TROUPE_AGENT_NAME: complete.name },
       onWarning: (message) => log.warn(message),
@@ -83,7 +86,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       transfers: new Transfers({ link: () => blobs.link(), clock, random: complete.random }),
     });
     const start = nextStart(state.path, clock.nowMs());
-    const parts = { identityFile, identity, executor, workFolder, cgroups, start, blobs };
+    const parts = { identityFile, identity, executor, workFolder, ended, cgroups, start, blobs };
     const session = newSession(complete, { ...parts, token: checked });
     session.start();
     return new RunningAgent(complete, session, async () => {
@@ -103,6 +106,7 @@ interface SessionParts {
   readonly identityFile: IdentityFile;
   readonly executor: Executor;
   readonly workFolder: string;
+  readonly ended: ReadonlyMap<string, EndedAttempt>;
   readonly cgroups: CgroupParent | undefined;
   readonly start: number;
   readonly blobs: CurrentBlobLink;
@@ -134,6 +138,7 @@ function newSession(options: CompleteOptions, parts: SessionParts): Session {
     labels,
     executor: parts.executor,
     workFolder: parts.workFolder,
+    ended: [...parts.ended.values()],
     clock,
     log,
     giveUpAfterMs,
@@ -251,7 +256,7 @@ function endOf(over: SessionEnd | undefined, unreported: number): AgentEnd {
   if (unreported > 0) {
     return {
       exitCode: exitCodes.unreported,
-      reason: `stopped while ${unreported} results were not acknowledged by the server`,
+      reason: `stopped while ${unreported} results were not acknowledged by the server: the next start sends them`,
     };
   }
   const exitCode = over?.cause === "gave-up" ? exitCodes.gaveUp : exitCodes.done;

@@ -32,8 +32,6 @@ export interface RunningJob {
   cancel(reason: string, graceMs: number): void;
   /** While blocked the job's pipe is not read, so the job waits when it is full. */
   setOutputBlocked(blocked: boolean): void;
-  /** Removes the job's folder; only after its end. Never rejects. */
-  remove(): Promise<void>;
 }
 
 export interface Executor {

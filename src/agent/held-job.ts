@@ -2,57 +2,82 @@
 import type { Assignment, AttemptRef, JobResult } from "../../proto/troupe/agent/v1/agent.ts";
 import { AttemptFolder } from "./attempt-folder.ts";
 import type { AgentClock } from "./clock.ts";
+import { type EndedAttempt, writeEnded } from "./ended-record.ts";
 import type { Executor, JobEnd, RunningJob } from "./executor.ts";
 import { type LogLink, LogOutbox, type OutboxChunk } from "./log-outbox.ts";
 import { LogSpool } from "./log-spool.ts";
 
-export interface HeldJobOptions {
-  readonly assignment: Assignment;
-  readonly executor: Executor;
+/** What every attempt that is held needs. */
+interface HeldOptions {
   readonly workFolder: string;
   readonly clock: AgentClock;
-  /** The terms of the open link; undefined = there is none. */
-  readonly link: LogLink | undefined;
-  readonly onStarted: (startedAtMs: number) => void;
-  readonly onEnded: (result: JobResult) => void;
   /** Its log has something to send, or all of it is sent. */
   readonly onReady: () => void;
   readonly onWarning: (message: string) => void;
 }
 
+export interface HeldJobOptions extends HeldOptions {
+  readonly assignment: Assignment;
+  readonly executor: Executor;
+  /** The terms of the open link; undefined = there is none. */
+  readonly link: LogLink | undefined;
+  readonly onStarted: (startedAtMs: number) => void;
+  readonly onEnded: (result: JobResult) => void;
+}
+
 export class HeldJob {
   /** Resolves when its process tree is dead and its result is known. */
   readonly ended: Promise<void>;
-  readonly #attempt: AttemptRef;
+  readonly #folder: AttemptFolder;
+  readonly #spool: LogSpool;
   readonly #outbox: LogOutbox;
-  readonly #job: RunningJob;
+  readonly #onWarning: (message: string) => void;
+  #job: RunningJob | undefined;
+  #isKept = false;
+  #tellEnded: () => void = () => {};
 
-  constructor(options: HeldJobOptions) {
-    const { assignment, clock, onReady, onWarning } = options;
-    this.#attempt = assignment.attempt as AttemptRef;
-    this.#outbox = new LogOutbox({
-      clock,
-      spool: new LogSpool({
-        folder: new AttemptFolder(options.workFolder, this.#attempt).spool,
-        onDiskError: (error) => onWarning(`the log waits for the link: ${error.message}`),
-      }),
-      onReady,
-      onBlocked: (blocked) => this.#job.setOutputBlocked(blocked),
-    });
-    this.#outbox.setLink(options.link);
-    let tellEnded: () => void;
+  private constructor(attempt: AttemptRef, options: HeldOptions, restored?: LogSpool) {
+    const { workFolder, clock, onReady, onWarning } = options;
+    this.#folder = new AttemptFolder(workFolder, attempt);
+    this.#onWarning = onWarning;
+    const onDiskError = (error: Error): void =>
+      onWarning(`the log waits for the link: ${error.message}`);
+    this.#spool = restored ?? new LogSpool({ folder: this.#folder.spool, onDiskError });
+    const onBlocked = (blocked: boolean): void => this.#job?.setOutputBlocked(blocked);
+    this.#outbox = new LogOutbox({ clock, spool: this.#spool, onReady, onBlocked });
     this.ended = new Promise((resolve) => {
-      tellEnded = resolve;
+      this.#tellEnded = resolve;
     });
-    this.#job = options.executor.start(assignment, {
+  }
+
+  /** Starts the job of an assignment. */
+  static start(options: HeldJobOptions): HeldJob {
+    const { assignment, executor } = options;
+    const attempt = assignment.attempt as AttemptRef;
+    const held = new HeldJob(attempt, options);
+    held.#outbox.setLink(options.link);
+    held.#job = executor.start(assignment, {
       started: options.onStarted,
-      output: (bytes) => this.#outbox.append(bytes),
+      output: (bytes) => held.#outbox.append(bytes),
       ended: (end) => {
-        options.onEnded(this.#result(end));
-        this.#outbox.finish();
-        tellEnded();
+        const result = resultOf(attempt, end, held.#outbox.end);
+        held.#keep(result);
+        options.onEnded(result);
+        held.#outbox.finish();
+        held.#tellEnded();
       },
     });
+    return held;
+  }
+
+  /** One that ended in an earlier start of the agent. Throws when its log is not all there. */
+  static restore({ result, log }: EndedAttempt, options: HeldOptions): HeldJob {
+    const folder = new AttemptFolder(options.workFolder, result.attempt);
+    const held = new HeldJob(result.attempt, options, LogSpool.restore(folder.spool, log));
+    held.#isKept = true;
+    held.#outbox.finish();
+    held.#tellEnded();
+    return held;
   }
 
   get isLogSent(): boolean {
@@ -73,21 +98,37 @@ export class HeldJob {
   }
 
   cancel(reason: string, graceMs: number): void {
-    this.#job.cancel(reason, graceMs);
+    this.#job?.cancel(reason, graceMs);
   }
 
   /** Its log and its folder are wanted no more. Only after its end. */
   async forget(): Promise<void> {
     this.#outbox.close();
-    await this.#job.remove();
+    try {
+      await this.#folder.remove();
+    } catch (error) {
+      this.#onWarning(`could not remove ${this.#folder.path}: ${(error as Error).message}`);
+    }
   }
 
-  #result(end: JobEnd): JobResult {
-    return {
-      ...end,
-      attempt: this.#attempt,
-      outputs: { ...end.outputs },
-      logBytes: this.#outbox.end,
-    };
+  /** This process ends: the next one reports what is kept. Only after its end. */
+  async leave(): Promise<void> {
+    if (!this.#isKept) return this.forget();
+    this.#outbox.setLink(undefined);
+    this.#spool.release();
   }
+
+  #keep(result: EndedAttempt["result"]): void {
+    try {
+      writeEnded(this.#folder, { result, log: this.#spool.store() });
+      this.#isKept = true;
+    } catch (error) {
+      const { message } = error as Error;
+      this.#onWarning(`its result is kept in memory only, and lost if the agent dies: ${message}`);
+    }
+  }
+}
+
+function resultOf(attempt: AttemptRef, end: JobEnd, logBytes: number): EndedAttempt["result"] {
+  return { ...end, attempt, outputs: { ...end.outputs }, logBytes };
 }

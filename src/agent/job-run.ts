@@ -75,15 +75,6 @@ export class JobRun implements RunningJob {
     this.#linger.setBlocked(blocked);
   }
 
-  async remove(): Promise<void> {
-    try {
-      await this.#folder.remove();
-    } catch (error) {
-      const path = this.#folder.path;
-      this.#context.onWarning(`could not remove ${path}: ${(error as Error).message}`);
-    }
-  }
-
   async #run(): Promise<JobEnd> {
     try {
       const program = await this.#prepare();

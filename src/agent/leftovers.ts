@@ -13,6 +13,8 @@ import { ProcessTree } from "./process-tree.ts";
 export interface LeftoversOptions {
   readonly mark: string;
   readonly workFolder: string;
+  /** Folders that stay: of attempts that have ended, and are not acknowledged. */
+  readonly kept: { has(folder: string): boolean };
   readonly table: ProcessTable;
   readonly clock: AgentClock;
   readonly cgroups: CgroupParent | undefined;
@@ -38,8 +40,9 @@ export async function clearLeftovers(options: LeftoversOptions): Promise<void> {
   await removeFolders(options);
 }
 
-async function removeFolders({ workFolder, log }: LeftoversOptions): Promise<void> {
+async function removeFolders({ workFolder, kept, log }: LeftoversOptions): Promise<void> {
   for (const name of await readdir(workFolder)) {
+    if (kept.has(name)) continue;
     const path = join(workFolder, name);
     await rm(path, { recursive: true, force: true }).catch((error: Error) => {
       log.warn(`could not remove ${path}: ${error.message}`);

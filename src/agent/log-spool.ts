@@ -17,8 +17,8 @@
  * File access is synchronous on purpose: it happens only while a link is down or slow, in pieces
  * of a block into the page cache, and it keeps S1 free of races.
  */
-import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, fstatSync, mkdirSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { basename, join } from "node:path";
 import { agentLimits } from "./limits.ts";
 
 export interface LogSpoolOptions {
@@ -30,6 +30,18 @@ export interface LogSpoolOptions {
   readonly blockBytesMax?: number;
   /** Told once per trouble, when the disk refuses bytes. */
   readonly onDiskError?: (error: Error) => void;
+}
+
+/** Where unacknowledged bytes are on disk, in their order. */
+export interface StoredLog {
+  readonly acknowledged: number;
+  readonly end: number;
+  readonly blocks: readonly {
+    readonly offset: number;
+    readonly length: number;
+    readonly file: string;
+    readonly position: number;
+  }[];
 }
 
 interface Block {
@@ -45,6 +57,21 @@ interface Segment {
   readonly descriptor: number;
   bytes: number;
   blocks: number;
+}
+
+function openSegment(path: string): Segment {
+  const descriptor = openSync(path, "r");
+  return { path, descriptor, bytes: fstatSync(descriptor).size, blocks: 0 };
+}
+
+/** At its end. If that fails the place is used again. */
+function writeAll(segment: Segment, bytes: Buffer): void {
+  let written = 0;
+  while (written < bytes.length) {
+    const left = bytes.length - written;
+    written += writeSync(segment.descriptor, bytes, written, left, segment.bytes + written);
+  }
+  segment.bytes += bytes.length;
 }
 
 const blockBytesMin = 64 * 1024;
@@ -66,6 +93,7 @@ export class LogSpool {
   #diskRefuses = false;
   #acknowledged = 0;
   #end = 0;
+  #isStored = false;
 
   constructor(options: LogSpoolOptions) {
     this.#folder = options.folder;
@@ -138,7 +166,60 @@ export class LogSpool {
     this.#diskRefuses = false;
   }
 
-  /** Forgets all and removes its files. */
+  /**
+   * Writes what is in memory to a file of its own, and tells where all is; from now on no file is removed.
+   * Throws the disk's error.
+   */
+  store(): StoredLog {
+    this.#isStored = true;
+    const blocks: StoredLog["blocks"][number][] = [];
+    let tail: Segment | undefined;
+    for (const { offset, length, at } of this.#blocks) {
+      if (offset + length <= this.#acknowledged) continue;
+      if (!Buffer.isBuffer(at)) {
+        blocks.push({ offset, length, file: basename(at.segment.path), position: at.position });
+        continue;
+      }
+      tail ??= this.#newSegment("tail.log");
+      blocks.push({ offset, length, file: "tail.log", position: tail.bytes });
+      writeAll(tail, at.subarray(0, length));
+    }
+    if (tail !== undefined) closeSync(tail.descriptor);
+    return { acknowledged: this.#acknowledged, end: this.#end, blocks };
+  }
+
+  /**
+   * The bytes that an earlier process stored; there will be no more. Throws if some are missing.
+   */
+  static restore(folder: string, stored: StoredLog): LogSpool {
+    const spool = new LogSpool({ folder });
+    spool.#isStored = true;
+    spool.#acknowledged = stored.acknowledged;
+    const segments = new Map<string, Segment>();
+    for (const { offset, length, file, position } of stored.blocks) {
+      const path = join(folder, basename(file));
+      const segment = segments.get(path) ?? openSegment(path);
+      segments.set(path, segment);
+      const expected = spool.#blocks.at(-1);
+      const follows = expected === undefined || expected.offset + expected.length === offset;
+      if (!follows || position + length > segment.bytes) throw new Error(`${path} is not complete`);
+      segment.blocks++;
+      spool.#blocks.push({ offset, capacity: length, length, at: { segment, position } });
+    }
+    spool.#end = stored.end;
+    return spool;
+  }
+
+  /** Closes its files and leaves them. */
+  release(): void {
+    const segments = this.#blocks.flatMap(({ at }) => (Buffer.isBuffer(at) ? [] : [at.segment]));
+    const present = this.#segment === undefined ? [] : [this.#segment];
+    for (const { descriptor } of new Set([...segments, ...present])) closeSync(descriptor);
+    this.#blocks.length = 0;
+    this.#segment = undefined;
+  }
+
+  /** Forgets all and removes its files, unless they were stored. */
   close(): void {
     for (const block of this.#blocks.splice(0)) this.#free(block);
     this.#dropSegment(this.#segment);
@@ -166,12 +247,7 @@ export class LogSpool {
     try {
       const segment = this.#openSegment();
       const position = segment.bytes;
-      let written = 0;
-      while (written < block.capacity) {
-        const left = block.capacity - written;
-        written += writeSync(segment.descriptor, block.at, written, left, position + written);
-      }
-      segment.bytes += block.capacity;
+      writeAll(segment, block.at);
       segment.blocks++;
       block.at = { segment, position };
       this.#memoryBytes -= block.capacity;
@@ -185,10 +261,14 @@ export class LogSpool {
     if (this.#segment !== undefined && this.#segment.bytes < this.#segmentBytes) {
       return this.#segment;
     }
-    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-    const path = join(this.#folder, `${++this.#segmentsMade}.log`);
-    this.#segment = { path, descriptor: openSync(path, "w+", 0o600), bytes: 0, blocks: 0 };
+    this.#segment = this.#newSegment(`${++this.#segmentsMade}.log`);
     return this.#segment;
+  }
+
+  #newSegment(name: string): Segment {
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    const path = join(this.#folder, name);
+    return { path, descriptor: openSync(path, "w+", 0o600), bytes: 0, blocks: 0 };
   }
 
   #free(block: Block): void {
@@ -212,7 +292,7 @@ export class LogSpool {
   #dropSegment(segment: Segment | undefined): void {
     if (segment === undefined) return;
     closeSync(segment.descriptor);
-    rmSync(segment.path, { force: true });
+    if (!this.#isStored) rmSync(segment.path, { force: true });
   }
 
   /** The block that holds `offset`; the number of blocks if none does. */

@@ -67,6 +67,8 @@ export type HeldAttempt = HeldBase &
     | { readonly status: "dropped" }
   );
 
+export type EndedResult = JobResult & { readonly attempt: AttemptRef };
+
 export type SessionInput =
   | { readonly type: "dialled" }
   | { readonly type: "lost" }
@@ -107,11 +109,24 @@ export interface SessionStep {
   readonly effects: readonly SessionEffect[];
 }
 
-export function newSession(slots: number): SessionState {
+/** `ended`: results of an earlier start that are not acknowledged. */
+export function newSession(slots: number, ended: readonly EndedResult[] = []): SessionState {
+  const attempts = ended.map((result): [string, HeldAttempt] => [
+    attemptKey(result.attempt),
+    {
+      ref: result.attempt,
+      status: "ended",
+      killGraceMs: 0,
+      leased: false,
+      startedAtMs: result.startedAtMs === 0 ? undefined : result.startedAtMs,
+      result,
+      sent: false,
+    },
+  ]);
   return {
     link: "down",
     slots,
-    attempts: new Map(),
+    attempts: new Map(attempts),
     remembered: new Set(),
     leaseOver: false,
     draining: undefined,

@@ -10,10 +10,11 @@
 import type { AttemptRef, Capabilities, Welcome } from "../../proto/troupe/agent/v1/agent.ts";
 import type { AgentError } from "./agent-error.ts";
 import type { AgentLog } from "./agent-log.ts";
-import { attemptText } from "./attempt.ts";
+import { attemptKey, attemptText } from "./attempt.ts";
 import type { AgentClock, AgentTimer } from "./clock.ts";
 import type { Connection, ConnectionListener } from "./connection.ts";
 import { durationText } from "./duration-text.ts";
+import type { EndedAttempt } from "./ended-record.ts";
 import type { Executor } from "./executor.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { HeldJob } from "./held-job.ts";
@@ -45,6 +46,8 @@ export interface SessionOptions {
   readonly labels: Readonly<Record<string, string>>;
   readonly executor: Executor;
   readonly workFolder: string;
+  /** Attempts that ended in an earlier start, and are not acknowledged. */
+  readonly ended: readonly EndedAttempt[];
   readonly clock: AgentClock;
   readonly log: AgentLog;
   /** See `AgentOptions.giveUpAfterMs`; infinite = never. */
@@ -86,7 +89,9 @@ export class Session implements ConnectionListener {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#log = options.log;
-    this.#state = newSession(options.capabilities.slots);
+    const restored = options.ended.filter((ended) => this.#restore(ended));
+    const results = restored.map(({ result }) => result);
+    this.#state = newSession(options.capabilities.slots, results);
     this.over = new Promise((resolve) => {
       this.#resolveOver = resolve;
     });
@@ -127,13 +132,16 @@ export class Session implements ConnectionListener {
     this.#take({ type: "cancel-all", reason });
   }
 
-  /** Ends the link for good, and forgets all jobs; they must have ended. */
+  /** Ends the link for good. All jobs must have ended; results that are not acknowledged are left to the next start. */
   async close(): Promise<void> {
     this.#heartbeat.stop();
     this.#giveUpTimer?.cancel();
     this.#connection.close();
-    for (const key of this.#jobs.keys()) this.#forget(key);
-    await this.#removals;
+    const left = [...this.#jobs].map(([key, job]) => {
+      return this.#state.attempts.get(key)?.status === "ended" ? job.leave() : job.forget();
+    });
+    this.#jobs.clear();
+    await Promise.all([this.#removals, ...left]);
   }
 
   dialled(): void {
@@ -237,7 +245,7 @@ export class Session implements ConnectionListener {
     const attempt = assignment.attempt as AttemptRef;
     const { executor, workFolder, clock } = this.#options;
     this.#log.info(`${attemptText(attempt)} begins`);
-    const job = new HeldJob({
+    const job = HeldJob.start({
       assignment,
       executor,
       workFolder,
@@ -252,6 +260,24 @@ export class Session implements ConnectionListener {
       onWarning: (message) => this.#log.warn(`${attemptText(attempt)}: ${message}`),
     });
     this.#jobs.set(key, job);
+  }
+
+  /** False: its log is not all there, so it counts as lost. */
+  #restore(ended: EndedAttempt): boolean {
+    const { workFolder, clock } = this.#options;
+    const { attempt } = ended.result;
+    const onWarning = (message: string): void =>
+      this.#log.warn(`${attemptText(attempt)}: ${message}`);
+    try {
+      const onReady = (): void => this.#pump();
+      const job = HeldJob.restore(ended, { workFolder, clock, onReady, onWarning });
+      this.#jobs.set(attemptKey(attempt), job);
+      this.#log.info(`${attemptText(attempt)} ended in an earlier start: its result is sent now`);
+      return true;
+    } catch (error) {
+      onWarning(`it ended in an earlier start, and is lost: ${(error as Error).message}`);
+      return false;
+    }
   }
 
   #acknowledgeLog(key: string, offset: number): void {

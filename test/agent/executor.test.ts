@@ -11,6 +11,7 @@ import {
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Outcome } from "../../proto/troupe/agent/v1/agent.ts";
+import { AttemptFolder } from "../../src/agent/attempt-folder.ts";
 import { agentLimits } from "../../src/agent/limits.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { runJob, startJob } from "./support/job.ts";
@@ -221,7 +222,7 @@ describe("the script", () => {
     const [name = ""] = readdirSync(workFolder).filter((entry) => !entry.startsWith("pipe-"));
     expect(statSync(join(workFolder, name)).mode & 0o777).toBe(0o700);
     expect(statSync(join(workFolder, name, "script.sh")).mode & 0o777).toBe(0o700);
-    await job.running.remove();
+    await new AttemptFolder(workFolder, job.assignment.attempt).remove();
     expect(readdirSync(workFolder).filter((entry) => !entry.startsWith("pipe-"))).toEqual([]);
   });
 });

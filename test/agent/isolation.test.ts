@@ -79,7 +79,7 @@ test("the job's folder is gone when it is over, whatever modes the job left in i
   const workFolder = temporaryFolder();
   const job = startJob({ script: "mkdir -p a/b; echo x >a/b/c; chmod 000 a/b" }, { workFolder });
   await job.end;
-  await job.running.remove();
-  const path = new AttemptFolder(workFolder, job.assignment.attempt).path;
-  await until(() => statSync(path, { throwIfNoEntry: false }) === undefined, "its end");
+  const folder = new AttemptFolder(workFolder, job.assignment.attempt);
+  await folder.remove();
+  expect(statSync(folder.path, { throwIfNoEntry: false })).toBeUndefined();
 });

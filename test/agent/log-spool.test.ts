@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -126,5 +126,50 @@ describe("the log spool", () => {
     expect(spool.acknowledged).toBe(60);
     expect(readAll(spool, 60).equals(bytesFrom(60, 40))).toBe(true);
     spool.close();
+  });
+
+  test("is the same for a later process, wherever its bytes were", () => {
+    const step = fc.record({
+      append: fc.integer({ min: 0, max: 3 * block }),
+      part: fc.double({ min: 0, max: 1, noNaN: true }),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(step, { maxLength: 6 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (steps, late) => {
+          const folder = join(temporaryFolder(), "spool");
+          const first = spoolIn(folder);
+          for (const { append, part } of steps) {
+            first.append(bytesFrom(first.end, append));
+            first.acknowledge(
+              first.acknowledged + Math.floor((first.end - first.acknowledged) * part),
+            );
+          }
+          const stored = first.store();
+          const { end } = first;
+          first.acknowledge(first.acknowledged + Math.floor((end - first.acknowledged) * late));
+          const wanted = first.acknowledged;
+          first.release();
+          const second = LogSpool.restore(folder, JSON.parse(JSON.stringify(stored)));
+          expect([second.end, second.acknowledged <= wanted]).toEqual([end, true]);
+          expect(readAll(second, wanted).equals(bytesFrom(wanted, end - wanted))).toBe(true);
+          second.release();
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test("that was cut by somebody else is not taken for whole", () => {
+    const folder = join(temporaryFolder(), "spool");
+    const spool = spoolIn(folder);
+    spool.append(bytesFrom(0, 9 * block));
+    const stored = spool.store();
+    spool.release();
+    rmSync(join(folder, "2.log"));
+    expect(() => LogSpool.restore(folder, stored)).toThrow(/2\.log/);
+    writeFileSync(join(folder, "2.log"), "short");
+    expect(() => LogSpool.restore(folder, stored)).toThrow(/2\.log is not complete/);
   });
 });

@@ -155,6 +155,38 @@ describe("troupe-agent", () => {
     expect(readdirSync(join(work, mine)).filter((name) => !name.startsWith("pipe-"))).toEqual([]);
   });
 
+  test.each(["SIGKILL", "SIGQUIT"] as const)(
+    "what ended while there was no server is told by the next start, log and all, once (%s)",
+    async (signal) => {
+      const server = await startServer();
+      const stateDir = temporaryFolder();
+      const { agent } = await connectedProcess(server, { stateDir });
+      const go = join(temporaryFolder(), "go");
+      const script = `echo up; while [ ! -e ${go} ]; do sleep 0.02; done; seq 200000; echo n=7 >>"$TROUPE_OUTPUT"`;
+      const job = assignment({ script, outputs: ["n"] });
+      server.last.assign(job);
+      await until(() => server.text(job.attempt) === "up\n", "the start");
+      await server.stop();
+      writeFileSync(go, "");
+      await agent.says("ended: succeeded");
+      agent.child.kill(signal);
+      await agent.ended;
+      await server.restart();
+      const second = await connectedProcess(server, { stateDir });
+      expect(server.last.hello?.holding).toEqual([job.attempt]);
+      const result = await server.result(job.attempt);
+      expect(result).toMatchObject({ outcome: Outcome.SUCCEEDED, outputs: { n: "7" } });
+      const lines = Array.from({ length: 200_000 }, (_, n) => `${n + 1}\n`).join("");
+      expect(server.text(job.attempt) === `up\n${lines}`).toBe(true);
+      expect(server.violations).toEqual([]);
+      second.agent.child.kill("SIGTERM");
+      expect(await second.agent.ended).toEqual({ code: 0, signal: null });
+      const third = await connectedProcess(server, { stateDir });
+      expect(server.last.hello?.holding).toEqual([]);
+      expect(third.agent.stderr()).not.toMatch(/earlier start/);
+    },
+  );
+
   test("the log file is kept short", async () => {
     const server = await startServer();
     const file = join(temporaryFolder(), "agent.log");

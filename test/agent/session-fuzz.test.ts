@@ -130,6 +130,7 @@ test("any messages in any order", async () => {
         labels: {},
         executor,
         workFolder,
+        ended: [],
         clock,
         log: silentLog,
         giveUpAfterMs: Number.POSITIVE_INFINITY,

@@ -84,6 +84,31 @@ describe("an agent is lost", () => {
     expect(ledgerOf(ledger).filter((line) => line.startsWith("first"))).toEqual(["first 1"]);
   });
 
+  it("kill -9 after its job has ended, with no server to tell: its next start tells it, and nothing runs again", async () => {
+    const folder = temporaryFolder();
+    const data = join(folder, "data");
+    const state = join(folder, "state");
+    const { file, ledger, go } = pipelineWithLedger(folder);
+    const server = await startServer({ data });
+    const first = await startAgent(server, { name: "first", state });
+    await submit(data, file, "r1");
+    await waitUntil("slow runs", () => ledgerOf(ledger).includes("slow 1"));
+    await server.kill9();
+    writeFileSync(go, "");
+    await waitUntil("the agent has seen its end", () => /slow#1 ended/.test(first.stderr()));
+    await first.kill9();
+
+    const again = await startServer({ data, listen: server.address });
+    await startAgent(again, { name: "first", state });
+    const events = await runEnded(data, "r1");
+    expect(events[0]).toMatchObject({ type: "run", status: "succeeded" });
+    expect(events.find((event) => event.job === "slow")).toMatchObject({
+      attempt: 1,
+      outputs: { from: "1" },
+    });
+    expect(ledgerOf(ledger).filter((line) => line.startsWith("slow"))).toEqual(["slow 1"]);
+  });
+
   it("frozen past its lease: the old attempt's late result is refused", async () => {
     const folder = temporaryFolder();
     const data = join(folder, "data");

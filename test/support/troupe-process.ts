@@ -157,10 +157,10 @@ export async function startServer(options: {
 /** `troupe agent` with a fresh token of that server. */
 export async function startAgent(
   server: { readonly address: string; readonly data: string },
-  options: { readonly name: string; readonly args?: readonly string[] },
+  options: { readonly name: string; readonly args?: readonly string[]; readonly state?: string },
 ): Promise<RunningProcess> {
   const token = await createToken(server.data);
-  const state = temporaryFolder();
+  const state = options.state ?? temporaryFolder();
   return start(
     [
       "agent",

@@ -14,7 +14,7 @@ import type { FinishAnswer } from "./attempt-reports.ts";
 export interface AgentHello {
   readonly agentName: string;
   readonly version: string;
-  /** New for every start of the agent's process: another one means that all it held has died. */
+  /** New for every start of the agent's process: another one means that all it ran has died. */
   readonly bootId: string;
   /** Grows with every start of the agent's process. */
   readonly start: number;

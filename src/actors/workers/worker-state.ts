@@ -48,6 +48,8 @@ export interface Registration {
   readonly start?: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly slots: number;
+  /** Of a new start: attempts that ended in an earlier one, whose results it has yet to tell. */
+  readonly kept?: readonly AttemptKey[];
 }
 
 export const workerEvents = {
@@ -56,9 +58,9 @@ export const workerEvents = {
     data: { agentName: string; labels: Readonly<Record<string, string>> },
   ): WorkerState => ({ ...step(state, { type: "enrolled" }), ...data }),
 
-  registered: (state: WorkerState, registration: Registration): WorkerState => {
+  registered: (state: WorkerState, { kept = [], ...registration }: Registration): WorkerState => {
     const sameBoot = state.bootId === registration.bootId;
-    const held = sameBoot ? state.held : allLost(state.held, "its agent was started anew");
+    const held = sameBoot ? state.held : lostBut(kept, state.held, "its agent was started anew");
     const holding = held.length;
     return { ...step(state, { type: "hello", holding, sameBoot }), ...registration, held };
   },
@@ -92,7 +94,18 @@ function step(state: WorkerState, input: WorkerInput): WorkerState {
 }
 
 function allLost(held: readonly HeldAttempt[], reason: string): readonly HeldAttempt[] {
-  return held.map(({ attempt, lost }) => ({ attempt, lost: lost ?? reason }));
+  return lostBut([], held, reason);
+}
+
+function lostBut(
+  kept: readonly AttemptKey[],
+  held: readonly HeldAttempt[],
+  reason: string,
+): readonly HeldAttempt[] {
+  const ids = new Set(kept.map(attemptId));
+  return held.map((of) => {
+    return of.lost !== undefined || ids.has(attemptId(of.attempt)) ? of : { ...of, lost: reason };
+  });
 }
 
 export function holds(state: WorkerState, attempt: AttemptKey): boolean {

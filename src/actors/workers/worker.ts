@@ -55,7 +55,9 @@ export function defineWorker(effects: WorkerEffects) {
         if (hello.bootId !== bootId && hello.start < start) {
           return worker.reject("earlier-start", { start, got: hello.start });
         }
-        if (!isKnown(worker.state, hello)) worker.persist("registered", registrationOf(hello));
+        if (!isKnown(worker.state, hello)) {
+          worker.persist("registered", registrationOf(worker.state, hello));
+        }
         announce(worker);
         return reconcile(worker.state, hello.holding) satisfies Reconciliation;
       },
@@ -103,9 +105,14 @@ type Announcing = Pick<
 export type WorkerDefinition = ReturnType<typeof defineWorker>;
 export type WorkerHandle = InstanceType<WorkerDefinition["Handle"]>;
 
-function registrationOf(hello: AgentHello): Registration {
-  const { agentName, version, bootId, start, labels, slots } = hello;
-  return { agentName, version, bootId, start, labels, slots };
+function registrationOf(state: WorkerState, hello: AgentHello): Registration {
+  const { agentName, version, bootId, start, labels, slots, holding } = hello;
+  // Only what it was given counts: it says the rest of its own accord.
+  const kept = holding.filter((attempt) => holds(state, attempt));
+  return {
+    ...{ agentName, version, bootId, start, labels, slots },
+    ...(kept.length > 0 ? { kept } : {}),
+  };
 }
 
 /** A hello that changes nothing is not worth an event. */

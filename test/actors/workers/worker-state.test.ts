@@ -43,6 +43,28 @@ describe("what a worker holds", () => {
     expect(freeSlots(anew)).toBe(2);
   });
 
+  test("that ended before its agent was started anew is live until its result is told", () => {
+    const kept = [attempt("b"), attempt("stranger")];
+    const anew = workerEvents.registered(holding("a", "b"), {
+      ...registration,
+      bootId: "boot-2",
+      kept,
+    });
+    expect(jobs(liveAttempts(anew))).toEqual(["b"]);
+    expect(freeSlots(anew)).toBe(1);
+    expect(reconcile(anew, kept)).toMatchObject({
+      resumed: [attempt("b")],
+      undelivered: [],
+      disowned: [attempt("stranger")],
+    });
+    const lost = workerEvents.registered(workerEvents.leaseEnded(holding("b")), {
+      ...registration,
+      bootId: "boot-2",
+      kept,
+    });
+    expect(liveAttempts(lost)).toEqual([]);
+  });
+
   test("stays lost when the same process comes back after its lease", () => {
     const back = workerEvents.registered(workerEvents.leaseEnded(holding("a")), registration);
     expect(liveAttempts(back)).toEqual([]);
