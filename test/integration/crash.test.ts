@@ -28,6 +28,10 @@ describe("kill -9 of the server mid-run", () => {
     await startAgent(server, { name: "outside" });
     await submit(data, file, "r1");
     await waitUntil("slow runs", () => ledgerOf(ledger).includes("slow 1"));
+    const { stdout: tree } = await troupe(["actors", "--data", data]);
+    expect(tree).toMatch(/^ACTOR +STATUS +MAILBOX +RESTARTS +LAST FAILURE$/m);
+    expect(tree).toMatch(/^\/scheduler +running +0 +0 *$/m);
+    expect(tree).toMatch(/^\/entities\/pipeline-run\/r1 +ready +0 +0 *$/m);
 
     await server.kill9();
     await startServer({ data, listen: server.address });
