@@ -147,6 +147,7 @@ it("any messages in any order", async () => {
         {
           workers,
           logs,
+          blobs: { stat: async () => undefined },
           clock: systemClock,
           logger: silentLogger,
           terms: {
