@@ -36,8 +36,12 @@ const held = runStages([
   {
     name: "messages that no peer would send",
     budgetS: 1_800,
-    command: [...vitest, "--project", "unit", "test/server/agent-fuzz", "test/agent/session-fuzz"],
-    env: { TROUPE_FUZZ_MESSAGES: "2000000" },
+    command: [
+      ...vitest,
+      ...["--project", "unit", "test/server/agent-fuzz", "test/agent/session-fuzz"],
+      ...["test/server/request-bytes", "test/agent/archives"],
+    ],
+    env: { TROUPE_FUZZ_MESSAGES: "2000000", TROUPE_FUZZ_RUNS: "100000" },
   },
   {
     name: "power cuts",

@@ -264,3 +264,16 @@ describe("going away", () => {
     expect(await agent.ended).toEqual({ exitCode: exitCodes.done, reason: "scale down" });
   });
 });
+
+test("cuts leave no connection behind", async () => {
+  const { server } = await connected();
+  const sockets = () =>
+    process.getActiveResourcesInfo().filter((name) => name.startsWith("TCPSocket")).length;
+  const before = sockets();
+  for (let cuts = 0; cuts < 10; cuts++) {
+    const next = server.sessions.length;
+    server.last.cut();
+    await server.session(next);
+  }
+  await until(() => sockets() <= before, "only the last connection's sockets");
+});
