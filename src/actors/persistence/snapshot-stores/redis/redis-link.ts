@@ -9,7 +9,7 @@
  */
 import { Cluster, type ClusterNode, Redis, type RedisOptions } from "ioredis";
 import { type Clock, type Logger, reasonOf, TroupeError } from "../../../kernel/index.ts";
-import { serverProblem } from "./server-check.ts";
+import { notACluster, type ServerProblem, serverProblem } from "./server-check.ts";
 import type { Script } from "./snapshot-scripts.ts";
 
 /** How long a server that was found unfit, or gave no facts, is left alone. */
@@ -53,7 +53,7 @@ export class RedisLink {
     this.name = nodes.map((node) => addressOf(node)).join(",");
     this.#client = asCluster ? clusterOf(options) : new Redis(options.redis);
     this.#client.on("ready", () => void this.#check());
-    this.#client.on("error", (error: unknown) => this.#lost(connectReasonOf(error)));
+    this.#client.on("error", (error: unknown) => this.#failed(connectReasonOf(error)));
     this.#client.on("close", () => this.#lost("the connection was closed"));
   }
 
@@ -118,6 +118,22 @@ export class RedisLink {
     return new TroupeError("TROUPE_SNAPSHOT_STORE_UNAVAILABLE", details, { cause });
   }
 
+  /** A server that is none of a cluster never gets so far that it could be asked for facts. */
+  #failed(reason: string): void {
+    if (this.#state.is !== "closed" && /cluster support disabled/i.test(reason)) {
+      this.#unfit(notACluster("a server that is no part of one"));
+      this.#whenJudged();
+    } else this.#lost(reason);
+  }
+
+  #unfit(problem: ServerProblem): void {
+    const details = { store: this.name, ...problem };
+    const error = new TroupeError("TROUPE_SNAPSHOT_STORE_UNUSABLE", details);
+    // Said once, not with each attempt to connect.
+    if (this.#state.is !== "unfit") this.#options.logger.error(error.message);
+    this.#state = { is: "unfit", error };
+  }
+
   #lost(reason: string): void {
     const { is } = this.#state;
     if (is === "closed") return;
@@ -125,7 +141,7 @@ export class RedisLink {
       this.#options.logger.warn(`snapshots in ${this.name} cannot be reached: ${reason}`);
     }
     // The close that follows an error knows less than the error did.
-    if (is === "down" && reason === "the connection was closed") return;
+    if (is !== "usable" && reason === "the connection was closed") return;
     this.#state = { is: "down", reason };
   }
 
@@ -147,10 +163,7 @@ export class RedisLink {
         this.#state = { is: "usable" };
         logger.info(`snapshots are kept in ${this.name}`);
       } else {
-        const details = { store: this.name, ...problem };
-        const error = new TroupeError("TROUPE_SNAPSHOT_STORE_UNUSABLE", details);
-        this.#state = { is: "unfit", error };
-        logger.error(error.message);
+        this.#unfit(problem);
       }
       this.#whenJudged();
     } catch (error) {

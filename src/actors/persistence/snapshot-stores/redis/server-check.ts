@@ -23,11 +23,7 @@ export function serverProblem(
   const mode = facts.get("redis_mode");
   if ((mode === "cluster") !== asCluster) {
     return asCluster
-      ? {
-          expected: "nodes of a Redis Cluster, as urls were given",
-          got: `redis_mode:${mode}`,
-          advice: "Give the one server as url",
-        }
+      ? notACluster(`redis_mode:${mode}`)
       : {
           expected: "one server, as url was given",
           got: "a node of a Redis Cluster",
@@ -40,6 +36,11 @@ export function serverProblem(
     return { expected: "a server that takes writes", got: `a replica (role:${role})`, advice };
   }
   return policyProblem(facts.get("maxmemory_policy"));
+}
+
+export function notACluster(got: string): ServerProblem {
+  const expected = "nodes of a Redis Cluster, as urls were given";
+  return { expected, got, advice: "Give the one server as url" };
 }
 
 /**
