@@ -60,7 +60,8 @@ class Chain {
   readonly #context: ShardContext;
   readonly #walk: FrameWalk;
   readonly #filter: EntityFilter;
-  readonly #from: number;
+  #from: number;
+  readonly #after: Position | undefined;
   readonly #to: number;
   readonly #eventsMax: number;
   readonly #wholeLife: boolean;
@@ -78,6 +79,7 @@ class Chain {
     this.#walk = context.frames.begin();
     this.#filter = new EntityFilter(persistenceId);
     this.#from = bounds.fromSequenceNumber ?? 0;
+    this.#after = bounds.afterPosition;
     this.#to = bounds.toSequenceNumber ?? Number.POSITIVE_INFINITY;
     this.#eventsMax = bounds.eventsMax ?? Number.POSITIVE_INFINITY;
     this.#wholeLife = bounds.wholeLife ?? false;
@@ -93,7 +95,7 @@ class Chain {
       const found = await this.#readBack(position);
       if (found === undefined) return this.#startAtCut();
       const marks = found.starts.map((start) => readMark(found.frame, start));
-      const start = this.#startIn(marks);
+      const start = this.#startIn(marks, position);
       if (start !== undefined) return start;
       const { previous } = marks[0] as EventMark;
       if (previous < 0 || previous >= position) {
@@ -121,7 +123,7 @@ class Chain {
     return this.#wholeLife && this.#positions.length > 0 ? { index: 0, origin: "cut" } : undefined;
   }
 
-  #startIn(marks: readonly EventMark[]): Start | undefined {
+  #startIn(marks: readonly EventMark[], position: Position): Start | undefined {
     for (let index = marks.length - 1; index >= 0; index--) {
       const { kind, sequenceNumber, previous } = marks[index] as EventMark;
       if (this.#wholeLife) {
@@ -130,13 +132,25 @@ class Chain {
       }
       if (kind !== EVENT && sequenceNumber <= this.#to) {
         if (kind === TOMBSTONE) return { index: index + 1, origin: "first" };
-        return { index: sequenceNumber >= this.#from ? index : index + 1, origin: "base" };
+        const isOlder = sequenceNumber < this.#from && this.#isBound(position);
+        return { index: isOlder ? index + 1 : index, origin: "base" };
       }
-      if (sequenceNumber < this.#from) return { index: index + 1, origin: "bound" };
+      if (sequenceNumber < this.#from && this.#isBound(position)) {
+        return { index: index + 1, origin: "bound" };
+      }
       if (previous === STARTS_ANEW) return { index, origin: "first" };
-      if (sequenceNumber === this.#from && kind === EVENT) return { index, origin: "bound" };
+      if (sequenceNumber === this.#from && this.#isBound(index > 0 ? position : previous)) {
+        return { index, origin: "bound" };
+      }
     }
     return undefined;
+  }
+
+  /** Whether the event below the bound is where the caller knows it; if not, there is no bound any more. */
+  #isBound(position: Position): boolean {
+    if (this.#after === undefined || position === this.#after) return true;
+    this.#from = 0;
+    return false;
   }
 
   async walkForward(

@@ -79,8 +79,12 @@ async function replay(
     if (event.kind === "event") gauge.count(event.timeMs, event.payload.length);
     else gauge.reset(event.timeMs);
   };
-  const from = snapshot && { fromSequenceNumber: snapshot.sequenceNumber + 1 };
-  await within(log.replay(persistenceId, onEvent, from), subject, home);
+  const from = snapshot && {
+    fromSequenceNumber: snapshot.sequenceNumber + 1,
+    afterPosition: snapshot.position,
+  };
+  const { origin } = await within(log.replay(persistenceId, onEvent, from), subject, home);
+  if (snapshot !== undefined && origin !== "bound") home.snapshots?.tellForeign(subject, snapshot);
   return state;
 }
 
@@ -93,11 +97,11 @@ function failureAt(event: StoredEvent, cause: unknown): TroupeError {
   );
 }
 
-function within(
-  replayed: Promise<unknown>,
+function within<T>(
+  replayed: Promise<T>,
   { persistenceId: actor }: TurnSubject,
   { clock, limits }: RecoveryMeans["home"],
-): Promise<void> {
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = clock.setTimer(limits.recoveryTimeoutMs, () => {
       const reason = `its events were not read within ${limits.recoveryTimeoutMs} ms`;
@@ -108,7 +112,7 @@ function within(
       settle();
     };
     replayed.then(
-      () => end(resolve),
+      (outcome) => end(() => resolve(outcome)),
       (error: unknown) => end(() => reject(error)),
     );
   });

@@ -47,6 +47,11 @@ export interface ReplayBounds {
    * shown, and replaces what the caller has.
    */
   readonly fromSequenceNumber?: number;
+  /**
+   * Where the caller's state says that the event before `fromSequenceNumber` lies. If the log has it elsewhere, that
+   * state is of events which the log has lost: the bound is dropped, and the caller shown all that a recovery needs.
+   */
+  readonly afterPosition?: Position;
   /** Only events up to this number: starts from the newest base at or below it, if that has not been cut away. */
   readonly toSequenceNumber?: number;
   /** At most so many events; a base is not counted. */

@@ -1,11 +1,13 @@
 /** States kept beside the log: they make recoveries short, and are believed only as far as the log proves them. */
 import { describe, expect, it } from "vitest";
+import { systemRandom } from "../../../src/actors/kernel/index.ts";
 import {
   memorySnapshotStore,
   type Snapshot,
   type SnapshotStore,
 } from "../../../src/actors/persistence/index.ts";
-import { definePersistentActor } from "../../../src/index.ts";
+import { memoryJournal } from "../../../src/actors/persistence/journals/memory/index.ts";
+import { definePersistentActor, type Logger, silentLogger } from "../../../src/index.ts";
 import { waitUntil } from "../../support/wait-until.ts";
 import { crash, disk, freeze, settle, start } from "./entity-fixture.ts";
 
@@ -126,6 +128,36 @@ describe("a snapshot store", () => {
     const again = await start({ journal, snapshots, logger });
     expect(await again.actor(Counter, "x").get()).toBe(9);
     expect(lines.join()).toContain("ahead of the log");
+  });
+
+  it("of events that the log lost is not believed, when as many others have taken their place", async () => {
+    const random = { ...systemRandom, bytes: (count: number) => new Uint8Array(count) };
+    const before = memoryJournal({ shards: 1, random });
+    const snapshots = server();
+    const system = await start({ journal: before, snapshots });
+    await add(system, "x", 4);
+    const { records } = await before.read(0, 0, 1 << 20);
+    // Each of its own frame, and the last ones with the snapshot of the tenth are lost.
+    for (let n = 0; n < 8; n++) await system.actor(Counter, "x").add(1_000);
+    await waitUntil("it is saved", () => snapshots.saved.length > 0);
+    crash(system);
+    const after = memoryJournal({ shards: 1, random });
+    await after.append(records.map(({ bytes }) => ({ shard: 0, expected: 0, bytes })));
+    const alone = await start({ journal: after, snapshots: server() });
+    for (let n = 0; n < 6; n++) await add(alone, "x", 1);
+    expect(await alone.actor(Counter, "x").get()).toBe(10);
+    crash(alone);
+    const warnings: string[] = [];
+    const warn = (text: string) => warnings.push(text);
+    const logger: Logger = { ...silentLogger, warn, child: () => logger };
+    const again = await start({ journal: after, snapshots, logger });
+    expect(await again.actor(Counter, "x").get()).toBe(10);
+    expect(warnings.join()).toContain("events that the log does not have");
+    await add(again, "x", 2);
+    crash(again);
+    // Beyond the snapshot's number too.
+    const third = await start({ journal: after, snapshots });
+    expect(await third.actor(Counter, "x").get()).toBe(12);
   });
 
   it("of an earlier life of the entity is not believed", async () => {
