@@ -34,8 +34,7 @@ export async function startKafkaCluster({ nodes: count, jars, secure = false }) 
     const securePort = secure ? await freePort() : undefined;
     seats.push({ id, port: await freePort(), controllerPort: await freePort(), securePort });
   }
-  // StorageTool takes an id that begins with a dash for an option.
-  const clusterId = `K${randomBytes(16).toString("base64url").slice(1)}`;
+  const clusterId = randomBytes(16).toString("base64url");
   const killAll = () => {
     for (const node of nodes) node.kill();
   };

@@ -16,9 +16,10 @@
  *   U9   the claim that defines the current term is cut away             mutant here
  *   U10  the snapshot that justified a cut is lost, or another's         two mutants here; snapshot-world.ts
  *   U11  reads and effects of an owner that stalled                      mutant here; stalled-owner.test.ts
- *   U12  the log went back: unclean election, RF 1 and a lost host       beyond the end is damage: journal-contract.ts;
- *                                                                        a snapshot ahead: entity-snapshots.test.ts
- *   U13  settings that lose, move or thin out records                    test/integration/kafka-journal.test.ts
+ *   U12  the log went back: unclean election, RF 1 and a lost host       test/integration/kafka-strange-logs.test.ts;
+ *                                                                        snapshots of what is lost: entity-snapshots.test.ts
+ *   U13  settings that lose, move or thin out records; transactions      test/integration/kafka-journal.test.ts;
+ *                                                                        kafka-strange-logs.test.ts
  *   U14  readers outside see frames that do not count                    persistence/tools/replay-filter.test.ts
  *
  * TROUPE_MODEL_RUNS: how many histories (default 2,000; continuous integration runs 20,000).

@@ -92,18 +92,14 @@ export class PartitionReader {
     from: Position,
     bytesMax: number,
   ): Promise<readonly JournalRecord[]> {
-    const messages = await this.#fetch(partition, from, bytesMax + overheadBytes);
     const records: JournalRecord[] = [];
-    let bytes = 0;
-    for (const { offset, value, isControlRecord } of messages) {
-      const position = Number(offset);
-      // A batch is sent whole, also when the read begins in its middle.
-      if (position < from || isControlRecord) continue;
-      if (records.length > 0 && bytes >= bytesMax) break;
-      // Copied: the answer's buffer is shared by all that came with it.
-      const copy = Uint8Array.from(value ?? []);
-      records.push({ position, next: position + 1, bytes: copy });
-      bytes += copy.byteLength;
+    // Markers of transactions are no records, and may fill an answer.
+    for (let at = from; records.length === 0; ) {
+      const messages = await this.#fetch(partition, at, bytesMax + overheadBytes);
+      const last = messages.at(-1);
+      if (last === undefined || Number(last.offset) < at) break;
+      collect(messages, { from: at, bytesMax, into: records });
+      at = Number(last.offset) + 1;
     }
     return records;
   }
@@ -151,5 +147,26 @@ export class PartitionReader {
     if (code === protocolError.none) return;
     this.#link.distrust();
     throw errorOf(code);
+  }
+}
+
+function collect(
+  messages: readonly Message[],
+  {
+    from,
+    bytesMax,
+    into,
+  }: { readonly from: Position; readonly bytesMax: number; readonly into: JournalRecord[] },
+): void {
+  let bytes = 0;
+  for (const { offset, value, isControlRecord } of messages) {
+    const position = Number(offset);
+    // A batch is sent whole, also when the read begins in its middle.
+    if (position < from || isControlRecord) continue;
+    if (into.length > 0 && bytes >= bytesMax) break;
+    // Copied: the answer's buffer is shared by all that came with it.
+    const copy = Uint8Array.from(value ?? []);
+    into.push({ position, next: position + 1, bytes: copy });
+    bytes += copy.byteLength;
   }
 }
