@@ -30,9 +30,10 @@ export async function startKafkaCluster({ nodes: count, jars, secure = false }) 
   const folder = temporaryFolder("kafka");
   const nodes = [];
   const seats = [];
+  const port = portsOfItsOwn();
   for (let id = 1; id <= count; id++) {
-    const securePort = secure ? await freePort() : undefined;
-    seats.push({ id, port: await freePort(), controllerPort: await freePort(), securePort });
+    const securePort = secure ? await port() : undefined;
+    seats.push({ id, port: await port(), controllerPort: await port(), securePort });
   }
   const clusterId = randomBytes(16).toString("base64url");
   const killAll = () => {
@@ -65,6 +66,19 @@ export async function startKafkaCluster({ nodes: count, jars, secure = false }) 
     await stop();
     throw error;
   }
+}
+
+/** Nothing listens on them yet, so the system may name one twice. */
+function portsOfItsOwn() {
+  const taken = new Set();
+  return async () => {
+    for (;;) {
+      const port = await freePort();
+      if (taken.has(port)) continue;
+      taken.add(port);
+      return port;
+    }
+  };
 }
 
 function propertiesOf({ id, port, controllerPort, securePort }, seats, { data, security }) {
