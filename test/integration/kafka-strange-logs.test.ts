@@ -129,7 +129,7 @@ test("U13: records and transactions of others, ended and open, are stepped over 
   });
   await producer.connect();
   onTestFinished(() => producer.disconnect());
-  const send = { topic, messages: [{ partition: 0, value: "x".repeat(100) }] };
+  const send = { topic, messages: [{ partition: 0, value: "x".repeat(3_000) }] };
   for (const end of ["commit", "abort", "commit"] as const) {
     const transaction = await producer.transaction();
     await transaction.send(send);
