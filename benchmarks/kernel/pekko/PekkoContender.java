@@ -227,13 +227,18 @@ public final class PekkoContender {
     }
   }
 
-  /** Processor time of the actors' thread, and of the collector, which works while that one waits. */
+  /**
+   * Processor time of the actors' thread, of the pool that completes the futures of its asks, and of the
+   * collector, which works while these wait.
+   */
   static double spentMs() {
     ThreadMXBean threads = ManagementFactory.getThreadMXBean();
     double spent = 0;
     for (ThreadInfo thread : threads.getThreadInfo(threads.getAllThreadIds())) {
       // Threads may end while this looks at them.
-      if (thread == null || !thread.getThreadName().contains("default-dispatcher")) continue;
+      if (thread == null) continue;
+      String name = thread.getThreadName();
+      if (!name.contains("default-dispatcher") && !name.contains("commonPool")) continue;
       spent += Math.max(0, threads.getThreadCpuTime(thread.getThreadId())) / 1e6;
     }
     for (GarbageCollectorMXBean collector : ManagementFactory.getGarbageCollectorMXBeans()) {

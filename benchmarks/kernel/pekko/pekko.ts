@@ -69,8 +69,10 @@ export function pekkoCommand(options: {
   const compiled = join(folder, "PekkoContender.class");
   const problem = fetchJars(jars) ?? compile({ source, compiled, jars, folder });
   if (problem !== undefined) return { missing: problem };
-  // One thread for the actors; the collector without threads of its own.
-  const jvm = ["-XX:+UseSerialGC", "-Xms512m", "-Xmx2g"];
+  // One thread for the actors; the collector without threads of its own. On one or two processors Java would
+  // start a thread for each answer of an ask; with a pool of two it uses that.
+  const pool = "-Djava.util.concurrent.ForkJoinPool.common.parallelism=2";
+  const jvm = ["-XX:+UseSerialGC", pool, "-Xms512m", "-Xmx2g"];
   return {
     command: "java",
     args: [...jvm, "-cp", `${folder}:${join(jars, "*")}`, "PekkoContender", version],
