@@ -62,6 +62,14 @@ export class PayloadReader {
       case 0xd4:
         // msgpackr's undefined.
         return this.#readUint(2) === 0 ? undefined : unread;
+      default:
+        return this.#readLong(byte);
+    }
+  }
+
+  /** What is too long to have its length in its first byte. */
+  #readLong(byte: number): unknown {
+    switch (byte) {
       case 0xd9:
         return this.#readText(this.#readUint(1));
       case 0xda:
