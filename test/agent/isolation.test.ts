@@ -10,7 +10,6 @@ import { AttemptFolder } from "../../src/agent/attempt-folder.ts";
 import { IdentityFile } from "../../src/agent/identity.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { runJob, startJob } from "./support/job.ts";
-import { until } from "./support/until.ts";
 
 const canary = "c4n4ry-0f-the-agent";
 
