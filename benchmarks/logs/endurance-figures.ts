@@ -2,7 +2,6 @@
 import { setTimeout } from "node:timers/promises";
 import type { Bench } from "../suite.ts";
 import type { Line } from "./line.ts";
-import { printing } from "./throughput-figures.ts";
 import { lineBytes } from "./ways.ts";
 
 const sampleMs = 250;
@@ -23,7 +22,7 @@ export async function enduranceFigures(bench: Bench, line: Line): Promise<void> 
       await setTimeout(sampleMs);
     }
   })();
-  const tookMs = await line.run(printing(lines));
+  const tookMs = await line.run(line.printing(lines));
   over = true;
   await sampling;
   const { bytes } = await line.usage();

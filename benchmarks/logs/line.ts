@@ -1,7 +1,7 @@
 /** The whole line in real processes: a job, its agent, and a server that stores what the job prints. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,6 +10,7 @@ import { type ControlClient, connectControl } from "../../src/server/index.ts";
 import { type Child, startChild, usageOf } from "./child.ts";
 import { secretNames } from "./secrets.ts";
 import type { ServerFigures } from "./server-process.ts";
+import { lineBytes } from "./ways.ts";
 
 export interface LineUsage {
   readonly messages: number;
@@ -20,6 +21,9 @@ export interface LineUsage {
   readonly serverMemoryBytes: number;
   readonly agentMemoryBytes: number;
 }
+
+/** Lines in the file that a job prints again and again. */
+const blockLines = 100_000;
 
 export class Line {
   readonly client: ControlClient;
@@ -34,6 +38,11 @@ export class Line {
     this.#server = server;
     this.#agent = agent;
     this.client = client;
+    writeFileSync(this.#block, `${"x".repeat(lineBytes - 1)}\n`.repeat(blockLines));
+  }
+
+  get #block(): string {
+    return join(this.#folder, "lines");
   }
 
   static async start(): Promise<Line> {
@@ -54,6 +63,15 @@ export class Line {
     if (this.#agent.exitCode === null) await once(this.#agent, "exit");
     await this.#server.stop();
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /**
+   * A script that prints lines of 100 bytes, in whole blocks: of all that prints, `cat` takes the least of the
+   * processor time that is to be left to those who are measured.
+   */
+  printing(lines: number): string {
+    if (lines % blockLines !== 0) throw new Error(`${lines} lines are no whole blocks`);
+    return `for n in $(seq ${lines / blockLines}); do cat '${this.#block}'; done`;
   }
 
   /** One more connection, as that of another person. */

@@ -41,7 +41,7 @@ export async function throughputFigures(bench: Bench, line: Line): Promise<void>
     batches: await theirWay(bench, "batches", scale),
     chunks: await theirWay(bench, "chunks", scale),
   };
-  const ours = await ourWay(bench, line, 300_000 * scale);
+  const ours = await ourWay(bench, line, 1_000_000 * scale);
   const rate = (of: Measured): number => of.linesPerS.value;
   bench.state(
     "fewer messages than one per line, %",
@@ -96,7 +96,7 @@ async function oneSend(
 }
 
 async function ourWay(bench: Bench, line: Line, lines: number): Promise<Measured> {
-  const script = printing(lines);
+  const script = line.printing(lines);
   const totals = noTotals();
   let last: LineUsage | undefined;
   const linesPerS = await bench.measure(
@@ -118,11 +118,6 @@ async function ourWay(bench: Bench, line: Line, lines: number): Promise<Measured
   const { agentPeakBytes = 0, serverPeakBytes = 0 } = last ?? {};
   const peaks = [["agent", agentPeakBytes] as const, ["server", serverPeakBytes] as const];
   return report(bench, { name: "ours", linesPerS, totals, peaks });
-}
-
-/** Lines of 100 bytes, as fast as a shell's tools print them. */
-export function printing(lines: number): string {
-  return `yes '${"x".repeat(lineBytes - 1)}' | head -n ${lines} || true`;
 }
 
 function noTotals(): Totals {

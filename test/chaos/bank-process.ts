@@ -5,7 +5,7 @@
  *   bank-process.ts <oracle's socket> <store as JSON> [fault]
  *
  * On standard output: `serving`, `deposed` when a shard's claim was lost, and, after `finish` on
- * standard input, `states <JSON>` once every transfer has arrived.
+ * standard input, `states <JSON>` once every transfer has arrived; after `report`, `report <JSON>`.
  *
  * A fault is planted to see that the run catches it: `early-ack` says `done` a while before it begins,
  * `no-key` calls without the idempotency key and says `done` a while after.
@@ -18,8 +18,8 @@ import {
   isTroupeError,
   type System,
   type SystemOptions,
-  silentLogger,
 } from "../../src/index.ts";
+import { BankDiary, diaryLogger } from "./bank-diary.ts";
 import { type BankCommand, parseCommand } from "./commands.ts";
 import { onLines } from "./lines.ts";
 import type { AccountState, BankStore } from "./store.ts";
@@ -28,6 +28,7 @@ const timeoutMs = 20_000;
 const retryMs = 100;
 const faultMs = 300;
 
+const diary = new BankDiary(() => process.stdout.write("deposed\n"));
 let system: System;
 
 /** Money on its way: delivered until the other account has it, again after every recovery. */
@@ -113,11 +114,14 @@ async function answer(command: BankCommand, say: (line: string) => void): Promis
       say(done);
       await pause(faultMs);
     }
+    diary.began(command.key);
     await execute(command);
+    diary.ended(command.key);
     if (fault === "no-key") await pause(faultMs);
     say(done);
   } catch (error) {
     if (!isTroupeError(error)) throw error;
+    diary.ended(command.key, error.code);
     say(`failed ${command.key} ${error.code}`);
   }
 }
@@ -147,13 +151,14 @@ await createSystem({
     system = created;
     return [Account];
   },
-  logger: silentLogger,
-  journalObserver: { deposed: () => process.stdout.write("deposed\n") },
+  logger: diaryLogger,
+  journalObserver: diary,
 });
 const oracle = connect(socketPath);
 oracle.on("error", () => process.exit(1));
 onLines(oracle, (line) => void answer(parseCommand(line), (text) => oracle.write(`${text}\n`)));
 onLines(process.stdin, (line) => {
   if (line === "finish") void finish();
+  if (line === "report") process.stdout.write(`report ${diary.report(system)}\n`);
 });
 process.stdout.write("serving\n");

@@ -5,7 +5,7 @@ import { waitUntil } from "../support/wait-until.ts";
 import { onLines } from "./lines.ts";
 
 const isBuilt = import.meta.url.endsWith(".js");
-const stderrCharactersMax = 4_000;
+const stderrCharactersMax = 16_000;
 
 export class Child {
   readonly lines: string[] = [];
@@ -64,6 +64,21 @@ export class Child {
       },
       { deadlineMs: 120_000 },
     );
+  }
+
+  /** What it answers to a question; the last words of one that does not. */
+  async asked(question: string): Promise<string> {
+    const before = this.lines.length;
+    this.say(question);
+    try {
+      return await waitUntil(
+        `the ${this.#name} answers`,
+        () => this.lines.slice(before).find((line) => line.startsWith(`${question} `)),
+        { deadlineMs: 5_000 },
+      );
+    } catch {
+      return `the ${this.#name} does not answer${this.hasEnded ? ": it has ended" : ""}`;
+    }
   }
 
   freeze(): void {

@@ -12,6 +12,8 @@ import { type Verdict, verdictOn } from "./verdict.ts";
 
 /** How long a lane may stand still before that is a violation: longer than a stalled shard waits. */
 const standstillMsMax = 120_000;
+/** Between two reports of a process that stands still: what has moved meanwhile shows in the second. */
+const reportPauseMs = 3_000;
 /** About what a burst takes. */
 const burstMsMax = 40;
 
@@ -87,15 +89,29 @@ export class Lane {
   /** Commands are being acknowledged, and some more on top so that the next harm comes anywhere. */
   async flows(): Promise<void> {
     const enough = this.#acked + 20 + this.random.below(300);
-    await waitUntil(
-      `${this.#options.name} acknowledges commands again`,
-      () => {
-        this.#oracle.checkAlive();
-        this.#superviseBank();
-        return this.#acked >= enough;
-      },
-      { deadlineMs: standstillMsMax },
-    );
+    await this.#comesTo(`${this.#options.name} acknowledges commands again`, () => {
+      this.#oracle.checkAlive();
+      return this.#acked >= enough;
+    });
+  }
+
+  /** Waits for what has to happen while the bank is alive; if it does not, the bank says why. */
+  async #comesTo(what: string, condition: () => boolean): Promise<void> {
+    const supervised = (): boolean => {
+      this.#superviseBank();
+      return condition();
+    };
+    try {
+      await waitUntil(what, supervised, { deadlineMs: standstillMsMax });
+    } catch (error) {
+      const first = await this.#bank.asked("report");
+      await pause(reportPauseMs);
+      const second = await this.#bank.asked("report");
+      const { say, name } = this.#options;
+      say(`${name}: ${this.#acked} acknowledged, ${this.#open} open; the writer's last words:`);
+      say(`${this.#bank.lastWords}\n${first}\n${second}`);
+      throw error;
+    }
   }
 
   async harm(kind: string, work: () => Promise<void>): Promise<void> {
@@ -141,14 +157,7 @@ export class Lane {
   async finish(journal: () => Promise<Journal>): Promise<LaneOutcome> {
     const { folder, name } = this.#options;
     this.#oracle.say("stop");
-    await waitUntil(
-      `${name} has acknowledged everything`,
-      () => {
-        this.#superviseBank();
-        return this.#open === 0;
-      },
-      { deadlineMs: standstillMsMax },
-    );
+    await this.#comesTo(`${name} has acknowledged everything`, () => this.#open === 0);
     this.#bank.say("finish");
     const states = (await this.#bank.hears("states ")).slice("states ".length);
     await Promise.all([this.#bank.kill(), this.#oracle.kill()]);

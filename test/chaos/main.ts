@@ -53,7 +53,8 @@ try {
   process.exitCode = report(outcomes);
 } finally {
   await Promise.all(runs.map((run) => run.stop()));
-  rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  if (process.exitCode === 0) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  else say(`kept for a look: ${folder}`);
 }
 process.exit();
 

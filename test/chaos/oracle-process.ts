@@ -1,7 +1,8 @@
 /**
- * The oracle: sends commands to whichever bank process connected last, as a client would, and
+ * The oracle: sends commands to whichever of the connected bank processes came last, as a client would, and
  * remembers in its own synced file what it has sent and what was acknowledged. What was sent and
- * not acknowledged is sent again, under the same key, to the next process that connects.
+ * not acknowledged is sent again, under the same key, to the next one that takes its place: one that has just
+ * connected, or, when the last to come has died, the one that came before it and still lives.
  *
  *   oracle-process.ts <socket> <file> <seed> <commands per second>
  *
@@ -23,7 +24,8 @@ const [socketPath = "", filePath = "", seed = "", perSecond = ""] = process.argv
 const random = new Seeded(Number(seed));
 const file = new OracleFile(filePath);
 const open = new Map<string, BankCommand>();
-let bank: Socket | undefined;
+/** The connected bank processes, in the order in which they came. */
+const banks: Socket[] = [];
 let sent = 0;
 let acked = 0;
 let tokens = 0;
@@ -31,7 +33,7 @@ let lastTickMs = performance.now();
 let isStopping = false;
 
 function send(command: BankCommand): void {
-  if (open.has(command.key)) bank?.write(`${commandLine(command)}\n`);
+  if (open.has(command.key)) banks.at(-1)?.write(`${commandLine(command)}\n`);
 }
 
 function tick(): void {
@@ -43,7 +45,7 @@ function tick(): void {
 }
 
 function issue(): void {
-  while (!isStopping && bank !== undefined && tokens >= 1 && open.size < inFlightMax) {
+  while (!isStopping && banks.length > 0 && tokens >= 1 && open.size < inFlightMax) {
     tokens--;
     const command = nextCommand(`k${++sent}`, random);
     open.set(command.key, command);
@@ -62,15 +64,21 @@ function take(line: string): void {
   } else setTimeout(() => send(command), retryAfterMs);
 }
 
+function sendAllAgain(): void {
+  for (const command of open.values()) send(command);
+}
+
 const server = createServer((socket) => {
-  bank = socket;
+  banks.push(socket);
   // It dies when it is killed; that is the point.
   socket.on("error", () => {});
   socket.on("close", () => {
-    if (bank === socket) bank = undefined;
+    const wasLast = banks.at(-1) === socket;
+    banks.splice(banks.indexOf(socket), 1);
+    if (wasLast) sendAllAgain();
   });
   onLines(socket, take);
-  for (const command of open.values()) send(command);
+  sendAllAgain();
 });
 server.listen(socketPath);
 

@@ -186,7 +186,7 @@ export const limitTable = {
   recoveryTimeoutMs: limit({
     default: 30_000,
     unit: "milliseconds",
-    reason: "how long one entity may take to read its events before its callers are told",
+    reason: "a recovering entity that cannot read any of its events for so long tells its callers",
     effect: "the waiting commands fail with TROUPE_RECOVERY_FAILED; the next one tries again",
   }),
   recoveryRetryMaxMs: limit({

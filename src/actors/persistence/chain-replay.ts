@@ -65,6 +65,7 @@ class Chain {
   readonly #to: number;
   readonly #eventsMax: number;
   readonly #wholeLife: boolean;
+  readonly #onRead: (() => void) | undefined;
   /** Newest first. */
   readonly #positions: Position[] = [];
   /** The oldest frames of the chain, which the way forward needs first. */
@@ -83,6 +84,7 @@ class Chain {
     this.#to = bounds.toSequenceNumber ?? Number.POSITIVE_INFINITY;
     this.#eventsMax = bounds.eventsMax ?? Number.POSITIVE_INFINITY;
     this.#wholeLife = bounds.wholeLife ?? false;
+    this.#onRead = bounds.onRead;
   }
 
   end(): void {
@@ -191,6 +193,7 @@ class Chain {
 
   async #read(position: Position): Promise<Frame> {
     const frame = await this.#walk.read(position);
+    this.#onRead?.();
     if (typeof frame === "string" || frame.kind !== "data") {
       throw this.#broken(
         position,

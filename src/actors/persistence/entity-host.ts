@@ -22,6 +22,7 @@ import {
   type MessageRef,
   type Observer,
   PortGuard,
+  reasonOf,
   type StopOptions,
   type Timer,
   TroupeError,
@@ -384,8 +385,22 @@ export class EntityHost implements EntityHome {
   }
 }
 
-/** One actor of the kernel gives all entities of a host their turns; each message is one of them. */
-const entityRunner = defineBehaviour<Entity>("entities", () => (entity) => entity.drain(), {
+/**
+ * One actor of the kernel gives all entities of a host their turns; each message is one of them. A fault of one
+ * must not end the turns of all: that entity leaves memory, and the log says what its state is.
+ */
+const entityRunner = defineBehaviour<Entity>("entities", () => giveTurns, {
   // An entity is in the mailbox at most once.
   mailbox: { messagesMax: Number.MAX_SAFE_INTEGER },
 });
+
+function giveTurns(entity: Entity): void {
+  try {
+    entity.drain();
+  } catch (error) {
+    const { subject } = entity;
+    subject.failed("a turn of its own", error);
+    const details = { actor: subject.persistenceId, reason: reasonOf(error) };
+    entity.kill(new TroupeError("TROUPE_RECOVERY_FAILED", details, { cause: error }));
+  }
+}

@@ -1,5 +1,5 @@
 /** Brings an entity's state back from the log, within the limits of concurrency and time. */
-import { type Clock, type Limits, reasonOf, TroupeError } from "../kernel/index.ts";
+import { type Clock, type Limits, reasonOf, type Timer, TroupeError } from "../kernel/index.ts";
 import {
   type EntityState,
   foldStored,
@@ -9,7 +9,7 @@ import {
 } from "./entity-state.ts";
 import type { HostedShard } from "./hosted-shard.ts";
 import type { RecoveryPermits } from "./recovery-permits.ts";
-import type { ShardLog, StoredEvent } from "./shard-log.ts";
+import type { ReplayOutcome, ShardLog, StoredEvent } from "./shard-log.ts";
 import type { SnapshotGauge } from "./snapshot-gauge.ts";
 import type { SnapshotKeeper } from "./snapshot-keeper.ts";
 import type { Snapshot } from "./snapshot-store.ts";
@@ -83,7 +83,9 @@ async function replay(
     fromSequenceNumber: snapshot.sequenceNumber + 1,
     afterPosition: snapshot.position,
   };
-  const { origin } = await within(log.replay(persistenceId, onEvent, from), subject, home);
+  const replayed = (onRead: () => void): Promise<ReplayOutcome> =>
+    log.replay(persistenceId, onEvent, { ...from, onRead });
+  const { origin } = await whileItMoves(replayed, subject, home);
   if (snapshot !== undefined && origin !== "bound") home.snapshots?.tellForeign(subject, snapshot);
   return state;
 }
@@ -97,21 +99,36 @@ function failureAt(event: StoredEvent, cause: unknown): TroupeError {
   );
 }
 
-function within<T>(
-  replayed: Promise<T>,
+/**
+ * Ends the wait when nothing was read for `recoveryTimeoutMs`, however long the whole takes: a long history that
+ * is given up half-way would be read from its beginning by the next try, and never to its end.
+ */
+function whileItMoves<T>(
+  replayed: (moved: () => void) => Promise<T>,
   { persistenceId: actor }: TurnSubject,
   { clock, limits }: RecoveryMeans["home"],
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = clock.setTimer(limits.recoveryTimeoutMs, () => {
-      const reason = `its events were not read within ${limits.recoveryTimeoutMs} ms`;
-      reject(new TroupeError("TROUPE_RECOVERY_FAILED", { actor, reason }));
-    });
+    let movedMs = clock.monotonicMs();
+    const watch = (delayMs: number): Timer =>
+      clock.setTimer(delayMs, () => {
+        const leftMs = movedMs + limits.recoveryTimeoutMs - clock.monotonicMs();
+        if (leftMs > 0) {
+          timer = watch(leftMs);
+          return;
+        }
+        const reason = `none of its events could be read for ${limits.recoveryTimeoutMs} ms`;
+        reject(new TroupeError("TROUPE_RECOVERY_FAILED", { actor, reason }));
+      });
+    let timer = watch(limits.recoveryTimeoutMs);
     const end = (settle: () => void): void => {
       timer.cancel();
       settle();
     };
-    replayed.then(
+    const moved = (): void => {
+      movedMs = clock.monotonicMs();
+    };
+    replayed(moved).then(
       (outcome) => end(() => resolve(outcome)),
       (error: unknown) => end(() => reject(error)),
     );

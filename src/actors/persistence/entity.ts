@@ -383,7 +383,8 @@ export class Entity implements PipelineOwner, CommandSite, TurnHolder {
   }
 
   #drained(): void {
-    if (this.#leaving) this.#leave();
+    // Commands that came meanwhile are answered first.
+    if (this.#leaving && this.#queue.length === 0) this.#leave();
     else this.#recover();
   }
 

@@ -34,12 +34,13 @@ export class HostedShard {
 
   /** The serving log, if there is one now. */
   get log(): ShardLog | undefined {
-    return this.#log;
+    return this.#log?.isServing === true ? this.#log : undefined;
   }
 
   /** Claims and recovers the shard where need be. */
   open(): Promise<ShardLog> {
-    return this.#log === undefined ? this.reopen() : Promise.resolve(this.#log);
+    const { log } = this;
+    return log === undefined ? this.reopen() : Promise.resolve(log);
   }
 
   /** Asks the logs again: after a lost commit the log known here may not be the serving one. */

@@ -61,6 +61,8 @@ export interface ReplayBounds {
    * between them and a tombstone too. `origin: "cut"` then means that older ones are gone.
    */
   readonly wholeLife?: boolean;
+  /** Called for each frame that is read, also on the way back, where no event is shown yet: the replay moves. */
+  readonly onRead?: () => void;
 }
 
 export interface ReplayOutcome {
@@ -110,6 +112,8 @@ export interface Commit {
 
 export interface ShardLog {
   readonly shard: number;
+  /** False once the claim has ended: `open` gives the next log. */
+  readonly isServing: boolean;
 
   /**
    * Puts an atomic group of one entity's events into the next frame. Synchronous up to the

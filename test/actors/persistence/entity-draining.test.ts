@@ -21,6 +21,7 @@ interface Frame {
 /** Each commit is a frame of its own; `stored` is what a replay shows. */
 class ScriptedLog implements ShardLog {
   readonly shard = 0;
+  readonly isServing = true;
   readonly frames: Frame[] = [];
   readonly stored: StoredEvent[] = [];
   replays = 0;
@@ -125,6 +126,20 @@ describe("after a lost commit", () => {
     expect(isTroupeError(await seen, "TROUPE_SHARD_NOT_SERVING")).toBe(true);
     // What the log says counts, not what was in memory.
     expect(await counter.get()).toBe(101);
+  });
+
+  it("an entity that is to leave memory answers what came while it drained", async () => {
+    const { log, counter } = hosted();
+    const [lostCall, heldCall] = [failureOf(counter.add(1)), counter.add(10)];
+    await settle();
+    log.frames[0]?.lose(lost());
+    await lostCall;
+    const left = counter.ref.stop();
+    const late = counter.get();
+    log.frames[1]?.confirm();
+    await heldCall;
+    expect(await late).toBe(10);
+    await left;
   });
 
   it("effects and replies leave in the order of the log, each once", async () => {

@@ -190,6 +190,36 @@ describe("recovery", () => {
     await second.stop();
   });
 
+  it("goes on for as long as it moves: a long history over a slow store is read to its end", async () => {
+    const journal = disk(1);
+    const clock = new ManualClock();
+    const system = await start({ journal, clock });
+    const order = system.actor(Order, "long");
+    for (let line = 0; line < 12; line++) await order.line(1);
+    await order.ref.stop();
+    const slowly = async <T>(read: () => Promise<T>): Promise<T> => {
+      await new Promise<void>((resolve) => clock.setTimer(20_000, resolve));
+      return read();
+    };
+    const readAt = journal.readAt.bind(journal);
+    const readPage = journal.read.bind(journal);
+    journal.readAt = (...at) => slowly(() => readAt(...at));
+    journal.read = (...from) => slowly(() => readPage(...from));
+    const startMs = clock.monotonicMs();
+    let isDone = false;
+    const read = order.with({ timeoutMs: 1e9 }).get();
+    const done = read.finally(() => {
+      isDone = true;
+    });
+    while (!isDone) {
+      await settle(2);
+      clock.advance(1_000);
+    }
+    await done;
+    expect(await read).toMatchObject({ lines: 12 });
+    expect(clock.monotonicMs() - startMs).toBeGreaterThan(30_000);
+  });
+
   it("gives up after its time, tells the callers, and is tried again by the next one", async () => {
     const journal = disk(1);
     const clock = new ManualClock();

@@ -1,6 +1,8 @@
 /** What one turn does and does not do. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
+import { limits } from "../../../src/actors/kernel/index.ts";
+import { Entity } from "../../../src/actors/persistence/entity.ts";
 import {
   command,
   definePersistentActor,
@@ -173,6 +175,25 @@ describe("a turn", () => {
     expect(() => kept?.persist("added", 1)).toThrow("outside of a turn");
     expect(() => kept?.state).toThrow("outside of a turn");
     expect(() => kept?.afterCommit(() => {})).toThrow("outside of a turn");
+  });
+
+  it("of a defect of the framework itself ends one entity's life in memory, never the turns of the others", async () => {
+    const system = await start();
+    const [one, other] = [system.actor(Counter, "one"), system.actor(Counter, "other")];
+    await Promise.all([one.add(1), other.add(1)]);
+    const drain = vi.spyOn(Entity.prototype, "drain");
+    // More often than an actor of the kernel may restart.
+    for (let times = 0; times < limits.restartsMax + 2; times++) {
+      drain.mockImplementationOnce(() => {
+        throw new Error("a planted defect");
+      });
+      const failed = await failureOf(one.add(1));
+      expect(isTroupeError(failed, "TROUPE_RECOVERY_FAILED") && failed.message).toContain(
+        "planted",
+      );
+    }
+    drain.mockRestore();
+    expect(await Promise.all([one.get(), other.get()])).toEqual([1, 1]);
   });
 
   it("has one time throughout, and the entity's id", async () => {
