@@ -138,6 +138,8 @@ export {
   type Expression,
   type ExpressionOf,
   type Job,
+  type CheckoutDefinition,
+  type CheckoutOptions,
   type JobDefinition,
   type JobLimits,
   type JobOptions,

@@ -44,6 +44,11 @@ export class AttemptFolder {
     for (const file of [this.outputsFile, this.summaryFile]) {
       writeFileSync(file, "", { mode: 0o600, flag: "wx" });
     }
+    this.add(files);
+  }
+
+  /** Writes more files. Throws where one is there already. */
+  add(files: readonly AttemptFile[]): void {
     for (const { name, text } of files) {
       writeFileSync(this.file(name), text, { mode: 0o700, flag: "wx" });
     }

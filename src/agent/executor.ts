@@ -17,6 +17,8 @@ export interface JobEnd {
   readonly artifacts: StoredFile | undefined;
   /** Markdown for people, stored by now. */
   readonly summary: StoredFile | undefined;
+  /** The id of the commit that was checked out; empty = none. */
+  readonly commit: string;
 }
 
 /** What a job tells; all of it from later turns of the event loop, in this order, `ended` last and once. */
@@ -56,5 +58,6 @@ export function neverRan(
     usage: undefined,
     artifacts: undefined,
     summary: undefined,
+    commit: "",
   };
 }

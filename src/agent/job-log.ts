@@ -19,6 +19,7 @@ export class JobLog {
   readonly #forms: readonly Buffer[];
   readonly #bytesMax: number;
   #atLineStart = true;
+  #hear: ((bytes: Uint8Array) => void) | undefined;
   #printedBytes = 0;
 
   constructor(
@@ -31,6 +32,7 @@ export class JobLog {
     this.#forms = this.#values.flatMap(secretForms);
     this.#emit = (bytes) => {
       if (bytes.length > 0) this.#atLineStart = bytes[bytes.length - 1] === newline;
+      this.#hear?.(bytes);
       emit(bytes);
     };
     const printed = (bytes: Uint8Array): void => this.#printed(bytes);
@@ -48,9 +50,19 @@ export class JobLog {
     else this.#masker.push(bytes);
   }
 
+  /** From now on `hear` is told what is emitted, too; undefined = nobody is. */
+  setListener(hear: ((bytes: Uint8Array) => void) | undefined): void {
+    this.#hear = hear;
+  }
+
+  /** All that could print has ended; others will print later. */
+  flush(): void {
+    this.#masker?.end();
+  }
+
   /** The job has printed its last byte. */
   end(): void {
-    this.#masker?.end();
+    this.flush();
     const dropped = this.#printedBytes - this.#bytesMax;
     if (dropped > 0) this.remark(`${dropped} more bytes were printed and are not in this log`);
   }

@@ -2,7 +2,7 @@
 import { stat } from "node:fs/promises";
 import type { Assignment, AttemptRef } from "../../proto/troupe/agent/v1/agent.ts";
 import type { AttemptFolder } from "./attempt-folder.ts";
-import { environmentProblem, jobEnvironment } from "./job-environment.ts";
+import { type Environment, environmentProblem, jobEnvironment } from "./job-environment.ts";
 import { launchFile } from "./launch-file.ts";
 import { scriptFiles } from "./script-file.ts";
 import { secretsProblem, standardInput } from "./secrets.ts";
@@ -20,8 +20,8 @@ export interface JobProgramOptions {
   readonly folder: AttemptFolder;
   readonly mark: string;
   readonly agentEnvironment: NodeJS.ProcessEnv;
-  /** Fills the workspace, which is empty until then. */
-  readonly prepareWorkspace: () => Promise<void>;
+  /** Fills the workspace, which is empty until then. Resolves to variables that tell of it. */
+  readonly prepareWorkspace: () => Promise<Environment>;
 }
 
 /** Why this assignment can never run on this agent: a sentence for its author or the agent's operator. */
@@ -44,17 +44,18 @@ export async function jobProgram(options: JobProgramOptions): Promise<JobProgram
   const files = scriptFiles(folder, assignment, kind);
   const workingDirectory = folder.workingDirectory(assignment.workingDirectory);
   const input = standardInput(assignment, kind);
+  await folder.create(files);
+  const more = await options.prepareWorkspace();
+  if (workingDirectory !== folder.workspace) refuse(await directoryProblem(workingDirectory));
   const launch = launchFile({
     program,
     script: folder.file(files[0].name),
-    environment,
+    environment: { ...environment, ...more },
     workingDirectory,
     hasInput: input !== undefined,
     path: agentEnvironment["PATH"] ?? "",
   });
-  await folder.create([...files, launch]);
-  await options.prepareWorkspace();
-  if (workingDirectory !== folder.workspace) refuse(await directoryProblem(workingDirectory));
+  folder.add([launch]);
   return { launchFile: launch.name, input };
 }
 

@@ -8,9 +8,16 @@
  *   E3. Secrets go in through standard input only, and every byte that comes out passes the mask.
  *   E4. A stop before there is a process means that there never will be one.
  */
-import { type Assignment, type AttemptRef, Outcome } from "../../proto/troupe/agent/v1/agent.ts";
+import {
+  type Assignment,
+  type AttemptRef,
+  type Checkout,
+  Outcome,
+} from "../../proto/troupe/agent/v1/agent.ts";
 import { AttemptFolder } from "./attempt-folder.ts";
+import { CheckoutFailed, checkOut } from "./checkout-run.ts";
 import { type JobEnd, type JobListener, neverRan, type RunningJob } from "./executor.ts";
+import type { Environment } from "./job-environment.ts";
 import {
   bringInputs,
   type JobFilesOptions,
@@ -27,15 +34,13 @@ import {
   unenforced,
 } from "./job-limits.ts";
 import { JobLog } from "./job-log.ts";
+import { JobProcess } from "./job-process.ts";
 import { JobProblem, type JobProgram, jobProgram } from "./job-program.ts";
 import { JobStop } from "./job-stop.ts";
-import { type Stop, verdict } from "./job-verdict.ts";
+import { type Stop, type Verdict, verdict } from "./job-verdict.ts";
 import { agentLimits } from "./limits.ts";
-import { Linger } from "./linger.ts";
 import { readOutputs } from "./outputs-file.ts";
 import type { ExecutorContext } from "./process-executor.ts";
-import { ProcessTree } from "./process-tree.ts";
-import type { ReadyProcess } from "./ready-process.ts";
 import { startProblem } from "./reason-text.ts";
 import { TransferStoppedError } from "./transfers.ts";
 import type { UsageWatch } from "./usage-watch.ts";
@@ -48,10 +53,11 @@ export class JobRun implements RunningJob {
   /** The value of TROUPE_ATTEMPT_ID. */
   readonly #mark: string;
   readonly #stop: JobStop;
-  readonly #linger: Linger;
-  #process: ReadyProcess | undefined;
-  /** The tree is dead: what the pipe still holds is read whatever the link says. */
-  #lastBytesLeft = Number.POSITIVE_INFINITY;
+  /** The one that runs now, or did last. */
+  #process: JobProcess | undefined;
+  #begun: Begun | undefined;
+  #blocked = false;
+  #commit = "";
 
   constructor(context: ExecutorContext, assignment: Assignment, listener: JobListener) {
     this.#context = context;
@@ -60,7 +66,6 @@ export class JobRun implements RunningJob {
     this.#folder = new AttemptFolder(context.workFolder, assignment.attempt as AttemptRef);
     this.#mark = `${context.mark}.${this.#folder.name}`;
     this.#stop = new JobStop(context.clock);
-    this.#linger = new Linger(context.clock, agentLimits.lingerMs);
     void this.#run().then((end) => listener.ended(end));
   }
 
@@ -69,25 +74,16 @@ export class JobRun implements RunningJob {
   }
 
   setOutputBlocked(blocked: boolean): void {
-    if (this.#lastBytesLeft !== Number.POSITIVE_INFINITY) return;
-    if (blocked) this.#process?.pipe.pause();
-    else this.#process?.pipe.resume();
-    this.#linger.setBlocked(blocked);
+    this.#blocked = blocked;
+    this.#process?.setBlocked(blocked);
   }
 
   async #run(): Promise<JobEnd> {
     try {
-      const program = await this.#prepare();
-      const process = await this.#context.processes.take();
-      await this.#launch(process, program);
-      this.#process = process;
-      return await this.#execute(process);
+      const { launchFile, input } = await this.#prepare();
+      return await this.#execute(await this.#start(launchFile, input));
     } catch (error) {
-      const stop = this.#stop.stop;
-      if (stop !== undefined && isOfStop(error))
-        return neverRan(Outcome.CANCELLED, verdictOfStop(stop));
-      const reason = error instanceof JobProblem ? error.message : startProblem(error);
-      return neverRan(Outcome.ERROR, reason);
+      return this.#endedEarly(error);
     }
   }
 
@@ -97,44 +93,80 @@ export class JobRun implements RunningJob {
       folder: this.#folder,
       mark: this.#mark,
       agentEnvironment: this.#context.environment,
-      prepareWorkspace: () => bringInputs(this.#files),
+      prepareWorkspace: () => this.#prepareWorkspace(),
     });
   }
 
-  /** Throws where it is not to be, or not under its limits (E4). */
-  async #launch(process: ReadyProcess, { launchFile, input }: JobProgram): Promise<void> {
-    try {
-      if (this.#stop.stop !== undefined) throw new StoppedBeforeStart();
-      process.cgroup?.limit(this.#limits);
-    } catch (error) {
-      await process.abandon();
-      throw error;
-    }
-    process.become(`./${this.#folder.name}/${launchFile}`, input);
+  async #prepareWorkspace(): Promise<Environment> {
+    const { checkout } = this.#assignment;
+    if (checkout !== undefined) this.#commit = await this.#checkOut(checkout);
+    await bringInputs(this.#files);
+    return this.#commit === "" ? {} : { TROUPE_COMMIT: this.#commit };
   }
 
-  async #execute(process: ReadyProcess): Promise<JobEnd> {
+  #checkOut(checkout: Checkout): Promise<string> {
+    return checkOut({
+      checkout,
+      assignment: this.#assignment,
+      folder: this.#folder,
+      context: this.#context,
+      stop: this.#stop,
+      log: this.#begin().log,
+      mark: this.#mark,
+      launch: (launchFile, input) => this.#start(launchFile, input),
+    });
+  }
+
+  /** From here on it counts as running, and has a log. */
+  #begin(): Begun {
+    if (this.#begun !== undefined) return this.#begun;
     const { clock } = this.#context;
     const startedAtMs = clock.nowMs();
-    const beganMs = clock.monotonicMs();
-    const tree = this.#treeOf(process);
+    const { token = "", tokenName } = this.#assignment.checkout ?? {};
+    const ofCheckout = token === "" ? {} : { [`${tokenName} of the checkout`]: token };
     const log = new JobLog(
-      this.#assignment.secrets,
+      { ...this.#assignment.secrets, ...ofCheckout },
       (bytes) => this.#listener.output(bytes),
       this.#limits.logBytes || agentLimits.logBytesMax,
     );
+    this.#begun = { startedAtMs, beganMs: clock.monotonicMs(), log };
     this.#listener.started(startedAtMs);
-    const watch = this.#watch(log, process);
-    const drained = this.#readPipe(log, process);
-    this.#stop.processStarted(tree, this.#timeout());
-    this.#context.processes.replenish();
+    return this.#begun;
+  }
 
+  /** Throws where it is not to be, or not under its limits (E4). */
+  async #start(launchFile: string, input: string | undefined): Promise<JobProcess> {
+    const ready = await this.#context.processes.take();
+    try {
+      if (this.#stop.stop !== undefined) throw new StoppedBeforeStart();
+      ready.cgroup?.limit(this.#limits);
+    } catch (error) {
+      await ready.abandon();
+      throw error;
+    }
+    ready.become(`./${this.#folder.name}/${launchFile}`, input);
+    const { log } = this.#begin();
+    const { table, clock, processes } = this.#context;
+    const onBytes = (bytes: Uint8Array): void => log.push(bytes);
+    const isFirst = this.#process === undefined;
+    const process = new JobProcess(ready, { table, clock, mark: this.#mark, onBytes });
+    this.#process = process;
+    if (this.#blocked) process.setBlocked(true);
+    // The time that a checkout takes counts.
+    this.#stop.processStarted(process.tree, isFirst ? this.#timeout() : undefined);
+    processes.replenish();
+    return process;
+  }
+
+  async #execute(process: JobProcess): Promise<JobEnd> {
+    const { log } = this.#begin();
+    const watch = this.#watch(log, process);
     const exit = await process.exited;
-    const durationMs = Math.round(clock.monotonicMs() - beganMs);
+    const times = this.#times();
     // A stop that comes after this finds a job that has ended by itself.
     const stop = this.#stop.stop;
     this.#stop.processEnded();
-    await this.#clearTree(tree, drained, log);
+    await this.#clear(process, log);
     const { limitHit, usage } = this.#account(watch, log);
     process.removeCgroup();
     const outputs = await this.#outputs(log);
@@ -143,8 +175,31 @@ export class JobRun implements RunningJob {
     // Stopped while its files were on their way: it did not end well before the stop.
     const how = verdict({ exit, stop: leavings ? stop : this.#stop.stop, limitHit, problem });
     const { artifacts, summary } = leavings ?? nothingLeft;
-    const left = { outputs: outputs.values, artifacts, summary };
-    return { ...how, ...left, startedAtMs, durationMs, usage };
+    const left = { outputs: outputs.values, artifacts, summary, commit: this.#commit };
+    return { ...how, ...left, ...times, usage };
+  }
+
+  /** Its script never ran. */
+  async #endedEarly(error: unknown): Promise<JobEnd> {
+    const stop = this.#stop.stop;
+    this.#stop.processEnded();
+    await this.#stop.graceOver();
+    this.#begun?.log.end();
+    const end = { ...neverRan(Outcome.ERROR, startProblem(error)), commit: this.#commit };
+    const times = this.#begun === undefined ? {} : this.#times();
+    if (stop !== undefined && isOfStop(error)) return { ...end, ...verdictOfStop(stop), ...times };
+    if (error instanceof CheckoutFailed) {
+      const { exitCode, message: reason } = error;
+      return { ...end, outcome: Outcome.FAILED, exitCode, reason, ...times };
+    }
+    if (error instanceof JobProblem) return { ...end, reason: error.message, ...times };
+    return { ...end, ...times };
+  }
+
+  #times(): Pick<JobEnd, "startedAtMs" | "durationMs"> {
+    const { startedAtMs, beganMs } = this.#begin();
+    const durationMs = Math.round(this.#context.clock.monotonicMs() - beganMs);
+    return { startedAtMs, durationMs };
   }
 
   /** undefined: the job was stopped meanwhile. */
@@ -165,8 +220,8 @@ export class JobRun implements RunningJob {
     return { assignment: this.#assignment, folder: this.#folder, transfers, stopped };
   }
 
-  #watch(log: JobLog, { pid, cgroup }: ReadyProcess): UsageWatch {
-    const { table, cgroups, watcher } = this.#context;
+  #watch(log: JobLog, { leader, cgroup }: JobProcess): UsageWatch {
+    const { cgroups, watcher } = this.#context;
     const enforced = cgroup === undefined ? new Set<LimitName>() : cgroups?.enforced;
     const missing = unenforced(this.#limits, enforced ?? new Set());
     if (missing.length > 0) {
@@ -176,7 +231,7 @@ export class JobRun implements RunningJob {
       if (hit.limit !== "memory") return;
       this.#stop.request({ cause: "out-of-memory", bytes: hit.bytes }, 0);
     };
-    return watcher.watch({ leader: table.get(pid), cgroup, onOutOfMemory });
+    return watcher.watch({ leader, cgroup, onOutOfMemory });
   }
 
   /** After the whole tree is dead, and before its group is removed. */
@@ -194,41 +249,14 @@ export class JobRun implements RunningJob {
     return this.#assignment.limits ?? noLimits;
   }
 
-  #treeOf({ pid, cgroup }: ReadyProcess): ProcessTree {
-    const { table, clock } = this.#context;
-    // It is still in the table, be it as a zombie: Node asks for its exit code in a later turn.
-    const leader = table.get(pid);
-    const mark = `TROUPE_ATTEMPT_ID=${this.#mark}`;
-    return new ProcessTree({ leader, mark, table, clock, cgroup });
-  }
-
   #timeout(): { afterMs: number; graceMs: number } | undefined {
     const { timeoutMs, killGraceMs } = this.#assignment;
     return timeoutMs === 0 ? undefined : { afterMs: timeoutMs, graceMs: killGraceMs };
   }
 
-  #readPipe(log: JobLog, { pipe }: ReadyProcess): Promise<void> {
-    return new Promise((resolve) => {
-      pipe.read((bytes) => {
-        log.push(bytes);
-        this.#lastBytesLeft -= bytes.length;
-        // Only an escaped process can write this much after the tree is dead.
-        if (this.#lastBytesLeft < 0) pipe.close();
-      }, resolve);
-    });
-  }
-
   /** The first process has ended: leftovers may finish, then die; then the pipe is read to its end (E2). */
-  async #clearTree(tree: ProcessTree, drained: Promise<void>, log: JobLog): Promise<void> {
-    await Promise.race([this.#linger.until(drained), this.#stop.requested]);
-    if (this.#stop.stop !== undefined) await this.#stop.graceOver();
-    const survivors = await tree.killAll();
-    this.#lastBytesLeft = agentLimits.pipeBytesMax;
-    this.#process?.pipe.resume();
-    const close = () => this.#process?.pipe.close();
-    const timer = this.#context.clock.setTimer(agentLimits.pipeCloseMs, close);
-    await drained;
-    timer.cancel();
+  async #clear(process: JobProcess, log: JobLog): Promise<void> {
+    const survivors = await process.cleared(this.#stop);
     log.end();
     if (survivors.length === 0) return;
     const names = survivors.map(({ pid, command }) => `${pid} (${command})`).join(", ");
@@ -250,13 +278,23 @@ export class JobRun implements RunningJob {
   }
 }
 
+interface Begun {
+  readonly startedAtMs: number;
+  readonly beganMs: number;
+  readonly log: JobLog;
+}
+
 class StoppedBeforeStart extends Error {}
 
 function isOfStop(error: unknown): boolean {
-  return error instanceof StoppedBeforeStart || error instanceof TransferStoppedError;
+  return (
+    error instanceof StoppedBeforeStart ||
+    error instanceof TransferStoppedError ||
+    error instanceof CheckoutFailed
+  );
 }
 
-function verdictOfStop(stop: Stop): string {
+function verdictOfStop(stop: Stop): Verdict {
   const exit = { code: 0, signal: null };
-  return verdict({ exit, stop, limitHit: undefined, problem: undefined }).reason;
+  return verdict({ exit, stop, limitHit: undefined, problem: undefined });
 }

@@ -11,6 +11,8 @@ export interface Launch {
   readonly workingDirectory: string;
   /** Is there anything for its standard input? Else it is /dev/null. */
   readonly hasInput: boolean;
+  /** Of the file, for one that is not the job's own. */
+  readonly name?: string;
   /** Where `env` is, for names that are none of a shell's. */
   readonly path: string;
 }
@@ -22,6 +24,7 @@ const readOnly = new Set(["PPID", "UID", "EUID", "SHELLOPTS", "BASHOPTS", "BASH_
 
 export function launchFile(launch: Launch): AttemptFile {
   const { program, script, environment, workingDirectory, hasInput, path } = launch;
+  const { name = launchFileName } = launch;
   const entries = Object.entries(environment);
   const plain = entries.filter(([name]) => isPlain(name));
   const others = entries.filter(([name]) => !isPlain(name));
@@ -36,7 +39,7 @@ export function launchFile(launch: Launch): AttemptFile {
     ...plain.map(([name, value]) => `export ${name}=${shellQuoted(value)}`),
     `exec ${command} 2>&3 3>&-${hasInput ? "" : " </dev/null"}`,
   ];
-  return { name: launchFileName, text: `${lines.join("\n")}\n` };
+  return { name, text: `${lines.join("\n")}\n` };
 }
 
 function isPlain(name: string): boolean {

@@ -90,6 +90,18 @@ export const agentLimits = {
   /** One piece of a file on its way to the server. */
   transferChunkBytes: 256 * 1024,
 
+  /** Tries of a checkout when the network fails. Then it has failed. */
+  checkoutTriesMax: 4,
+
+  /** The pause before the second try of a checkout; doubled for each further one. */
+  checkoutRetryMs: 1_000,
+
+  /** One try of a checkout: large repositories take minutes. Then git is killed, and it is tried again. */
+  checkoutMs: 1_800_000,
+
+  /** The end of what git says that is kept to find out why it failed, bytes. */
+  checkoutTailBytes: 8 * 1024,
+
   /** Between two looks at what running jobs use: seldom enough to cost nothing, often enough to end one that is out of memory. */
   usageLookMs: 1_000,
 

@@ -39,6 +39,7 @@ export function declinedMessage(attempt: AttemptRef, reason: string): ToServer {
     usage: undefined,
     artifacts: undefined,
     summary: undefined,
+    commit: "",
   });
 }
 

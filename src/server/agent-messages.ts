@@ -2,11 +2,13 @@
 import {
   type Assignment,
   type AttemptRef,
+  type Checkout,
   type Hello,
   type JobResult,
   OnDisconnect,
   Outcome,
   type StoredFile,
+  Submodules,
 } from "../../proto/troupe/agent/v1/agent.ts";
 import { limits } from "../actors/kernel/index.ts";
 import type {
@@ -15,6 +17,7 @@ import type {
   AttemptOutcome,
   AttemptResult,
   PreparedAttempt,
+  PreparedCheckout,
 } from "../actors/workers/index.ts";
 
 /** The one version of the protocol that this server speaks. */
@@ -106,7 +109,25 @@ export function assignmentOf(prepared: PreparedAttempt): Assignment {
     artifacts: [...(prepared.artifacts ?? [])],
     stdin: prepared.stdin ?? "",
     limits: { memoryBytes: 0, cpus: 0, processes: 0, logBytes: 0, ...prepared.limits },
+    checkout: prepared.checkout === undefined ? undefined : checkoutOf(prepared.checkout),
     onDisconnect: prepared.onDisconnect === "kill" ? OnDisconnect.KILL : OnDisconnect.CONTINUE,
+  };
+}
+
+const submodules = {
+  none: Submodules.UNSPECIFIED,
+  direct: Submodules.DIRECT,
+  recursive: Submodules.RECURSIVE,
+} as const;
+
+function checkoutOf({ token, ...checkout }: PreparedCheckout): Checkout {
+  return {
+    ...checkout,
+    submodules: submodules[checkout.submodules],
+    path: checkout.path ?? "",
+    username: checkout.username ?? "",
+    token: token?.value ?? "",
+    tokenName: token?.name ?? "",
   };
 }
 
@@ -144,5 +165,6 @@ export function resultOf(result: JobResult): AttemptResult {
     ...(result.usage === undefined ? {} : { usage: { ...result.usage } }),
     ...storedAs("artifacts", result.artifacts),
     ...storedAs("summary", result.summary),
+    ...(/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(result.commit) ? { commit: result.commit } : {}),
   };
 }

@@ -64,6 +64,7 @@ export function jobMessage(job: JobView, waiting?: WaitingReasons): JobMessage {
     usage: job.usage,
     artifactsBytes: job.artifactsBytes ?? 0,
     summaryBytes: job.summaryBytes ?? 0,
+    commit: job.commit ?? "",
     needs: [...job.needs],
     outputs: { ...job.outputs },
   };

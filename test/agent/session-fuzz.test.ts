@@ -83,6 +83,7 @@ class ToldExecutor implements Executor {
       durationMs: 1,
       artifacts: undefined,
       summary: undefined,
+      commit: "",
     };
     listener.output(Buffer.from("bye\n"));
     listener.ended(end as JobEnd);

@@ -30,6 +30,7 @@ function resultOf(name: string): JobResult {
     usage: undefined,
     artifacts: undefined,
     summary: undefined,
+    commit: "",
     logBytes: 0,
   };
 }

@@ -1,7 +1,19 @@
 /** One job of a pipeline that is being defined: from the builder's options to plain data. */
 import { definitionDefaults as defaults } from "./definition-defaults.ts";
-import type { ConcurrencyOptions, Job, JobOptions, VariableValue } from "./pipeline-builder.ts";
-import type { ConcurrencyDefinition, JobDefinition, Template } from "./pipeline-definition.ts";
+import type {
+  CheckoutOptions,
+  ConcurrencyOptions,
+  Job,
+  JobOptions,
+  VariableValue,
+} from "./pipeline-builder.ts";
+import type {
+  CheckoutDefinition,
+  ConcurrencyDefinition,
+  JobDefinition,
+  Submodules,
+  Template,
+} from "./pipeline-definition.ts";
 import type { PipelineProblem } from "./problem.ts";
 import { bindHoles, misplacedHoleText } from "./script-holes.ts";
 import {
@@ -33,7 +45,7 @@ export class JobBuilder {
     this.#checkNeeds(name, options.needs ?? [], index);
     const { script, env, secrets } = this.#bind(name, options, index);
     const { outputs = [], timeoutMs, workingDirectory, limits, description } = options;
-    const { concurrency, onDisconnect, artifacts, stdin } = options;
+    const { concurrency, onDisconnect, artifacts, stdin, checkout } = options;
     this.definitions.push({
       name,
       needs: (options.needs ?? []).map((need) => need?.name ?? ""),
@@ -50,6 +62,7 @@ export class JobBuilder {
       priority: options.priority ?? defaults.priority,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(workingDirectory === undefined ? {} : { workingDirectory }),
+      ...(checkout === undefined ? {} : { checkout: checkoutOf(checkout) }),
       ...(artifacts === undefined ? {} : { artifacts: [...artifacts] }),
       ...(stdin === undefined ? {} : { stdin: variable(stdin) }),
       ...(limits === undefined ? {} : { limits: { ...limits } }),
@@ -146,6 +159,27 @@ export function concurrencyOf(options: ConcurrencyOptions): ConcurrencyDefinitio
   }
   const { group, cancelInProgress = false } = options;
   return { group: variable(group), cancelInProgress };
+}
+
+function checkoutOf(options: CheckoutOptions): CheckoutDefinition {
+  if (typeof options === "string" || isText(options)) {
+    return { ...defaults.checkout, repository: variable(options) };
+  }
+  const { repository, ref, depth, submodules, path, token, username } = options;
+  return {
+    repository: variable(repository),
+    ...(ref === undefined ? {} : { ref: variable(ref) }),
+    depth: depth ?? defaults.checkout.depth,
+    submodules: submodules === undefined ? defaults.checkout.submodules : submodulesOf(submodules),
+    ...(path === undefined ? {} : { path }),
+    ...(username === undefined ? {} : { username }),
+    ...(token === undefined ? {} : { token: token.secret }),
+  };
+}
+
+export function submodulesOf(value: boolean | "recursive"): Submodules {
+  if (value === "recursive") return value;
+  return value ? "direct" : "none";
 }
 
 export function variables(values: Readonly<Record<string, VariableValue>>): Variables {

@@ -5,8 +5,8 @@
 import { limits } from "../kernel/index.ts";
 import { buildGraph } from "./build-graph.ts";
 import { durationText } from "./duration.ts";
-import type { JobDefinition, PipelineDefinition } from "./pipeline-definition.ts";
-import { type PipelineProblem, ProblemList } from "./problem.ts";
+import type { JobDefinition, PipelineDefinition, Template } from "./pipeline-definition.ts";
+import { type PipelineProblem, ProblemList, type ProblemPath } from "./problem.ts";
 import { checkConcurrency, type GroupContext } from "./rules/concurrency-rules.ts";
 import { checkGraph } from "./rules/graph-rules.ts";
 import { checkJob } from "./rules/job-rules.ts";
@@ -73,11 +73,11 @@ function checkOuterReferences(
   { parameters, problems }: GroupContext,
 ): boolean {
   let readsJobs = false;
-  const { stdin, env } = job;
-  if (stdin !== undefined) {
-    const found = outerMisreadings(stdin, job, parameters);
-    addMisreadings(found, ["jobs", index, "stdin"], problems);
-    readsJobs = namesJobs(stdin);
+  const { env } = job;
+  for (const { template, path } of rareTemplates(job)) {
+    const found = outerMisreadings(template, job, parameters);
+    addMisreadings(found, ["jobs", index, ...path], problems);
+    readsJobs ||= namesJobs(template);
   }
   for (const variable of Object.keys(env)) {
     const template = env[variable] ?? [];
@@ -88,6 +88,28 @@ function checkOuterReferences(
   return readsJobs;
 }
 
+interface PlacedTemplate {
+  readonly template: Template;
+  /** Within the job. */
+  readonly path: ProblemPath;
+}
+
+const noTemplates: readonly PlacedTemplate[] = [];
+
+/** All but its variables. Most jobs have none. */
+function rareTemplates({ stdin, checkout }: JobDefinition): readonly PlacedTemplate[] {
+  if (stdin === undefined && checkout === undefined) return noTemplates;
+  return [
+    ...placed(stdin, ["stdin"]),
+    ...placed(checkout?.repository, ["checkout", "repository"]),
+    ...placed(checkout?.ref, ["checkout", "ref"]),
+  ];
+}
+
+function placed(template: Template | undefined, path: ProblemPath): readonly PlacedTemplate[] {
+  return template === undefined ? noTemplates : [{ template, path }];
+}
+
 function checkJobReferences(
   index: number,
   context: JobReferenceContext,
@@ -95,8 +117,9 @@ function checkJobReferences(
 ): void {
   const job = context.jobs[index];
   if (job === undefined) return;
-  const ofStdin = jobMisreadings(job.stdin ?? [], job, context);
-  addMisreadings(ofStdin, ["jobs", index, "stdin"], problems);
+  for (const { template, path } of rareTemplates(job)) {
+    addMisreadings(jobMisreadings(template, job, context), ["jobs", index, ...path], problems);
+  }
   for (const [variable, template] of Object.entries(job.env)) {
     const found = jobMisreadings(template, job, context);
     addMisreadings(found, ["jobs", index, "env", variable], problems);

@@ -5,6 +5,7 @@ import type {
   PipelineDefinition,
   RetryPolicy,
   Shell,
+  Submodules,
 } from "./pipeline-definition.ts";
 
 const retry: RetryPolicy = {
@@ -16,12 +17,15 @@ const retry: RetryPolicy = {
 
 const shell: Shell = "sh";
 
+const submodules: Submodules = "none";
+
 export const definitionDefaults = {
   shell,
   killGraceMs: 10_000,
   retry,
   continueOnError: false,
   priority: 0,
+  checkout: { depth: 1, submodules },
   failFast: false,
 };
 

@@ -14,6 +14,7 @@ export {
 } from "./job-engine.ts";
 export { type ParametersResult, resolveParameters } from "./parameters.ts";
 export type {
+  CheckoutOptions,
   Job,
   JobOptions,
   OutputMap,
@@ -28,6 +29,7 @@ export type {
   VariableValue,
 } from "./pipeline-builder.ts";
 export type {
+  CheckoutDefinition,
   Expression,
   JobDefinition,
   JobLimits,

@@ -68,6 +68,8 @@ export interface JobOptions<O extends string, F extends boolean> {
   /** -1,000 to 1,000, higher first. Default 0. */
   readonly priority?: number;
   readonly workingDirectory?: string;
+  /** A git repository, or more about it: what is in it is there before the script begins. */
+  readonly checkout?: CheckoutOptions;
   /** Files and folders of the attempt's own folder: jobs that need this one begin with them. */
   readonly artifacts?: readonly string[];
   /** What the script reads from standard input. Default nothing. */
@@ -76,6 +78,27 @@ export interface JobOptions<O extends string, F extends boolean> {
   readonly limits?: JobLimits;
   readonly description?: string;
 }
+
+/** The repository's address, or more. */
+export type CheckoutOptions =
+  | string
+  | TextTemplate
+  | {
+      /** `https://…`, `ssh://…`, `git://…` or `git@host:path`. */
+      readonly repository: VariableValue;
+      /** A branch, a tag, a whole ref or a commit's id. Default what the repository's HEAD names. */
+      readonly ref?: VariableValue;
+      /** Commits of history. Default 1; 0 is all of it. */
+      readonly depth?: number;
+      /** `true` = its own, `recursive` = theirs too. Default false. */
+      readonly submodules?: boolean | "recursive";
+      /** A folder within the attempt's own. Default that folder itself. */
+      readonly path?: string;
+      /** The password, or token, over HTTP. It reaches git, and not the script. */
+      readonly token?: Secret;
+      /** Default `x-access-token`, which hosts take with a token. */
+      readonly username?: string;
+    };
 
 /** The group's name, or more. */
 export type ConcurrencyOptions =

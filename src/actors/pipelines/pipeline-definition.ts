@@ -79,6 +79,8 @@ export interface JobDefinition {
   readonly priority: number;
   /** What each attempt may use at most; undefined = as much as the machine has. */
   readonly limits?: JobLimits;
+  /** What the attempt's own folder holds before anything else. */
+  readonly checkout?: CheckoutDefinition;
   /** Files and folders, relative to the attempt's own folder, that the jobs which need this one begin with. */
   readonly artifacts?: readonly string[];
   /** What the script reads from standard input. */
@@ -87,6 +89,24 @@ export interface JobDefinition {
   readonly workingDirectory?: string;
   readonly description?: string;
 }
+
+/** A commit of a git repository. */
+export interface CheckoutDefinition {
+  readonly repository: Template;
+  /** A branch, a tag, a whole ref or a commit's id; undefined = what the repository's HEAD names. */
+  readonly ref?: Template;
+  /** Commits of history; 0 = all of it, with all branches and tags. Default 1. */
+  readonly depth: number;
+  readonly submodules: Submodules;
+  /** Relative to the attempt's own folder; undefined = that folder itself. */
+  readonly path?: string;
+  /** For the repository's own host, over HTTP. */
+  readonly username?: string;
+  /** Name of the secret that is the password, or token. */
+  readonly token?: string;
+}
+
+export type Submodules = "none" | "direct" | "recursive";
 
 export type OnDisconnect = "kill" | "continue";
 

@@ -335,12 +335,13 @@ function withinBounds(result: AttemptResult): AttemptResult {
   return { ...result, outcome: "failed", outputs: {}, reason };
 }
 
-function processEnd({ exitCode, signal, usage, summary, reason }: AttemptResult) {
+function processEnd({ exitCode, signal, usage, summary, commit, reason }: AttemptResult) {
   return {
     ...(exitCode === undefined ? {} : { exitCode }),
     ...(signal === undefined || signal === "" ? {} : { signal }),
     ...(usage === undefined ? {} : { usage }),
     ...(summary === undefined ? {} : { summary }),
+    ...(commit === undefined ? {} : { commit }),
     reason,
   };
 }

@@ -61,6 +61,8 @@ export interface ProcessEnd {
   readonly signal?: string;
   readonly usage?: JobUsage;
   readonly summary?: StoredFile;
+  /** What was checked out. */
+  readonly commit?: string;
   /** One plain sentence, empty on success. */
   readonly reason: string;
 }

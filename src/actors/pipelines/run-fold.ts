@@ -88,7 +88,7 @@ class RunEdit {
   queue({ job: name, attempt, atMs }: RunEventData["jobQueued"]): void {
     const [index, job] = this.#find(name);
     if (job.status === "waiting") this.#run.inProgress++;
-    this.#put(index, { status: "queued", attempt, lost: attemptsOf(job).lost, queuedAtMs: atMs });
+    this.#put(index, { status: "queued", ...attemptsOf(job), attempt, queuedAtMs: atMs });
     this.#ready.delete(rankOf(this.#plan, index));
     this.#dropRetry(index);
   }
@@ -108,12 +108,14 @@ class RunEdit {
   finish(data: RunEventData["jobFinished"]): void {
     const [index, job] = this.#find(data.job);
     const attempts = attemptsOf(job);
+    const commit = attempts.commit ?? data.commit;
     const lost = data.outcome === "lost" ? [...attempts.lost, data.attempt] : attempts.lost;
     const status =
       data.outcome === "succeeded" || data.outcome === "cancelled" ? data.outcome : "failed";
     this.#end(index, {
       status,
       ...attempts,
+      ...(commit === undefined ? {} : { commit }),
       lost,
       withdrawn: false,
       ...whereItRan(job),
@@ -133,6 +135,7 @@ class RunEdit {
     if (!isWithWorker(job)) return;
     this.#put(index, {
       status: "retrying",
+      ...(data.commit === undefined ? {} : { commit: data.commit }),
       ...attemptsOf(job),
       ...whereItRan(job),
       workerId: job.workerId,
@@ -150,8 +153,10 @@ class RunEdit {
 
   lose({ job: name, attempt, atMs }: RunEventData["attemptLost"]): void {
     const [index, job] = this.#find(name);
-    const lost = [...attemptsOf(job).lost, attempt];
-    this.#put(index, { status: "queued", attempt: attempt + 1, lost, queuedAtMs: atMs });
+    const attempts = attemptsOf(job);
+    const lost = [...attempts.lost, attempt];
+    const next = { status: "queued", attempt: attempt + 1, lost, queuedAtMs: atMs } as const;
+    this.#put(index, { ...attempts, ...next });
   }
 
   withdraw(data: RunEventData["jobSkipped"], status: "skipped" | "cancelled"): void {
@@ -253,8 +258,13 @@ function isActive(job: JobState): job is ActiveJob {
 
 function attemptsOf(job: JobState): Attempts {
   if (job.status === "waiting") return { attempt: 0, lost: [] };
-  const { attempt, lost, queuedAtMs } = job;
-  return queuedAtMs === undefined ? { attempt, lost } : { attempt, lost, queuedAtMs };
+  const { attempt, lost, queuedAtMs, commit } = job;
+  return {
+    attempt,
+    lost,
+    ...(queuedAtMs === undefined ? {} : { queuedAtMs }),
+    ...(commit === undefined ? {} : { commit }),
+  };
 }
 
 function whereItRan(job: JobState): { workerId?: string; startedAtMs?: number } {

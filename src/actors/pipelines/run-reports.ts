@@ -8,11 +8,12 @@ import type {
   AttemptResult,
   FinishAnswer,
   PrepareAnswer,
+  PreparedCheckout,
   ResumeAnswer,
 } from "../workers/index.ts";
 import type { PipelineRunHandle } from "./pipeline-run.ts";
 import type { Report } from "./run-decisions.ts";
-import type { JobInstructions } from "./run-values.ts";
+import type { CheckoutInstructions, JobInstructions } from "./run-values.ts";
 import type { SecretSource } from "./secret-source.ts";
 
 export interface RunReportsOptions {
@@ -38,8 +39,11 @@ export class RunReports implements AttemptReports {
     if ("refused" in answer) return answer;
     this.#assigned(attempt);
     const { instructions } = answer;
-    const { values, missing } = await this.#resolve(attempt, instructions);
-    if (missing.length === 0) return { prepared: { ...instructions, attempt, secrets: values } };
+    const { values, checkout, missing } = await this.#resolve(attempt, instructions);
+    const { checkout: _byName, ...same } = instructions;
+    if (missing.length === 0) {
+      return { prepared: { ...same, attempt, secrets: values, ...checkout } };
+    }
     const reason = missingSecrets(missing);
     await this.finished(attempt, workerId, { outcome: "error", outputs: {}, reason });
     return { refused: reason };
@@ -62,8 +66,11 @@ export class RunReports implements AttemptReports {
   }
 
   /** Each secret once, also where several variables ask for it. */
-  async #resolve({ runId, job }: AttemptKey, { pipeline, secrets }: JobInstructions) {
-    const names = [...new Set(Object.values(secrets))];
+  async #resolve({ runId, job }: AttemptKey, instructions: JobInstructions) {
+    const { pipeline, secrets, checkout } = instructions;
+    const token = checkout?.token;
+    const wanted = [...Object.values(secrets), ...(token === undefined ? [] : [token])];
+    const names = [...new Set(wanted)];
     const found = new Map(
       await Promise.all(
         names.map(async (name) => {
@@ -77,8 +84,20 @@ export class RunReports implements AttemptReports {
       const value = found.get(name);
       if (value !== undefined) values[variable] = value;
     }
-    return { values, missing: names.filter((name) => found.get(name) === undefined) };
+    const missing = names.filter((name) => found.get(name) === undefined);
+    return { values, checkout: preparedCheckout(checkout, found), missing };
   }
+}
+
+function preparedCheckout(
+  checkout: CheckoutInstructions | undefined,
+  found: ReadonlyMap<string, string | undefined>,
+): { readonly checkout: PreparedCheckout } | Record<never, never> {
+  if (checkout === undefined) return {};
+  const { token: name, ...same } = checkout;
+  const value = found.get(name ?? "");
+  if (name === undefined || value === undefined) return { checkout: same };
+  return { checkout: { ...same, token: { name, value } } };
 }
 
 function reportOf({ job, attempt }: AttemptKey, workerId: string): Report {

@@ -70,6 +70,8 @@ export interface Attempts {
   readonly attempt: number;
   readonly lost: readonly number[];
   readonly queuedAtMs?: number;
+  /** What the first attempt that told had checked out: the later ones get the same. */
+  readonly commit?: string;
 }
 
 export type ActiveJob = Attempts &

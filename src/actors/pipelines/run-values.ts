@@ -2,7 +2,12 @@
 
 import type { JobLimits, PreparedAttempt } from "../workers/index.ts";
 import { onDisconnectOf } from "./definition-defaults.ts";
-import type { JobDefinition, OnDisconnect, Shell } from "./pipeline-definition.ts";
+import type {
+  CheckoutDefinition,
+  JobDefinition,
+  OnDisconnect,
+  Shell,
+} from "./pipeline-definition.ts";
 import { jobDefinitionAt, planOf } from "./run-plan.ts";
 import { conclusionOf, isEnded, jobNamed, type Run, type RunState } from "./run-state.ts";
 import { fillTemplate, fillTemplates, type TemplateValues } from "./template.ts";
@@ -27,6 +32,13 @@ function ownValue(values: Readonly<Record<string, string>>, name: string): strin
   return Object.hasOwn(values, name) ? (values[name] ?? "") : "";
 }
 
+/** A checkout, its templates filled; the token still goes by name. */
+export interface CheckoutInstructions extends Omit<CheckoutDefinition, "repository" | "ref"> {
+  readonly repository: string;
+  /** Empty = what the repository's HEAD names. */
+  readonly ref: string;
+}
+
 /** What an agent needs to run a job, templates filled; secrets still go by name. */
 export interface JobInstructions {
   readonly pipeline: string;
@@ -41,6 +53,7 @@ export interface JobInstructions {
   readonly workingDirectory?: string;
   readonly limits?: JobLimits;
   readonly onDisconnect: OnDisconnect;
+  readonly checkout?: CheckoutInstructions;
   readonly inputs: NonNullable<PreparedAttempt["inputs"]>;
   readonly artifacts?: readonly string[];
   readonly stdin?: string;
@@ -65,9 +78,26 @@ export function instructionsOf(state: RunState, name: string): JobInstructions |
     ...(job.timeoutMs === undefined ? {} : { timeoutMs: job.timeoutMs }),
     ...(job.workingDirectory === undefined ? {} : { workingDirectory: job.workingDirectory }),
     ...(job.limits === undefined ? {} : { limits: job.limits }),
+    ...(job.checkout === undefined ? {} : { checkout: checkoutOf(state, job, job.checkout) }),
     inputs: inputsOf(state, job),
     ...(job.artifacts === undefined ? {} : { artifacts: job.artifacts }),
     ...(job.stdin === undefined ? {} : { stdin: fillTemplate(job.stdin, runValues(state)) }),
+  };
+}
+
+/** A later attempt gets the commit that an earlier one had, whatever the branch has become. */
+function checkoutOf(
+  run: Run,
+  { name }: JobDefinition,
+  { repository, ref, ...same }: CheckoutDefinition,
+): CheckoutInstructions {
+  const values = runValues(run);
+  const job = jobNamed(run, name);
+  const pinned = job === undefined || job.status === "waiting" ? undefined : job.commit;
+  return {
+    ...same,
+    repository: fillTemplate(repository, values),
+    ref: pinned ?? (ref === undefined ? "" : fillTemplate(ref, values)),
   };
 }
 

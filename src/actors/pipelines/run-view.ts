@@ -46,6 +46,8 @@ export interface JobView {
   /** Bytes of what its newest ended attempt left, artifacts packed; undefined = nothing. */
   readonly artifactsBytes?: number;
   readonly summaryBytes?: number;
+  /** The id of the commit that it had checked out. */
+  readonly commit?: string;
   /** Why it failed, was skipped, or waits: one plain sentence, empty when there is nothing to say. */
   readonly reason: string;
   readonly queuedAtMs?: number;

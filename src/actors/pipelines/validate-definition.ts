@@ -47,6 +47,15 @@ function parameterOf(
 
 const concurrency = object({ required: { group: template, cancelInProgress: truth } });
 
+const checkout = object({
+  required: {
+    repository: template,
+    depth: number,
+    submodules: oneOf("none", "direct", "recursive"),
+  },
+  optional: { ref: template, path: text, username: text, token: text },
+});
+
 const job = object({
   required: {
     name: text,
@@ -68,6 +77,7 @@ const job = object({
   optional: {
     timeoutMs: number,
     workingDirectory: text,
+    checkout,
     artifacts: listOf(text),
     stdin: template,
     limits: object({

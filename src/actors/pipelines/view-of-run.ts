@@ -50,6 +50,7 @@ function jobViewOf(run: Run, index: number, job: JobState): JobView {
     ...("artifacts" in job && job.artifacts !== undefined
       ? { artifactsBytes: job.artifacts.bytes }
       : {}),
+    ...("commit" in job && job.commit !== undefined ? { commit: job.commit } : {}),
     needs,
     outputs: isEnded(job) ? job.outputs : {},
     finally: definition.finally,

@@ -31,6 +31,8 @@ export interface AttemptResult {
   readonly artifacts?: StoredFile;
   /** Markdown for people, stored by now. */
   readonly summary?: StoredFile;
+  /** The id of the commit that was checked out. */
+  readonly commit?: string;
 }
 
 /** A file in the blob store, by its content. */
@@ -92,10 +94,26 @@ export interface PreparedAttempt {
   readonly onDisconnect: "kill" | "continue";
   readonly workingDirectory?: string;
   readonly limits?: JobLimits;
+  /** Brought before the inputs. */
+  readonly checkout?: PreparedCheckout;
   /** Unpacked in this order before the script begins; `what` is for people. */
   readonly inputs?: readonly (StoredFile & { readonly what: string })[];
   /** What of its folder is kept as artifacts. */
   readonly artifacts?: readonly string[];
   readonly stdin?: string;
   readonly traceparent?: string;
+}
+
+/** A commit of a git repository. */
+export interface PreparedCheckout {
+  readonly repository: string;
+  /** Empty = what the repository's HEAD names. */
+  readonly ref: string;
+  /** Commits of history; 0 = all. */
+  readonly depth: number;
+  readonly submodules: "none" | "direct" | "recursive";
+  readonly path?: string;
+  readonly username?: string;
+  /** The secret's name and its value. */
+  readonly token?: { readonly name: string; readonly value: string };
 }

@@ -7,6 +7,7 @@ export {
   type JobLimits,
   type JobUsage,
   type PreparedAttempt,
+  type PreparedCheckout,
   type StoredFile,
 } from "./attempt.ts";
 export type {

@@ -68,7 +68,7 @@ export function jobTook(job: JobView, nowMs: number): string {
   return duration((job.finishedAtMs || nowMs) - job.startedAtMs);
 }
 
-/** What stands behind the name: attempt, worker, reason; each only where it says something. */
+/** What stands behind the name: attempt, commit, reason; each only where it says something. */
 export function jobNotes(job: JobView): string[] {
   const notes: string[] = [];
   if (job.attempt > 1) {
@@ -78,6 +78,7 @@ export function jobNotes(job: JobView): string[] {
         : `attempt ${job.attempt}`,
     );
   }
+  if (job.commit !== "") notes.push(`commit ${job.commit.slice(0, 9)}`);
   if (job.finally) notes.push("finally");
   if (job.status === JobStatus.FAILED && job.continueOnError) notes.push("failure allowed");
   if (job.reason !== "") notes.push(job.reason);

@@ -2,7 +2,7 @@
  * The events of `--json`: one object a line, `type` first, times in milliseconds since 1970.
  *
  *   run      { type, runId, pipeline, status, jobs, jobsFinished, createdAtMs, finishedAtMs?, outputs? }
- *   job      { type, job, status, attempt, worker?, exitCode?, reason?, usage?, startedAtMs?, finishedAtMs?, outputs? }
+ *   job      { type, job, status, attempt, worker?, exitCode?, reason?, usage?, commit?, startedAtMs?, finishedAtMs?, outputs? }
  *   log      { type, job, attempt, offset, text }   text = the bytes from `offset` as UTF-8; a character
  *            that came in two pieces is in the later one
  *   end      a last `run` event with type "end": the run as it ended, with its outputs
@@ -101,6 +101,7 @@ function jobEvent(job: JobView): JsonEvent {
     ...(hasEnded(job.status) && job.startedAtMs > 0 ? { exitCode: job.exitCode } : {}),
     ...(job.reason === "" ? {} : { reason: job.reason }),
     ...(job.usage === undefined ? {} : { usage: job.usage }),
+    ...(job.commit === "" ? {} : { commit: job.commit }),
     ...(job.startedAtMs > 0 ? { startedAtMs: job.startedAtMs } : {}),
     ...(job.finishedAtMs > 0 ? { finishedAtMs: job.finishedAtMs } : {}),
     ...(Object.keys(job.outputs).length > 0 ? { outputs: job.outputs } : {}),

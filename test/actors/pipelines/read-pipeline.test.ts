@@ -36,6 +36,14 @@ jobs:
     stdin: v\${{ parameters.version }}
   ship:
     needs: build
+    checkout:
+      repository: https://h/\${{ parameters.target }}.git
+      ref: \${{ needs.build.outputs.sha }}
+      depth: 0
+      submodules: recursive
+      path: app
+      username: bot
+      token: GIT_TOKEN
     env: { SHA: "\${{ needs.build.outputs.sha }}", PLAIN: 0644 }
     secrets: { TOKEN: NPM_TOKEN }
     continue-on-error: true
@@ -45,6 +53,7 @@ jobs:
   clean:
     finally: true
     secrets: [KEY]
+    checkout: git@h:app.git
     run: echo \${{ needs.ship.conclusion }} \${{ run.conclusion }}
 outputs:
   sha: \${{ needs.build.outputs.sha }}
@@ -107,6 +116,15 @@ outputs:
           retry: { attemptsMax: 5, initialDelayMs: 2_000, factor: 1.5, delayMaxMs: 60_000 },
           continueOnError: true,
           priority: 0,
+          checkout: {
+            repository: ["https://h/", { ref: "parameter", name: "target" }, ".git"],
+            ref: [{ ref: "output", job: "build", name: "sha" }],
+            depth: 0,
+            submodules: "recursive",
+            path: "app",
+            username: "bot",
+            token: "GIT_TOKEN",
+          },
         },
         {
           name: "clean",
@@ -120,6 +138,7 @@ outputs:
             TROUPE_IN_RUN_CONCLUSION: [{ ref: "run", field: "conclusion" }],
           },
           secrets: { KEY: "KEY" },
+          checkout: { repository: ["git@h:app.git"], depth: 1, submodules: "none" },
           outputs: [],
           labels: {},
           killGraceMs: 10_000,

@@ -1,7 +1,7 @@
 /** The table of `run-decisions.ts`, row by row: inputs as verbs, events as lines. */
 import { describe, expect, it } from "vitest";
 import { limits } from "../../../src/actors/kernel/index.ts";
-import type { PipelineDefinition } from "../../../src/actors/pipelines/index.ts";
+import type { JobDefinition, PipelineDefinition } from "../../../src/actors/pipelines/index.ts";
 import {
   applyRunEvent,
   decide,
@@ -244,6 +244,24 @@ describe("retries", () => {
     expect(story.advance(story.nowMs + 1_000)).toEqual(["jobQueued a 2"]);
     expect(story.finished("a", failed)).toEqual([]);
     expect(story.prepare("a", 1)).toEqual(["refused older-attempt"]);
+  });
+
+  it("get the commit that the first attempt had, also after a lost one", () => {
+    const checkout = { repository: ["https://h/"], ref: ["main"], depth: 1, submodules: "none" };
+    const story = new Story(
+      pipeline([job("a", { ...retry(3), checkout } as Partial<JobDefinition>)]),
+    );
+    const ref = () => instructionsOf(story.state, "a")?.checkout?.ref;
+    expect(ref()).toBe("main");
+    story.runs("a", { ...failed, commit: "c1" });
+    expect(ref()).toBe("c1");
+    expect(viewOfJob(story.run, "a")?.commit).toBe("c1");
+    story.advance(story.nowMs + 1_000);
+    story.prepare("a", 2);
+    story.lost("a", 2);
+    expect(ref()).toBe("c1");
+    story.runs("a", { commit: "c2" }, 3);
+    expect(viewOfJob(story.run, "a")?.commit).toBe("c1");
   });
 
   it("keep the job's place among parallelMax", () => {

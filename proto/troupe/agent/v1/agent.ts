@@ -25,6 +25,22 @@ export const protobufPackage = "troupe.agent.v1";
 
 export const protobufFileName = "troupe/agent/v1/agent.proto";
 
+export const Submodules = {
+  /** UNSPECIFIED - None. */
+  UNSPECIFIED: 0,
+  DIRECT: 1,
+  /** RECURSIVE - And theirs. */
+  RECURSIVE: 2,
+} as const;
+
+export type Submodules = typeof Submodules[keyof typeof Submodules];
+
+export namespace Submodules {
+  export type UNSPECIFIED = typeof Submodules.UNSPECIFIED;
+  export type DIRECT = typeof Submodules.DIRECT;
+  export type RECURSIVE = typeof Submodules.RECURSIVE;
+}
+
 /**
  * What becomes of a job when the agent's lease is over: no Welcome and no HeartbeatAck answers anything that it
  * sent within the last lease_ms, by its own monotonic clock.
@@ -243,6 +259,8 @@ export interface Assignment {
   artifacts: string[];
   /** What the script reads from standard input, after the secrets where they come that way. */
   stdin: string;
+  /** Brought by git before the inputs are unpacked. */
+  checkout: Checkout | undefined;
 }
 
 export interface Assignment_EnvEntry {
@@ -253,6 +271,23 @@ export interface Assignment_EnvEntry {
 export interface Assignment_SecretsEntry {
   key: string;
   value: string;
+}
+
+/** A commit of a git repository. */
+export interface Checkout {
+  repository: string;
+  /** A branch, a tag, a whole ref or a commit's id; empty = what the repository's HEAD names. */
+  ref: string;
+  /** Commits of history; 0 = all of it, with all branches and tags. */
+  depth: number;
+  submodules: Submodules;
+  /** Relative to the attempt's folder; empty = the folder itself. */
+  path: string;
+  /** For the repository's own host, over HTTP. The token's value lives in memory only. */
+  username: string;
+  token: string;
+  /** The token's name, for people. */
+  tokenName: string;
 }
 
 /** A file in the server's store, by its content. */
@@ -333,7 +368,11 @@ export interface JobResult {
     | StoredFile
     | undefined;
   /** Markdown that the script wrote to $TROUPE_STEP_SUMMARY. */
-  summary: StoredFile | undefined;
+  summary:
+    | StoredFile
+    | undefined;
+  /** The id of the commit that was checked out; empty where there was none. */
+  commit: string;
 }
 
 export interface JobResult_OutputsEntry {
@@ -1951,6 +1990,7 @@ function createBaseAssignment(): Assignment {
     inputs: [],
     artifacts: [],
     stdin: "",
+    checkout: undefined,
   };
 }
 
@@ -2003,6 +2043,9 @@ export const Assignment: MessageFns<Assignment> = {
     }
     if (message.stdin !== "") {
       writer.uint32(178).string(message.stdin);
+    }
+    if (message.checkout !== undefined) {
+      Checkout.encode(message.checkout, writer.uint32(186).fork()).join();
     }
     return writer;
   },
@@ -2154,6 +2197,14 @@ export const Assignment: MessageFns<Assignment> = {
             message.stdin = reader.string();
             continue;
           }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.checkout = Checkout.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2207,6 +2258,9 @@ export const Assignment: MessageFns<Assignment> = {
     message.inputs = object.inputs?.map((e) => StoredFile.fromPartial(e)) || [];
     message.artifacts = object.artifacts?.map((e) => e) || [];
     message.stdin = object.stdin ?? "";
+    message.checkout = (object.checkout !== undefined && object.checkout !== null)
+      ? Checkout.fromPartial(object.checkout)
+      : undefined;
     return message;
   },
 };
@@ -2341,6 +2395,145 @@ export const Assignment_SecretsEntry: MessageFns<Assignment_SecretsEntry> = {
     const message = createBaseAssignment_SecretsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseCheckout(): Checkout {
+  return { repository: "", ref: "", depth: 0, submodules: 0, path: "", username: "", token: "", tokenName: "" };
+}
+
+export const Checkout: MessageFns<Checkout> = {
+  encode(message: Checkout, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.repository !== "") {
+      writer.uint32(10).string(message.repository);
+    }
+    if (message.ref !== "") {
+      writer.uint32(18).string(message.ref);
+    }
+    if (message.depth !== 0) {
+      writer.uint32(24).uint32(message.depth);
+    }
+    if (message.submodules !== 0) {
+      writer.uint32(32).int32(message.submodules);
+    }
+    if (message.path !== "") {
+      writer.uint32(42).string(message.path);
+    }
+    if (message.username !== "") {
+      writer.uint32(50).string(message.username);
+    }
+    if (message.token !== "") {
+      writer.uint32(58).string(message.token);
+    }
+    if (message.tokenName !== "") {
+      writer.uint32(66).string(message.tokenName);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Checkout {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckout();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.repository = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.ref = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.depth = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.submodules = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.username = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.token = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.tokenName = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Checkout>): Checkout {
+    return Checkout.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Checkout>): Checkout {
+    const message = createBaseCheckout();
+    message.repository = object.repository ?? "";
+    message.ref = object.ref ?? "";
+    message.depth = object.depth ?? 0;
+    message.submodules = object.submodules ?? 0;
+    message.path = object.path ?? "";
+    message.username = object.username ?? "";
+    message.token = object.token ?? "";
+    message.tokenName = object.tokenName ?? "";
     return message;
   },
 };
@@ -2908,6 +3101,7 @@ function createBaseJobResult(): JobResult {
     usage: undefined,
     artifacts: undefined,
     summary: undefined,
+    commit: "",
   };
 }
 
@@ -2948,6 +3142,9 @@ export const JobResult: MessageFns<JobResult> = {
     }
     if (message.summary !== undefined) {
       StoredFile.encode(message.summary, writer.uint32(170).fork()).join();
+    }
+    if (message.commit !== "") {
+      writer.uint32(178).string(message.commit);
     }
     return writer;
   },
@@ -3064,6 +3261,14 @@ export const JobResult: MessageFns<JobResult> = {
             message.summary = StoredFile.decode(reader, reader.uint32());
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.commit = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3107,6 +3312,7 @@ export const JobResult: MessageFns<JobResult> = {
     message.summary = (object.summary !== undefined && object.summary !== null)
       ? StoredFile.fromPartial(object.summary)
       : undefined;
+    message.commit = object.commit ?? "";
     return message;
   },
 };

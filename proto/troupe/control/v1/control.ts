@@ -210,6 +210,8 @@ export interface JobView {
   /** What its newest ended attempt left, see ReadJobFile; 0 = nothing. */
   artifactsBytes: number;
   summaryBytes: number;
+  /** The id of the commit that its newest ended attempt had checked out; empty = none. */
+  commit: string;
 }
 
 export interface JobView_OutputsEntry {
@@ -1738,6 +1740,7 @@ function createBaseJobView(): JobView {
     usage: undefined,
     artifactsBytes: 0,
     summaryBytes: 0,
+    commit: "",
   };
 }
 
@@ -1793,6 +1796,9 @@ export const JobView: MessageFns<JobView> = {
     }
     if (message.summaryBytes !== 0) {
       writer.uint32(136).uint64(message.summaryBytes);
+    }
+    if (message.commit !== "") {
+      writer.uint32(146).string(message.commit);
     }
     return writer;
   },
@@ -1949,6 +1955,14 @@ export const JobView: MessageFns<JobView> = {
             message.summaryBytes = longToNumber(reader.uint64());
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.commit = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1993,6 +2007,7 @@ export const JobView: MessageFns<JobView> = {
       : undefined;
     message.artifactsBytes = object.artifactsBytes ?? 0;
     message.summaryBytes = object.summaryBytes ?? 0;
+    message.commit = object.commit ?? "";
     return message;
   },
 };

@@ -7,7 +7,8 @@ import { durationText } from "../duration.ts";
 import type { JobDefinition } from "../pipeline-definition.ts";
 import { type PipelineProblem, type ProblemList, type ProblemPath, quoted } from "../problem.ts";
 import { sizeText } from "../size.ts";
-import { badName, isName } from "./names.ts";
+import { checkCheckout } from "./checkout-rules.ts";
+import { badName, isName, isWithinFolder } from "./names.ts";
 import { isWithin, type NumberRule, outOfBounds } from "./numbers.ts";
 
 /** Variables that the executor sets; `TROUPE_IN_…` carry the holes of a script. */
@@ -21,6 +22,7 @@ export function checkJob(job: JobDefinition, index: number, problems: ProblemLis
   checkVariables(job, index, problems);
   checkOutputs(job, index, problems);
   checkArtifacts(job, index, problems);
+  checkCheckout(job, index, problems);
   checkLabels(job, index, problems);
   checkNumbers(job, index, problems);
 }
@@ -161,12 +163,6 @@ function checkArtifacts(job: JobDefinition, index: number, problems: ProblemList
       advice: "name it as it is seen from the folder where the script begins, without ..",
     });
   });
-}
-
-function isWithinFolder(path: string): boolean {
-  if (path === "" || path.length > 1_000 || path.startsWith("/") || /[\0\\]/.test(path))
-    return false;
-  return !path.split("/").includes("..");
 }
 
 function checkLabels(job: JobDefinition, index: number, problems: ProblemList): void {

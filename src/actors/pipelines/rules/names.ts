@@ -53,3 +53,10 @@ export function badName(kind: Named, name: string, path: ProblemPath): PipelineP
     advice: name === "" ? "give it a name" : "rename it",
   };
 }
+
+/** A path that stays within the folder that it is relative to. */
+export function isWithinFolder(path: string): boolean {
+  if (path === "" || path.length > 1_000 || path.startsWith("/") || /[\0\\]/.test(path))
+    return false;
+  return !path.split("/").includes("..");
+}

@@ -4,6 +4,7 @@ import { definitionDefaults as defaults } from "../definition-defaults.ts";
 import type { JobDefinition, RetryPolicy, Template } from "../pipeline-definition.ts";
 import type { ProblemPath } from "../problem.ts";
 import { jobHints } from "./foreign-keys.ts";
+import { readCheckout } from "./read-checkout.ts";
 import { readConcurrency } from "./read-concurrency.ts";
 import { readLimits } from "./read-limits.ts";
 import { readScript, readTemplate } from "./read-template.ts";
@@ -26,6 +27,7 @@ const keys = [
   "working-directory",
   "kill-grace",
   "limits",
+  "checkout",
   "artifacts",
   "stdin",
   "description",
@@ -79,6 +81,7 @@ export function readJob(
     priority: number(reader, fields.priority, [...path, "priority"]) ?? defaults.priority,
     ...optional("timeoutMs", duration(reader, fields.timeout, [...path, "timeoutMs"])),
     ...optional("workingDirectory", plain(reader, fields["working-directory"])),
+    ...optional("checkout", readCheckout(reader, fields.checkout, [...path, "checkout"])),
     ...optional("artifacts", readArtifacts(reader, fields.artifacts, [...path, "artifacts"])),
     ...optional("stdin", readStdin(reader, fields.stdin, [...path, "stdin"])),
     ...optional("limits", readLimits(reader, fields.limits, [...path, "limits"])),
