@@ -14,6 +14,7 @@ import { waitUntil } from "../support/wait-until.ts";
 import type { Confirmations } from "./support/confirmations.ts";
 import { Counter, CounterLoad } from "./support/counter-load.ts";
 import { JournalLoad } from "./support/journal-load.ts";
+import { shardsLedBy } from "./support/kafka-leaders.ts";
 import { LeaderElections } from "./support/leader-elections.ts";
 
 const shards = 6;
@@ -97,8 +98,13 @@ test("a broker is killed: the actors of its shards go on with another leader, an
     definitions: [Counter],
     logger: silentLogger,
   });
-  open.add({ close: () => system.stop() });
   const load = new CounterLoad(system, shards);
+  open.add({
+    async close() {
+      await load.end();
+      await system.stop();
+    },
+  });
   await load.confirmations.allMove();
   const [node] = cluster.current().nodes;
   if (node === undefined) throw new Error("there are no brokers");
@@ -126,6 +132,48 @@ test("each broker in turn is frozen and thawed: its shards go on, what was confi
   expect(elections).toBeGreaterThan(0);
   expect(load.uncertain).toBeGreaterThan(0);
   expect(await load.missingFrom(await openJournal(topic))).toEqual([]);
+});
+
+test("a frozen broker holds up the shards that it leads, and no others", async () => {
+  const topic = `journal-${randomUUID()}`;
+  const brokers = cluster.current().address.split(",");
+  const system = await createSystem({
+    name: "counters",
+    shards,
+    // With copies on all three every write would need the frozen one too.
+    kafka: { brokers, topic, replicationFactor: 1 },
+    definitions: [Counter],
+    logger: silentLogger,
+  });
+  const load = new CounterLoad(system, shards);
+  open.add({
+    async close() {
+      await load.end();
+      await system.stop();
+    },
+  });
+  const { confirmations } = load;
+  await confirmations.allMove();
+  const [node] = cluster.current().nodes;
+  if (node === undefined) throw new Error("there are no brokers");
+  const led = await shardsLedBy(node.id, { brokers, topic });
+  const others = Array.from({ length: shards }, (_, shard) => shard).filter((n) => !led.has(n));
+  expect([led.size > 0, others.length > 0]).toEqual([true, true]);
+  const frozenMs = performance.now();
+  node.freeze();
+  // What it had confirmed before may still be on its way to us.
+  await confirmations.moreOf(others, 20);
+  const surelyMs = performance.now();
+  await confirmations.moreOf(others, 300);
+  // Far more than the 200 ms after which a slow call stops counting, far less than a call to a frozen broker takes.
+  for (const shard of others) {
+    expect(confirmations.longestPauseMs(shard, frozenMs)).toBeLessThan(4_000);
+  }
+  for (const shard of led) expect(confirmations.firstAfter(shard, surelyMs)).toBe(undefined);
+  node.thaw();
+  await confirmations.allMove();
+  await load.end();
+  expect(load.wrong).toEqual([]);
 });
 
 test("too few copies: nothing is confirmed until there are enough again", async () => {

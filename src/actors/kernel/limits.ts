@@ -642,6 +642,13 @@ export const limitTable = {
       "right for a disk: a second call would only halve the batches; over a network 2 gain more",
     effect: "frames wait and share the next call",
   }),
+  appendSlowMs: limit({
+    default: 200,
+    unit: "milliseconds",
+    reason:
+      "beyond what a sound store takes; one frozen broker must not hold up the shards of the others",
+    effect: "further calls go out beside one that has no result yet",
+  }),
   appendRetryPauseMs: limit({
     default: 20,
     unit: "milliseconds",

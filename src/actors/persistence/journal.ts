@@ -71,9 +71,13 @@ export interface Journal {
 
   /**
    * One result per request, in order. Never throws for a store's failure: that is `uncertain`.
-   * The bytes must not change until it has settled.
+   * The bytes must not change until it has settled. A store of several parts tells `onResult` each result as soon
+   * as it is known, so that one part that hangs holds up nobody else's shards.
    */
-  append(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]>;
+  append(
+    requests: readonly AppendRequest[],
+    onResult?: (index: number, result: AppendResult) => void,
+  ): Promise<readonly AppendResult[]>;
 
   /**
    * Up to about `bytesMax` bytes of records, at least one record if there is one. `from` need not be

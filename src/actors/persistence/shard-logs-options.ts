@@ -12,6 +12,8 @@ export interface ShardLogsOptions extends CheckpointOptions {
   readonly stagedBytesMax: number;
   /** Calls to the journal that are under way at once. */
   readonly appendsInFlightMax: number;
+  /** After so long without any result a call no longer holds up the next one. */
+  readonly appendSlowMs: number;
   /** How long a frame of unknown fate is sent again before the shard is claimed anew. */
   readonly uncertainMaxMs: number;
   /** The pause before the first repetition; doubles with each. */
@@ -44,6 +46,7 @@ export const defaultShardLogsOptions: ShardLogsOptions = {
   frameBytes: limits.frameBytes,
   stagedBytesMax: limits.stagedBytesMax,
   appendsInFlightMax: limits.appendsInFlightMax,
+  appendSlowMs: limits.appendSlowMs,
   uncertainMaxMs: limits.uncertainMaxMs,
   retryPauseMs: limits.appendRetryPauseMs,
   shardOpenTimeoutMs: limits.shardOpenTimeoutMs,

@@ -65,7 +65,7 @@ export class NodeShardLogs implements ShardLogs {
   #isClosed = false;
 
   constructor(parts: ShardLogsParts, options: ShardLogsOptions, rules: ProtocolRules) {
-    const { journal } = parts;
+    const { journal, clock = systemClock } = parts;
     this.shards = journal.shards;
     this.journalId = journal.journalId;
     this.#parts = parts;
@@ -73,8 +73,10 @@ export class NodeShardLogs implements ShardLogs {
     this.#rules = rules;
     this.#frames = new FrameCache(options.frameCacheBytes);
     this.#truncation = new Truncation(options.cutAfterBytes, () => this.#served());
-    this.#lane = new AppendLane(journal, options.appendsInFlightMax, (bytes) => {
-      this.#truncation.appended(bytes);
+    this.#lane = new AppendLane(journal, {
+      ...options,
+      clock,
+      onAppended: (bytes) => this.#truncation.appended(bytes),
     });
     this.#forgetViews = parts.views?.onChange?.(() => {
       for (const { keeper } of this.#kept.values()) keeper.viewChanged();

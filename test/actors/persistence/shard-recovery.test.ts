@@ -294,7 +294,7 @@ function contextOf(journal: Journal): ShardContext {
     shard: 0,
     journal,
     identity: { journalId: journal.journalId, shard: 0, node: "reader" },
-    lane: new AppendLane(journal, 1),
+    lane: new AppendLane(journal, { ...defaultShardLogsOptions, clock: systemClock }),
     frames: new ShardFrames({
       journal,
       shard: 0,

@@ -31,4 +31,28 @@ export class Confirmations {
       () => this.movedSince(sinceMs) === this.#timesMs.length,
     );
   }
+
+  /** Resolves when each of these shards has been confirmed so many writes more. */
+  async moreOf(shards: readonly number[], count: number): Promise<void> {
+    const enough = shards.map((shard) => this.#countOf(shard) + count);
+    await waitUntil(`shards ${shards.join(", ")} confirm ${count} writes more`, () =>
+      shards.every((shard, index) => this.#countOf(shard) >= (enough[index] ?? 0)),
+    );
+  }
+
+  #countOf(shard: number): number {
+    return this.#timesMs[shard]?.length ?? 0;
+  }
+
+  /** The longest time since `ms` without a confirmed write. */
+  longestPauseMs(shard: number, ms: number): number {
+    let last = ms;
+    let longest = 0;
+    for (const time of this.#timesMs[shard] ?? []) {
+      if (time < ms) continue;
+      longest = Math.max(longest, time - last);
+      last = time;
+    }
+    return longest;
+  }
 }

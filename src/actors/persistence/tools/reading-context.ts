@@ -14,7 +14,7 @@ export function readingContext(journal: Journal, shard: number): ShardContext {
 
 /** Shared by all shards that are written at the same time. */
 export function laneOf(journal: Journal): AppendLane {
-  return new AppendLane(journal, defaultShardLogsOptions.appendsInFlightMax);
+  return new AppendLane(journal, { ...defaultShardLogsOptions, clock: systemClock });
 }
 
 export function toolContext(journal: Journal, shard: number, lane: AppendLane): ShardContext {

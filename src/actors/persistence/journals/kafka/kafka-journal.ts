@@ -62,8 +62,17 @@ export class KafkaJournal implements Journal {
     this.#reader = new PartitionReader(parts.link, parts.topic);
   }
 
-  async append(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]> {
-    const appends = Promise.all(requests.map((request) => this.#append(request)));
+  async append(
+    requests: readonly AppendRequest[],
+    onResult?: (index: number, result: AppendResult) => void,
+  ): Promise<readonly AppendResult[]> {
+    const appends = Promise.all(
+      requests.map(async (request, index) => {
+        const result = await this.#append(request);
+        onResult?.(index, result);
+        return result;
+      }),
+    );
     this.#unsettled.add(appends);
     try {
       return await appends;
