@@ -55,7 +55,7 @@ async function calls(client: Client, lines: number): Promise<void> {
           path,
           requestSerialize,
           responseDeserialize,
-          { attempt, offset, data: line },
+          { attempt, offset, data: line, times: [] },
           (error) => (error === null ? resolve() : reject(error)),
         );
       });
@@ -96,11 +96,17 @@ function* messages(way: "lines" | "batches" | "chunks", lines: number) {
   const bytes = lines * lineBytes;
   if (way === "chunks") {
     for (let offset = 0; offset < bytes; offset += chunkBytes) {
-      yield { attempt, offset, data: chunk.subarray(0, Math.min(chunkBytes, bytes - offset)) };
+      const data = chunk.subarray(0, Math.min(chunkBytes, bytes - offset));
+      yield { attempt, offset, data, times: [] };
     }
     return;
   }
-  const lineAt = (n: number): LogChunk => ({ attempt, offset: n * lineBytes, data: line });
+  const lineAt = (n: number): LogChunk => ({
+    attempt,
+    offset: n * lineBytes,
+    data: line,
+    times: [],
+  });
   if (way === "lines") {
     for (let n = 0; n < lines; n++) yield lineAt(n);
     return;

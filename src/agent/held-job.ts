@@ -88,6 +88,11 @@ export class HeldJob {
     return this.#outbox.nextChunk();
   }
 
+  /** Log bytes that the server has not acknowledged. */
+  get logBytesKept(): number {
+    return this.#outbox.kept;
+  }
+
   setLink(link: LogLink | undefined): void {
     this.#outbox.setLink(link);
   }

@@ -42,6 +42,12 @@ export const agentLimits = {
   /** Log bytes of one attempt that wait for the link while it is open. At the limit the job's pipe is not read, so the job waits. */
   logUnsentBytesMax: 1024 * 1024,
 
+  /** Within this, bytes of a log count as come at the same time: the pace at which a trickle is sent. */
+  logTimeResolutionMs: 50,
+
+  /** Marks of when log bytes came that one attempt keeps until the server has the bytes: three minutes without a pause; beyond it they get coarser. */
+  logTimesMax: 4_096,
+
   /** Unacknowledged log bytes of one attempt kept in memory: more than a server's usual window and what waits for it. Beyond it they go to files in the attempt's folder. */
   logMemoryBytesMax: 8 * 1024 * 1024,
 

@@ -17,6 +17,7 @@ import type { AgentClock, AgentTimer } from "./clock.ts";
 import { agentLimits } from "./limits.ts";
 import { LogFlight } from "./log-flight.ts";
 import type { LogSpool } from "./log-spool.ts";
+import { LogTimes } from "./log-times.ts";
 
 export interface LogLink {
   readonly flushMs: number;
@@ -35,6 +36,8 @@ export interface LogOutboxOptions {
 export interface OutboxChunk {
   readonly offset: number;
   readonly data: Buffer;
+  /** How long ago its bytes came; nothing where an earlier start of the agent knew it. */
+  readonly times: readonly { readonly offset: number; readonly ageMs: number }[];
 }
 
 export class LogOutbox {
@@ -42,6 +45,7 @@ export class LogOutbox {
   readonly #spool: LogSpool;
   readonly #onReady: () => void;
   readonly #onBlocked: (blocked: boolean) => void;
+  readonly #times = new LogTimes();
   #link: LogLink | undefined;
   #flight: LogFlight | undefined;
   #sent = 0;
@@ -68,7 +72,13 @@ export class LogOutbox {
     return this.#finished && this.#sent === this.#spool.end;
   }
 
+  /** Bytes that no acknowledgement has come for. */
+  get kept(): number {
+    return this.#spool.end - this.#spool.acknowledged;
+  }
+
   append(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#times.came(this.#spool.end, this.#clock.monotonicMs());
     this.#spool.append(bytes);
     this.#flushIfDue();
     this.#decide();
@@ -104,9 +114,13 @@ export class LogOutbox {
     const data = this.#spool.read(offset, Math.min(allowed, agentLimits.logChunkBytesMax));
     this.#sent += data.length;
     const flying = this.#sent - this.#spool.acknowledged;
-    this.#flight.sent(this.#sent, flying, this.#clock.monotonicMs());
+    const nowMs = this.#clock.monotonicMs();
+    this.#flight.sent(this.#sent, flying, nowMs);
     this.#decide();
-    return { offset, data };
+    const times = this.#times
+      .between(offset, this.#sent)
+      .map((mark) => ({ offset: mark.offset, ageMs: Math.max(0, Math.round(nowMs - mark.atMs)) }));
+    return { offset, data, times };
   }
 
   /**
@@ -116,6 +130,7 @@ export class LogOutbox {
   acknowledge(offset: number): boolean {
     if (offset > this.#flushed) return false;
     this.#spool.acknowledge(offset);
+    this.#times.forget(offset);
     this.#flight?.acknowledged(offset, this.#clock.monotonicMs());
     this.#sent = Math.max(this.#sent, offset);
     this.#decide();

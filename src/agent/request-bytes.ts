@@ -15,16 +15,18 @@ export function requestBytes(request: ConnectRequest): Buffer {
   if (message?.$case !== "log" || message.value.data.length === 0) {
     return Buffer.from(ConnectRequest.encode(request).finish());
   }
-  const { attempt, offset, data } = message.value;
-  const about = LogChunk.encode({ attempt, offset, data: noBytes }).finish();
+  const { attempt, offset, data, times } = message.value;
+  const about = LogChunk.encode({ attempt, offset, data: noBytes, times: [] }).finish();
+  const tail = LogChunk.encode({ attempt: undefined, offset: 0, data: noBytes, times }).finish();
   const beforeData = new BinaryWriter().raw(about).uint32(dataTag).uint32(data.length).finish();
   const head = new BinaryWriter()
     .uint32(logTag)
-    .uint32(beforeData.length + data.length)
+    .uint32(beforeData.length + data.length + tail.length)
     .raw(beforeData)
     .finish();
-  const bytes = Buffer.allocUnsafe(head.length + data.length);
+  const bytes = Buffer.allocUnsafe(head.length + data.length + tail.length);
   bytes.set(head);
   bytes.set(data, head.length);
+  bytes.set(tail, head.length + data.length);
   return bytes;
 }

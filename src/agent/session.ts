@@ -326,7 +326,8 @@ export class Session implements ConnectionListener {
     if (attempt === undefined || attempt.status === "dropped") return false;
     const chunk = this.#jobs.get(key)?.nextChunk();
     if (chunk === undefined) return false;
-    const value = { attempt: attempt.ref, offset: chunk.offset, data: chunk.data };
+    const { offset, data, times } = chunk;
+    const value = { attempt: attempt.ref, offset, data, times: [...times] };
     this.#connection.send({ $case: "log", value });
     return true;
   }
@@ -343,9 +344,11 @@ export class Session implements ConnectionListener {
   }
 
   #beat(sequence: number): void {
+    let logBytesKept = 0;
+    for (const job of this.#jobs.values()) logBytesKept += job.logBytesKept;
     const message: ToServer = {
       $case: "heartbeat",
-      value: { sequence, running: running(this.#state) },
+      value: { sequence, running: running(this.#state), logBytesKept },
     };
     this.#connection.send(message);
   }

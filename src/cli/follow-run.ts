@@ -9,6 +9,7 @@ import { exitCodeOf, presenter } from "./render/presenter.ts";
 export interface FollowOptions {
   readonly quiet: boolean;
   readonly json: boolean;
+  readonly timestamps: boolean;
   /** What the first interrupt does: `run` cancels, `watch` and `submit --watch` only stop watching. */
   readonly onInterrupt: "cancel" | "leave";
 }
@@ -23,6 +24,7 @@ export async function followRun(
     out: context.stdout,
     json: options.json,
     quiet: options.quiet,
+    withTimes: options.timestamps,
     nowMs: context.nowMs,
   });
   const interruption = options.interruption ?? new Interruption(context);
@@ -37,7 +39,8 @@ export async function followRun(
   const { signal } = interruption;
   let final: RunView | undefined;
   try {
-    for await (const { change } of client.watchRun({ runId, logs: true }, signal)) {
+    const request = { runId, logs: true, logTimes: options.timestamps };
+    for await (const { change } of client.watchRun(request, signal)) {
       if (change !== undefined) view.apply(change);
     }
     ({ run: final } = await client.getRun({ runId }));

@@ -14,7 +14,7 @@
  *      them) will never come: the hole is filled with a mark, so that the attempt can end.
  *  I6. After `close` nothing is sent and nothing is reported; an append under way still ends.
  */
-import type { JobResult } from "../../proto/troupe/agent/v1/agent.ts";
+import type { JobResult, LogTime as LogAge } from "../../proto/troupe/agent/v1/agent.ts";
 import type { BlobStore } from "../actors/blobs/index.ts";
 import {
   type Clock,
@@ -23,7 +23,7 @@ import {
   limits,
   type Timer,
 } from "../actors/kernel/index.ts";
-import type { LogStore } from "../actors/logs/index.ts";
+import type { LogStore, LogTime } from "../actors/logs/index.ts";
 import {
   type AgentLink,
   type AttemptKey,
@@ -50,6 +50,7 @@ export interface IntakeServices {
 interface Chunk {
   readonly offset: number;
   readonly data: Uint8Array;
+  readonly times: readonly LogTime[];
 }
 
 /** What a waiting chunk costs beside its bytes, so that many tiny ones are bounded too. */
@@ -87,9 +88,15 @@ export class AttemptIntake {
     if (!this.#closed) this.#services.writer.acknowledgeLog(this.attempt, end);
   }
 
-  chunk(offset: number, data: Uint8Array): void {
+  /** `ages`: how long ago its bytes came, as the agent knows it. */
+  chunk(offset: number, data: Uint8Array, ages: readonly LogAge[]): void {
     if (this.#closed) return;
-    this.#chunks.push({ offset, data });
+    const nowMs = this.#services.clock.nowMs();
+    this.#chunks.push({
+      offset,
+      data,
+      times: timesOf(ages, { offset, end: offset + data.length, nowMs }),
+    });
     this.#waitingBytes += data.byteLength + chunkOverheadBytes;
     this.#work();
   }
@@ -146,21 +153,24 @@ export class AttemptIntake {
   #takeContiguous(): Chunk {
     const [first, ...rest] = this.#chunks as [Chunk, ...Chunk[]];
     const taken = [first.data];
+    const times = [...first.times];
     let end = first.offset + first.data.byteLength;
     for (const next of rest) {
       if (next.offset !== end) break;
       taken.push(next.data);
+      times.push(...next.times);
       end += next.data.byteLength;
     }
     this.#chunks = this.#chunks.slice(taken.length);
-    return { offset: first.offset, data: taken.length === 1 ? first.data : Buffer.concat(taken) };
+    const data = taken.length === 1 ? first.data : Buffer.concat(taken);
+    return { offset: first.offset, data, times };
   }
 
-  async #store({ offset, data }: Chunk): Promise<void> {
+  async #store({ offset, data, times }: Chunk): Promise<void> {
     const { logs } = this.#services;
     try {
       if (this.#resuming) await this.#fill(offset);
-      this.#advanced(await logs.append(this.attempt, offset, data));
+      this.#advanced(await logs.append(this.attempt, offset, data, times));
     } catch (error) {
       if (isTroupeError(error, "TROUPE_LOG_SEALED")) this.#sealed = true;
       else if (isTroupeError(error, "TROUPE_LOG_GAP")) await this.#tellGap();
@@ -266,6 +276,17 @@ export class AttemptIntake {
     this.#room?.free();
     this.#room = undefined;
   }
+}
+
+/** What an agent says of another chunk's bytes, or of a time before 1970, counts for nothing. */
+function timesOf(
+  ages: readonly LogAge[],
+  { offset, end, nowMs }: { readonly offset: number; readonly end: number; readonly nowMs: number },
+): LogTime[] {
+  const times = ages
+    .filter((age) => age.offset < end && age.ageMs <= nowMs)
+    .map((age) => ({ offset: Math.max(offset, age.offset), atMs: nowMs - age.ageMs }));
+  return times.length > 0 ? times : [{ offset, atMs: nowMs }];
 }
 
 function markOfLost(bytes: number): string {

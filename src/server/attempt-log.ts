@@ -1,5 +1,11 @@
 /** Reading one attempt's log to its end, live while the attempt is. Reading changes nothing. */
-import type { AttemptKey, LogPiece, LogStore } from "../actors/logs/index.ts";
+import type {
+  AttemptKey,
+  LogPiece,
+  LogStore,
+  LogTime,
+  LogTimesCursor,
+} from "../actors/logs/index.ts";
 
 export interface TailOptions {
   readonly offset: number;
@@ -23,4 +29,12 @@ export async function* tailAttempt(
     }
   }
   yield* logs.stored(key, position, signal);
+}
+
+/** When the bytes of a piece came; nothing where it was not asked for. */
+export async function timesOfPiece(
+  times: LogTimesCursor | undefined,
+  { offset, data }: LogPiece,
+): Promise<LogTime[]> {
+  return times === undefined ? [] : times.between(offset, offset + data.byteLength);
 }

@@ -36,6 +36,8 @@ import {
   type ListRunsResponse,
   type ListWorkersRequest,
   type ListWorkersResponse,
+  type OutlineLogRequest,
+  type OutlineLogResponse,
   type ReadJobFileRequest,
   type ReadJobFileResponse,
   type ReadLogRequest,
@@ -73,6 +75,8 @@ export interface ControlClient {
   watchRun(request: WatchRunRequest, signal?: AbortSignal): AsyncIterable<WatchRunResponse>;
   /** Leaving the loop, or `signal`, ends the reading at once. */
   readLog(request: ReadLogRequest, signal?: AbortSignal): AsyncIterable<ReadLogResponse>;
+  /** What stored logs say of themselves. Leaving the loop, or `signal`, ends the reading at once. */
+  outlineLog(request: OutlineLogRequest, signal?: AbortSignal): AsyncIterable<OutlineLogResponse>;
   createToken(request: CreateTokenRequest): Promise<CreateTokenResponse>;
   denyAgent(request: DenyAgentRequest): Promise<DenyAgentResponse>;
   allowAgent(request: AllowAgentRequest): Promise<AllowAgentResponse>;
@@ -185,6 +189,8 @@ function promised(grpc: ControlServiceClient, server: string, timeoutMs: number)
       messages(() => grpc.watchRun(request), { name: "watchRun", server, signal }),
     readLog: (request, signal) =>
       messages(() => grpc.readLog(request), { name: "readLog", server, signal }),
+    outlineLog: (request, signal) =>
+      messages(() => grpc.outlineLog(request), { name: "outlineLog", server, signal }),
     readJobFile: (request, signal) =>
       messages(() => grpc.readJobFile(request), { name: "readJobFile", server, signal }),
     uploadWorkspace: (pieces) => upload(grpc, pieces, server),

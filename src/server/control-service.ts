@@ -46,6 +46,7 @@ import {
   rotateAuthority,
 } from "./identity-requests.ts";
 import { readJobFile, uploadWorkspace, workspaceOf } from "./job-files.ts";
+import { outlineLog } from "./log-outline.ts";
 import { readLog } from "./log-reading.ts";
 import {
   actorMessage,
@@ -97,6 +98,7 @@ export function controlHandlers(options: ControlServiceOptions): ControlServiceS
     ),
     watchRun: streamed(options, watch),
     readLog: streamed(options, readLog),
+    outlineLog: streamed(options, outlineLog),
     createToken: unary(options, createToken),
     denyAgent: unary(options, denyAgent),
     allowAgent: unary(options, allowAgent),
@@ -134,7 +136,7 @@ async function listRuns(
 
 function watch(
   services: ControlServices,
-  { runId, logs }: WatchRunRequest,
+  { runId, logs, logTimes }: WatchRunRequest,
   output: StreamOutput<WatchRunResponse>,
 ): Promise<void> {
   return watchRun({
@@ -142,6 +144,7 @@ function watch(
     changes: services.runs.watch(runId, { signal: output.signal }),
     waiting: () => waitingOf(services, runId),
     logs: logs ? services.logs : undefined,
+    logTimes: logTimes === true,
     output,
     clock: services.clock,
   });

@@ -41,9 +41,9 @@ export class HeldAttempts {
   }
 
   /** Resolves, where it must be waited for, when there is room for more. */
-  log({ attempt, offset, data }: LogChunk): Promise<void> | undefined {
+  log({ attempt, offset, data, times }: LogChunk): Promise<void> | undefined {
     const intake = this.#find("log", attempt);
-    intake?.chunk(offset, data);
+    intake?.chunk(offset, data, times);
     return intake?.room();
   }
 

@@ -3,7 +3,7 @@ import type { ReadLogRequest, ReadLogResponse } from "../../proto/troupe/control
 import { TroupeError } from "../actors/kernel/index.ts";
 import type { LogPiece, LogStore } from "../actors/logs/index.ts";
 import type { JobView, Runs, RunView } from "../actors/pipelines/index.ts";
-import { tailAttempt } from "./attempt-log.ts";
+import { tailAttempt, timesOfPiece } from "./attempt-log.ts";
 import { attemptIsOver, jobHasEnded } from "./attempt-phase.ts";
 import { bufferOver } from "./buffer-over.ts";
 import { LineSearch } from "./line-search.ts";
@@ -22,7 +22,7 @@ export async function readLog(
   const run = await services.runs.view(runId);
   if (run === undefined) throw new TroupeError("TROUPE_RUN_NOT_FOUND", { run: runId });
   const job = jobOf(run, request.job);
-  if (request.attempt > job.attempt) throw noSuchAttempt(request, job);
+  checkAttempt("readLog", request.attempt, job);
   const phase = new AttemptWatch(request.attempt, job, output.signal);
   const watching = follow ? phase.observe(services.runs, request) : phase.stop();
   // Its failure is thrown below; until then it must not count as unhandled.
@@ -38,8 +38,12 @@ export async function readLog(
       signal: output.signal,
     });
     const search = request.search === undefined ? undefined : new LineSearch(request.search);
-    const send = ({ offset: at, data }: LogPiece): Promise<void> =>
-      output.send({ offset: at, data: bufferOver(data), attempt });
+    const cursor = request.times === true ? services.logs.times(key) : undefined;
+    const send = async (piece: LogPiece): Promise<void> => {
+      const data = bufferOver(piece.data);
+      const times = await timesOfPiece(cursor, piece);
+      await output.send({ offset: piece.offset, data, attempt, times });
+    };
     let end = offset;
     for await (const piece of tail) {
       end = piece.offset + piece.data.byteLength;
@@ -102,14 +106,16 @@ class AttemptWatch {
   }
 }
 
-function jobOf(run: RunView, name: string): JobView {
+export function jobOf(run: RunView, name: string): JobView {
   const job = run.jobs.find((each) => each.name === name);
   if (job !== undefined) return job;
   const known = run.jobs.map((each) => each.name);
   throw new TroupeError("TROUPE_JOB_NOT_FOUND", { run: run.summary.runId, job: name, known });
 }
 
-function noSuchAttempt({ attempt }: ReadLogRequest, job: JobView): TroupeError {
+/** Throws `TROUPE_REQUEST_INVALID` for an attempt that has never been. */
+export function checkAttempt(request: string, attempt: number, job: JobView): void {
+  if (attempt <= job.attempt) return;
   const problem = `${job.name} has had ${job.attempt} attempts, number ${attempt} is not among them`;
-  return new TroupeError("TROUPE_REQUEST_INVALID", { request: "readLog", problem });
+  throw new TroupeError("TROUPE_REQUEST_INVALID", { request, problem });
 }

@@ -10,7 +10,7 @@ import type { WatchRunResponse } from "../../proto/troupe/control/v1/control.ts"
 import { limits } from "../actors/kernel/index.ts";
 import type { AttemptKey, LogStore } from "../actors/logs/index.ts";
 import type { JobView } from "../actors/pipelines/index.ts";
-import { tailAttempt } from "./attempt-log.ts";
+import { tailAttempt, timesOfPiece } from "./attempt-log.ts";
 import { attemptIsOver } from "./attempt-phase.ts";
 import { bufferOver } from "./buffer-over.ts";
 import type { StreamOutput } from "./stream-output.ts";
@@ -20,9 +20,17 @@ interface Tail {
   readonly done: Promise<void>;
 }
 
+export interface LogTailsOptions {
+  readonly runId: string;
+  readonly logs: LogStore;
+  /** Also say when the bytes came. */
+  readonly withTimes: boolean;
+}
+
 export class LogTails {
   readonly #runId: string;
   readonly #logs: LogStore;
+  readonly #withTimes: boolean;
   readonly #output: StreamOutput<WatchRunResponse>;
   readonly #leaving = new AbortController();
   readonly #signal: AbortSignal;
@@ -30,9 +38,10 @@ export class LogTails {
   readonly #tails = new Map<string, Tail[]>();
   readonly #replays = new Permits(limits.watchReplaysMax);
 
-  constructor(runId: string, logs: LogStore, output: StreamOutput<WatchRunResponse>) {
+  constructor({ runId, logs, withTimes }: LogTailsOptions, output: StreamOutput<WatchRunResponse>) {
     this.#runId = runId;
     this.#logs = logs;
+    this.#withTimes = withTimes;
     this.#output = output;
     this.#signal = AbortSignal.any([output.signal, this.#leaving.signal]);
   }
@@ -81,8 +90,10 @@ export class LogTails {
   async #tail(key: AttemptKey, over: AbortSignal): Promise<void> {
     const { job, attempt } = key;
     const signal = this.#signal;
+    const cursor = this.#withTimes ? this.#logs.times(key) : undefined;
     for await (const piece of tailAttempt(this.#logs, key, { offset: 0, over, signal })) {
-      const value = { job, attempt, offset: piece.offset, data: bufferOver(piece.data) };
+      const times = await timesOfPiece(cursor, piece);
+      const value = { job, attempt, offset: piece.offset, data: bufferOver(piece.data), times };
       await this.#output.send({ change: { $case: "log", value } });
     }
   }

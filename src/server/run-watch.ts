@@ -24,6 +24,8 @@ export interface RunWatchOptions {
   readonly waiting: () => Promise<WaitingReasons>;
   /** undefined = the watcher did not ask for logs. */
   readonly logs: LogStore | undefined;
+  /** With `logs`: also when their bytes came. */
+  readonly logTimes: boolean;
   readonly output: StreamOutput<WatchRunResponse>;
   readonly clock: Clock;
 }
@@ -33,8 +35,8 @@ const askEveryMs = 1_000;
 
 /** Resolves when the run has ended and all is told. */
 export async function watchRun(options: RunWatchOptions): Promise<void> {
-  const { runId, logs, output, changes } = options;
-  const tails = logs && new LogTails(runId, logs, output);
+  const { runId, logs, logTimes: withTimes, output, changes } = options;
+  const tails = logs && new LogTails({ runId, logs, withTimes }, output);
   const queued = new QueuedJobs();
   const stopAsking = askWhyStuck(options, queued);
   const send = (change: NonNullable<WatchRunResponse["change"]>) => output.send({ change });

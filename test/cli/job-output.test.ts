@@ -1,12 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { LogCommands, logCommand } from "../../src/actors/logs/index.ts";
 import { JobOutput } from "../../src/cli/render/job-output.ts";
-import { logCommand } from "../../src/cli/render/log-commands.ts";
 import { plainStyle } from "../../src/cli/render/style.ts";
 
 function shown(lines: readonly string[]): { lines: string[]; annotations: string[] } {
   const seen: string[] = [];
-  const output = new JobOutput(plainStyle, (job, line) => seen.push(`${job}|${line}`));
+  const output = new JobOutput({ style: plainStyle, withTimes: false }, (job, line) =>
+    seen.push(`${job}|${line}`),
+  );
   for (const line of lines) output.line("a", line);
   return { lines: seen, annotations: output.annotations() };
 }
@@ -33,6 +35,13 @@ describe("commands in a log", () => {
       "::warning file=a%2Cb%3Ac.ts,line=x::50%25%0Aof it",
       annotation({ severity: "warning", message: "50%\nof it", file: "a,b:c.ts" }),
     ],
+    [
+      "::error file=a,line=3,endLine=5,col=7,endColumn=9::x",
+      annotation({
+        ...{ severity: "error", message: "x", file: "a" },
+        ...{ line: 3, endLine: 5, column: 7, endColumn: 9 },
+      }),
+    ],
     ["::notice ::plain", annotation({ severity: "notice", message: "plain" })],
     ["std::vector<int>::error", undefined],
     ["::unknown::x", undefined],
@@ -41,6 +50,21 @@ describe("commands in a log", () => {
     ["", undefined],
   ])("%j", (line, command) => {
     expect(logCommand(line)).toEqual(command);
+  });
+
+  it("are silent between stop-commands and its token", () => {
+    const lines = [
+      "::stop-commands::t0ken",
+      "::error::not mine",
+      "::endgroup::",
+      "::other::",
+      " ::t0ken::",
+      "::error::mine",
+    ];
+    const commands = new LogCommands();
+    expect(lines.map((line) => commands.read(line)?.kind)).toEqual([
+      ...[undefined, undefined, undefined, undefined, undefined, "annotation"],
+    ]);
   });
 
   it("never fail, and never make a command of a line that is none", () => {

@@ -4,7 +4,9 @@ import { MatchingLines } from "../../src/cli/render/matching-lines.ts";
 
 function matching(pattern: RegExp, pieces: readonly Buffer[]): { text: string; found: boolean } {
   const lines = new MatchingLines(pattern);
-  const shown: Buffer[] = pieces.map((piece) => Buffer.from(lines.push(piece)));
+  const shown: Buffer[] = pieces.map((piece) =>
+    Buffer.from(lines.push({ offset: 0, data: piece, times: [] })),
+  );
   shown.push(lines.end());
   return { text: Buffer.concat(shown).toString(), found: lines.found };
 }

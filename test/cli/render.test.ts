@@ -144,22 +144,51 @@ describe("summary", () => {
 });
 
 describe("log lines", () => {
+  const piece = (of: string, attempt: number, data: Buffer) => ({
+    ...{ job: of, attempt, data },
+    ...{ offset: 0, times: [] },
+  });
+
   it("joins pieces, also inside a character, and keeps jobs apart", () => {
     const seen: string[] = [];
     const lines = new LogLines((name, line) => seen.push(`${name}:${line}`));
     const euro = Buffer.from("€");
-    lines.write("a", 1, Buffer.concat([Buffer.from("one "), euro.subarray(0, 1)]));
-    lines.write("b", 1, Buffer.from("x\ny"));
-    lines.write("a", 1, Buffer.concat([euro.subarray(1), Buffer.from("\ntwo\r\nthree")]));
+    lines.write(piece("a", 1, Buffer.concat([Buffer.from("one "), euro.subarray(0, 1)])));
+    lines.write(piece("b", 1, Buffer.from("x\ny")));
+    lines.write(piece("a", 1, Buffer.concat([euro.subarray(1), Buffer.from("\ntwo\r\nthree")])));
     lines.endAll();
     expect(seen).toEqual(["b:x", "a:one €", "a:two", "a:three", "b:y"]);
+  });
+
+  it("knows when each line began, also one that came in pieces", () => {
+    const seen: unknown[] = [];
+    const lines = new LogLines((_, line, atMs) => seen.push([line, atMs]));
+    const of = { job: "a", attempt: 1 };
+    const times = [
+      { offset: 0, atMs: 1_000 },
+      { offset: 6, atMs: 2_000 },
+    ];
+    lines.write({ ...of, offset: 0, data: Buffer.from("€\nb\nc"), times });
+    lines.write({
+      ...of,
+      offset: 7,
+      data: Buffer.from("c\nd"),
+      times: [{ offset: 7, atMs: 3_000 }],
+    });
+    lines.endAll();
+    expect(seen).toEqual([
+      ["€", 1_000],
+      ["b", 1_000],
+      ["cc", 2_000],
+      ["d", 3_000],
+    ]);
   });
 
   it("starts anew with a new attempt and shows only the last state of a redrawn line", () => {
     const seen: string[] = [];
     const lines = new LogLines((_, line) => seen.push(line));
-    lines.write("a", 1, Buffer.from("10%\r50%\r100%\nhalf"));
-    lines.write("a", 2, Buffer.from("again\n"));
+    lines.write(piece("a", 1, Buffer.from("10%\r50%\r100%\nhalf")));
+    lines.write(piece("a", 2, Buffer.from("again\n")));
     expect(seen).toEqual(["100%", "half", "again"]);
   });
 
@@ -168,7 +197,7 @@ describe("log lines", () => {
     const lines = new LogLines((_, line) => seen.push(line));
     const hostile =
       "\u001b[2J\u001b[H\u001b]0;title\u0007\u001b[?25l\u001bc\u0008\u001b[31mred\u001b[0m\ttab\u009b2J\n";
-    lines.write("a", 1, Buffer.from(hostile));
+    lines.write(piece("a", 1, Buffer.from(hostile)));
     expect(seen).toEqual(["\u001b[31mred\u001b[0m\ttab2J"]);
   });
 
@@ -177,7 +206,7 @@ describe("log lines", () => {
     const lines = new LogLines((_, line) => {
       characters += line.length;
     });
-    for (let i = 0; i < 100; i++) lines.write("a", 1, Buffer.alloc(1_000, 97));
+    for (let i = 0; i < 100; i++) lines.write(piece("a", 1, Buffer.alloc(1_000, 97)));
     expect(characters).toBeGreaterThan(80_000);
     lines.endAll();
     expect(characters).toBe(100_000);
@@ -208,6 +237,7 @@ describe("presenter", () => {
       out: { write: (more: string) => (text.value += more) },
       json,
       quiet: false,
+      withTimes: false,
       nowMs: () => 5_000,
     });
     return { view, text };
@@ -222,7 +252,7 @@ describe("presenter", () => {
     });
     view.apply({
       $case: "log",
-      value: { job: "a", attempt: 1, offset: 0, data: Buffer.from("hello\n") },
+      value: { job: "a", attempt: 1, offset: 0, data: Buffer.from("hello\n"), times: [] },
     });
     view.apply({
       $case: "job",
@@ -272,8 +302,10 @@ describe("presenter", () => {
 });
 
 describe("log events", () => {
-  const piece = (offset: number, data: Buffer) =>
-    ({ $case: "log", value: { job: "a", attempt: 2, offset, data } }) as const;
+  const piece = (offset: number, data: Buffer) => ({
+    $case: "log" as const,
+    value: { job: "a", attempt: 2, offset, data, times: [] },
+  });
 
   it("are text with their place, and never split a character", () => {
     const events = new JsonEvents();

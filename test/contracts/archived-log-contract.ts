@@ -68,6 +68,27 @@ export function archivedLogContract(name: string, make: MakeBlobs): void {
       });
     });
 
+    it("keep when their bytes came, also for whoever reads them meanwhile", async () => {
+      const at = await place();
+      const logs = await open(at);
+      const times = [
+        { offset: 0, atMs: 1_700_000_000_000 },
+        { offset: 2, atMs: 1_700_000_001_000 },
+        { offset: 4, atMs: 1_700_000_002_000 },
+      ];
+      for (const time of times) await logs.append(key, time.offset, Buffer.from("x\n"), [time]);
+      const reader = logs.times(key);
+      expect(await reader.between(0, 3)).toEqual(times.slice(0, 2));
+      await logs.seal(key);
+      await logs.archived();
+      expect(existsSync(join(at.directory, "r"))).toBe(false);
+      expect(await reader.between(3, 6)).toEqual(times.slice(1));
+      expect(await logs.times(key).between(0, 6)).toEqual(times);
+      expect(await logs.expire({ ageMsMax: 0 }, Date.now() + 60_000)).toBe(1);
+      expect(await logs.times(key).between(0, 6)).toEqual([]);
+      for await (const { key: left } of at.blobs.list("logs/")) throw new Error(`${left} is left`);
+    });
+
     it("a follower who is slow while they go there misses nothing", async () => {
       const logs = await open(await place());
       const whole = text(1_000_000);

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { startServer, temporaryFolder, troupe } from "../support/troupe-process.ts";
+import { startServer, temporaryFolder, troupe, troupeJson } from "../support/troupe-process.ts";
 import { codeBlocks } from "./code-blocks.ts";
 
 const blocks = codeBlocks().filter(({ place }) => place.startsWith(join("docs", "logs.md")));
@@ -28,13 +28,31 @@ it("groups, annotations and search are as docs/logs.md shows them", async () => 
     .split("\n")
     .map((line) => line.replace(/\s+#.*$/, "").replace("RUN", runId));
   const outputs = new Map<string, string>();
-  for (const line of lines) {
+  const tell = async (line: string): Promise<void> => {
     const [program, ...args] = line.split(" ");
     expect(program).toBe("troupe");
     const { code, stdout, stderr } = await troupe(args, options);
     expect({ line, code, stderr }).toEqual({ line, code: 0, stderr: "" });
     outputs.set(args.slice(0, 1).concat(args.slice(3)).join(" "), stdout);
-  }
+  };
+  // The first one waits for the run's end.
+  await tell(lines.shift() ?? "");
+  await Promise.all(lines.map(tell));
+
+  const stamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z /;
+  const stamped = outputs.get("logs --timestamps")?.trimEnd().split("\n") ?? [];
+  expect(stamped.every((each) => stamp.test(each))).toBe(true);
+  expect(stamped.map((each) => `${each.replace(stamp, "")}\n`).join("")).toBe(outputs.get("logs"));
+  expect(outputs.get("logs --group Compile")).toBe(
+    "::group::Compile\ncc main.c\n::warning file=main.c,line=12::unused variable n\n",
+  );
+  expect(outputs.get("groups")).toMatch(/^OFFSET +BYTES +TOOK +GROUP\n0 +\d+ .*Compile\n$/);
+  expect(outputs.get("annotations")).toBe("build: warning: main.c:12: unused variable n\n");
+  const asJson = ["annotations", runId, "build", "--severity", "warning"];
+  const [json] = await troupeJson<object>(asJson, options);
+  expect(json).toMatchObject({ job: "build", file: "main.c", line: 12, group: "Compile" });
+  const timed = await troupe(["watch", runId, "-t"], options);
+  expect(timed.stdout).toMatch(/^build \| \d{4}-\S+Z   cc main\.c$/m);
 
   const watched = outputs.get("watch") ?? "";
   for (const line of block("text").trim().split("\n")) expect(watched).toContain(line);

@@ -14,7 +14,7 @@ import {
   type Outcome,
 } from "../../proto/troupe/agent/v1/agent.ts";
 import { limits, silentLogger, systemClock, TroupeError } from "../../src/actors/kernel/index.ts";
-import type { LogStore } from "../../src/actors/logs/index.ts";
+import { type LogStore, LogTimesCursor } from "../../src/actors/logs/index.ts";
 import { attemptId } from "../../src/actors/workers/index.ts";
 import { agentServiceDefinition } from "../../src/server/agent-service.ts";
 import { type AgentCall, AgentStreamSession } from "../../src/server/agent-session.ts";
@@ -63,7 +63,15 @@ function messageOf([kind, a, b]: Seed): ConnectRequest["message"] {
     case 4: {
       const size = b % 97 === 0 ? limits.logChunkBytesMax + 1 : b % 300;
       const offset = b % 3 === 0 ? oddNumber(a + b) : b % 600;
-      return { $case: "log", value: { attempt, offset, data: Buffer.alloc(size, "x") } };
+      return {
+        $case: "log",
+        value: {
+          attempt,
+          offset,
+          data: Buffer.alloc(size, "x"),
+          times: [{ offset: oddNumber(a), ageMs: oddNumber(b) }],
+        },
+      };
     }
     case 5: {
       const value = {
@@ -130,6 +138,7 @@ class MemoryLogs implements LogStore {
     return Buffer.alloc(0);
   }
 
+  times = () => new LogTimesCursor(async () => Buffer.alloc(0));
   async seal(): Promise<void> {}
   async *follow(): AsyncGenerator<never> {}
   async *stored(): AsyncGenerator<never> {}

@@ -12,6 +12,7 @@ const log = fc
     }),
     offset: fc.oneof(fc.nat(), fc.maxSafeNat()),
     data: fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
+    times: fc.array(fc.record({ offset: fc.maxSafeNat(), ageMs: fc.nat() }), { maxLength: 3 }),
   })
   .map((value): ConnectRequest => ({ message: { $case: "log", value } }));
 const heartbeat = fc.nat().map(
@@ -62,7 +63,7 @@ describe("a message of the agent", () => {
 
   test("shares the log's bytes with the network's buffer", () => {
     const data = Buffer.from("a line\n");
-    const value = { attempt: { runId: "r", job: "j", attempt: 1 }, offset: 7, data };
+    const value = { attempt: { runId: "r", job: "j", attempt: 1 }, offset: 7, data, times: [] };
     const bytes = requestBytes({ message: { $case: "log", value } });
     const { message } = requestFromBytes(bytes);
     expect(message?.$case === "log" && message.value.data.buffer).toBe(bytes.buffer);

@@ -4,7 +4,12 @@ import {
   RunStatus,
   type WatchRunResponse,
 } from "../../proto/troupe/control/v1/control.ts";
-import type { AttemptKey, LogPiece, LogStore } from "../../src/actors/logs/index.ts";
+import {
+  type AttemptKey,
+  type LogPiece,
+  type LogStore,
+  LogTimesCursor,
+} from "../../src/actors/logs/index.ts";
 import type { JobView, RunChange, RunSummary } from "../../src/actors/pipelines/index.ts";
 import { ManualClock } from "../../src/actors/testing/index.ts";
 import { watchRun } from "../../src/server/run-watch.ts";
@@ -43,6 +48,7 @@ class SlowLogs implements LogStore {
   append = () => Promise.reject(new Error("a watcher does not write"));
   seal = () => Promise.reject(new Error("a watcher does not write"));
   end = async () => 0;
+  times = () => new LogTimesCursor(async () => Buffer.alloc(0));
   close = async () => {};
 }
 
@@ -99,6 +105,7 @@ function watch(options: {
     changes: options.changes,
     waiting: options.waiting ?? (async () => new Map()),
     logs: options.logs,
+    logTimes: false,
     output,
     clock: options.clock ?? new ManualClock(),
   });

@@ -10,6 +10,7 @@ import {
   type EnrollResponse,
   Hello,
   JobResult,
+  type LogTime,
   Outcome,
 } from "../../proto/troupe/agent/v1/agent.ts";
 import { waitUntil } from "../support/wait-until.ts";
@@ -117,8 +118,8 @@ export class ScriptedAgent {
     this.send({ $case: "hello", value });
   }
 
-  log(attempt: AttemptRef, offset: number, text: string | Buffer): void {
-    this.send({ $case: "log", value: { attempt, offset, data: Buffer.from(text) } });
+  log(attempt: AttemptRef, offset: number, text: string | Buffer, times: LogTime[] = []): void {
+    this.send({ $case: "log", value: { attempt, offset, data: Buffer.from(text), times } });
   }
 
   result(attempt: AttemptRef, result: Partial<JobResult> = {}): void {

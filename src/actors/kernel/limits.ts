@@ -884,6 +884,12 @@ export const limitTable = {
     reason: "what people look for is a word or a message",
     effect: "the request fails with TROUPE_REQUEST_INVALID",
   }),
+  logTimeResolutionMs: limit({
+    default: 50,
+    unit: "milliseconds",
+    reason: "the pace at which an agent sends what trickles",
+    effect: "lines that came closer together have the time of the first of them",
+  }),
   uploadKeptMs: limit({
     default: 86_400_000,
     unit: "milliseconds",

@@ -14,7 +14,15 @@ import type { BlobStore } from "../blobs/index.ts";
 import { type Clock, type Logger, limits, TroupeError } from "../kernel/index.ts";
 import type { FolderLogStore } from "./folder-log-store.ts";
 import { LogArchiver } from "./log-archiver.ts";
-import { attemptOfPath, blobKeyOf, blobKeyOfPath, logBlobs, pathOfBlobKey } from "./log-name.ts";
+import {
+  attemptOfPath,
+  blobKeyOf,
+  blobKeyOfPath,
+  logBlobs,
+  pathOfBlobKey,
+  timesPath,
+  withoutTimes,
+} from "./log-name.ts";
 import {
   checkRetention,
   expiredLogs,
@@ -22,6 +30,7 @@ import {
   type LogRetention,
 } from "./log-retention.ts";
 import type { AttemptKey, LogPiece, LogStore } from "./log-store.ts";
+import { type LogTime, LogTimesCursor } from "./log-times.ts";
 
 export interface ArchivedLogStoreOptions {
   readonly folder: FolderLogStore;
@@ -62,14 +71,19 @@ export class ArchivedLogStore implements LogStore {
     }
   }
 
-  async append(key: AttemptKey, offset: number, data: Uint8Array): Promise<number> {
+  async append(
+    key: AttemptKey,
+    offset: number,
+    data: Uint8Array,
+    times: readonly LogTime[] = [],
+  ): Promise<number> {
     const refused = await this.#refusal(key);
     if (refused !== undefined) {
       // What is stored may be said again; more of it may not.
       if (offset + data.byteLength <= refused) return refused;
       throw new TroupeError("TROUPE_LOG_SEALED", { log: blobKeyOf(key) });
     }
-    const end = await this.#folder.append(key, offset, data);
+    const end = await this.#folder.append(key, offset, data, times);
     this.#archiver.grown(this.#folder.pathOf(key), end);
     return end;
   }
@@ -86,6 +100,20 @@ export class ArchivedLogStore implements LogStore {
     const pieces: Uint8Array[] = [];
     for await (const piece of this.#fromBlob(key, offset, bytesMax)) pieces.push(piece.data);
     return Buffer.concat(pieces);
+  }
+
+  /** Records are the same, and at the same place, in the file and in the blob that it becomes. */
+  times(key: AttemptKey): LogTimesCursor {
+    const blobKey = timesPath(blobKeyOf(key));
+    return new LogTimesCursor(async (offset, bytesMax) => {
+      const found = await this.#folder.readTimes(key, offset, bytesMax);
+      if (found.byteLength > 0 || !(await this.#isThere(blobKey))) return found;
+      const pieces: Uint8Array[] = [];
+      for await (const data of this.#blobs.get(blobKey, { offset, length: bytesMax })) {
+        pieces.push(data);
+      }
+      return Buffer.concat(pieces);
+    });
   }
 
   /** The log has ended. It goes into a blob in its own time. */
@@ -142,15 +170,22 @@ export class ArchivedLogStore implements LogStore {
     const written = await this.#folder.unfinished();
     const logs = new Map<string, FinishedLog>();
     for await (const { key, bytes, changedAtMs } of this.#blobs.list(logBlobs)) {
-      const path = pathOfBlobKey(directory, key);
-      logs.set(path, { path, bytes, endedAtMs: changedAtMs });
+      const path = pathOfBlobKey(directory, withoutTimes(key));
+      const known = logs.get(path);
+      logs.set(path, {
+        path,
+        bytes: bytes + (known?.bytes ?? 0),
+        endedAtMs: Math.max(changedAtMs, known?.endedAtMs ?? 0),
+      });
     }
     for (const log of await this.#folder.finished()) logs.set(log.path, log);
     for (const path of written) logs.delete(path);
     const expired = expiredLogs([...logs.values()], retention, nowMs);
     for (const { path } of expired) {
       await this.#archiver.forget(path);
-      await this.#blobs.delete(blobKeyOfPath(directory, path));
+      const key = blobKeyOfPath(directory, path);
+      await this.#blobs.delete(key);
+      await this.#blobs.delete(timesPath(key));
     }
     return expired.length;
   }

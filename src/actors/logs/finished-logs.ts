@@ -2,7 +2,7 @@
 import { readdir, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isNoSuchFile } from "./descriptor-cache.ts";
-import { sealPath } from "./log-name.ts";
+import { sealPath, timesPath } from "./log-name.ts";
 import type { FinishedLog } from "./log-retention.ts";
 
 const sealEnding = sealPath("");
@@ -42,6 +42,7 @@ export async function hasLog(path: string): Promise<boolean> {
 /** The seal goes last: what a crash leaves half deleted is found again. */
 export async function removeLog(path: string): Promise<void> {
   await rm(path, { force: true });
+  await rm(timesPath(path), { force: true });
   await rm(sealPath(path), { force: true });
   try {
     await rmdir(dirname(path));

@@ -8,7 +8,7 @@ import { limits } from "../kernel/index.ts";
 import { DescriptorCache } from "./descriptor-cache.ts";
 import { finishedLogs, hasLog, removeLog, unfinishedLogs } from "./finished-logs.ts";
 import { LogFile } from "./log-file.ts";
-import { logPath } from "./log-name.ts";
+import { logPath, timesPath } from "./log-name.ts";
 import {
   checkRetention,
   expiredLogs,
@@ -16,6 +16,7 @@ import {
   type LogRetention,
 } from "./log-retention.ts";
 import type { AttemptKey, LogPiece, LogStore } from "./log-store.ts";
+import { type LogTime, LogTimesCursor } from "./log-times.ts";
 
 export interface FolderLogStoreOptions {
   /** Made when the first log is written. */
@@ -47,8 +48,22 @@ export class FolderLogStore implements LogStore {
     setMaxListeners(0, this.#closing.signal);
   }
 
-  append(key: AttemptKey, offset: number, data: Uint8Array): Promise<number> {
-    return this.#log(key).append(offset, data);
+  append(
+    key: AttemptKey,
+    offset: number,
+    data: Uint8Array,
+    times: readonly LogTime[] = [],
+  ): Promise<number> {
+    return this.#log(key).append(offset, data, times);
+  }
+
+  times(key: AttemptKey): LogTimesCursor {
+    return new LogTimesCursor((position, bytesMax) => this.readTimes(key, position, bytesMax));
+  }
+
+  /** Records of times as they are stored; none where there is no file of them. */
+  readTimes(key: AttemptKey, position: number, bytesMax: number): Promise<Uint8Array> {
+    return this.#log(key).readTimes(position, bytesMax);
   }
 
   end(key: AttemptKey): Promise<number> {
@@ -113,6 +128,16 @@ export class FolderLogStore implements LogStore {
     return this.#at(path).read(offset, bytesMax);
   }
 
+  /** How many bytes of times there are, by path. */
+  timesBytesOf(path: string): Promise<number> {
+    return this.#at(path).timesBytes();
+  }
+
+  /** As `readTimes`, by path. */
+  readTimesOf(path: string, position: number, bytesMax: number): Promise<Uint8Array> {
+    return this.#at(path).readTimes(position, bytesMax);
+  }
+
   /** There is a file of this log, be it empty. */
   holds(key: AttemptKey): Promise<boolean> {
     return hasLog(this.pathOf(key));
@@ -132,6 +157,7 @@ export class FolderLogStore implements LogStore {
   async remove(path: string): Promise<void> {
     this.#logs.delete(path);
     await this.#descriptors.drop(path);
+    await this.#descriptors.drop(timesPath(path));
     await removeLog(path);
   }
 

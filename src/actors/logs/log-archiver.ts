@@ -9,7 +9,7 @@
 import type { BlobStore } from "../blobs/index.ts";
 import { type Clock, type Logger, limits, type Timer } from "../kernel/index.ts";
 import type { FolderLogStore } from "./folder-log-store.ts";
-import { blobKeyOfPath } from "./log-name.ts";
+import { blobKeyOfPath, timesPath } from "./log-name.ts";
 
 export interface LogArchiverOptions {
   readonly folder: FolderLogStore;
@@ -114,6 +114,7 @@ export class LogArchiver {
     try {
       // It may end meanwhile; then it is asked for once more.
       const whole = log.ended;
+      if (whole) await this.#storeTimes(path);
       const { bytes, rest } = await this.#store(path, log);
       log.failures = 0;
       if (!whole || rest > 0) return;
@@ -132,6 +133,20 @@ export class LogArchiver {
       };
       const timer = clock.setTimer(pauseMs, again, { background: true });
       this.#retries.add(timer);
+    }
+  }
+
+  /** Before the log: who finds that in its blob finds its times there too. */
+  async #storeTimes(path: string): Promise<void> {
+    const { folder, blobs, segmentBytes } = this.#options;
+    const key = timesPath(blobKeyOfPath(folder.directory, path));
+    const bytes = await folder.timesBytesOf(path);
+    if (bytes === 0 || (await blobs.adopt?.(key, timesPath(path))) === true) return;
+    let at = (await blobs.stat(key))?.bytes ?? 0;
+    while (!this.#closed && at < bytes) {
+      const data = await folder.readTimesOf(path, at, Math.min(segmentBytes, bytes - at));
+      if (data.byteLength === 0) throw new Error(`its times cannot be read from byte ${at} on`);
+      at = await blobs.append(key, at, data);
     }
   }
 

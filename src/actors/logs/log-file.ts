@@ -17,7 +17,15 @@
 import { type FileHandle, stat, writeFile } from "node:fs/promises";
 import { reasonOf, TroupeError } from "../kernel/index.ts";
 import { type DescriptorCache, isNoSuchFile } from "./descriptor-cache.ts";
-import { sealPath } from "./log-name.ts";
+import { sealPath, timesPath } from "./log-name.ts";
+import {
+  freshTimes,
+  type LogTime,
+  lastTimeAt,
+  timesBytes,
+  timesOf,
+  wholeTimesEnd,
+} from "./log-times.ts";
 
 /** One write of the operating system takes about this much at most. */
 const writeBytesMax = 1024 * 1024;
@@ -26,6 +34,7 @@ const noBytes = new Uint8Array(0);
 
 interface Waiting {
   readonly data: Uint8Array;
+  readonly times: readonly LogTime[];
   readonly end: number;
   readonly resolve: (end: number) => void;
   readonly reject: (error: unknown) => void;
@@ -47,6 +56,9 @@ export class LogFile {
   #writing: Promise<void> | undefined;
   #loaded: Promise<void> | undefined;
   #storedEnd = 0;
+  /** Where the next record of times goes; and the last one that is there. */
+  #timesEnd = 0;
+  #lastTime: LogTime | undefined;
   /** What was written last, the bytes that end at `#storedEnd`; kept only while somebody waits for it. */
   #recent: Uint8Array = noBytes;
   #acceptedEnd = 0;
@@ -74,10 +86,10 @@ export class LogFile {
     if (this.#users === 0) this.#recent = noBytes;
   }
 
-  append(offset: number, data: Uint8Array): Promise<number> {
+  append(offset: number, data: Uint8Array, times: readonly LogTime[] = []): Promise<number> {
     return this.#using(async () => {
       if (data.length > 0 && offset + data.length > this.#acceptedEnd) {
-        return this.#enqueue(offset, data);
+        return this.#enqueue(offset, data, times);
       }
       this.#refuseGap(offset);
       // All of it is here already; what part of that still waits must be stored before the answer.
@@ -145,13 +157,34 @@ export class LogFile {
       this.#storedEnd = size ?? 0;
       this.#acceptedEnd = this.#storedEnd;
       this.#sealed = (await sizeOf(sealPath(this.#path))) !== undefined;
+      await this.#loadTimes();
     } catch (error) {
       this.#loaded = undefined;
       throw this.#failure(error);
     }
   }
 
-  #enqueue(offset: number, data: Uint8Array): Promise<number> {
+  async #loadTimes(): Promise<void> {
+    const bytes = await sizeOf(timesPath(this.#path));
+    this.#timesEnd = wholeTimesEnd(bytes ?? 0);
+    const last = await this.readTimes(lastTimeAt(this.#timesEnd), this.#timesEnd);
+    this.#lastTime = timesOf(last).at(-1);
+  }
+
+  async timesBytes(): Promise<number> {
+    return wholeTimesEnd((await sizeOf(timesPath(this.#path))) ?? 0);
+  }
+
+  /** Records of times; none where there is no file of them. */
+  async readTimes(position: number, bytesMax: number): Promise<Uint8Array> {
+    if (position < 0) return noBytes;
+    const read = await this.#descriptors.use(timesPath(this.#path), { create: false }, (file) =>
+      readAll(file, position, bytesMax),
+    );
+    return read ?? noBytes;
+  }
+
+  #enqueue(offset: number, data: Uint8Array, times: readonly LogTime[]): Promise<number> {
     this.#refuseGap(offset);
     if (this.#sealed) throw new TroupeError("TROUPE_LOG_SEALED", { log: this.#path });
     if (this.#acceptedEnd - this.#storedEnd >= this.#waitingBytesMax) {
@@ -162,7 +195,7 @@ export class LogFile {
     const end = this.#acceptedEnd + fresh.length;
     this.#acceptedEnd = end;
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ data: fresh, end, resolve, reject });
+      this.#waiting.push({ data: fresh, times, end, resolve, reject });
       this.#writing ??= this.#writeAll();
     });
   }
@@ -182,6 +215,7 @@ export class LogFile {
           ? only.data
           : Buffer.concat(batch.map(({ data }) => data));
       try {
+        await this.#writeTimes(batch.flatMap(({ times }) => times));
         const position = this.#storedEnd;
         await this.#descriptors.use(this.#path, { create: true }, (file) =>
           writeAll(file, bytes, position),
@@ -196,6 +230,18 @@ export class LogFile {
       this.#wakeReaders();
     }
     this.#writing = undefined;
+  }
+
+  /** What was written of a batch that failed is not written again with its next try. */
+  async #writeTimes(times: readonly LogTime[]): Promise<void> {
+    const fresh = freshTimes(this.#lastTime, times);
+    if (fresh.length === 0) return;
+    const bytes = timesBytes(fresh);
+    await this.#descriptors.use(timesPath(this.#path), { create: true }, (file) =>
+      writeAll(file, bytes, this.#timesEnd),
+    );
+    this.#timesEnd += bytes.length;
+    this.#lastTime = fresh.at(-1);
   }
 
   #takeBatch(): Waiting[] {

@@ -7,6 +7,7 @@ import { join, relative, sep } from "node:path";
 import type { AttemptKey } from "./log-store.ts";
 
 const logEnding = ".log";
+const timesEnding = ".times";
 
 /** Most file systems take 255 bytes a name; this leaves room for the attempt and the suffix. */
 const nameCharactersMax = 180;
@@ -46,6 +47,16 @@ export function blobKeyOfPath(directory: string, path: string): string {
 
 export function pathOfBlobKey(directory: string, key: string): string {
   return join(directory, `${key.slice(logBlobs.length)}${logEnding}`);
+}
+
+/** The file, or the blob, of this name beside a log says when its bytes came. No log's own name ends so. */
+export function timesPath(log: string): string {
+  return `${log}${timesEnding}`;
+}
+
+/** The log that a name belongs to: its own, or that of its times. */
+export function withoutTimes(name: string): string {
+  return name.endsWith(timesEnding) ? name.slice(0, -timesEnding.length) : name;
 }
 
 /** An empty file of this name beside a log says that the log is whole. */

@@ -28,6 +28,7 @@ export interface RunOptions extends StoreOptions {
   readonly keep: number;
   readonly quiet?: boolean;
   readonly json?: boolean;
+  readonly timestamps?: boolean;
 }
 
 /** Who leaves at once wants to be gone soon: jobs get this long between SIGTERM and SIGKILL. */
@@ -101,6 +102,7 @@ async function submitAndFollow(
       {
         quiet: options.quiet === true,
         json: options.json === true,
+        timestamps: options.timestamps === true,
         onInterrupt: "cancel",
         interruption: options.interruption,
       },

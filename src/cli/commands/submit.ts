@@ -15,6 +15,7 @@ export interface SubmitOptions {
   readonly watch?: boolean;
   readonly quiet?: boolean;
   readonly json?: boolean;
+  readonly timestamps?: boolean;
 }
 
 export async function submit(
@@ -35,7 +36,12 @@ export async function submit(
       return followRun(
         context,
         { client, runId },
-        { quiet: options.quiet === true, json: options.json === true, onInterrupt: "leave" },
+        {
+          quiet: options.quiet === true,
+          json: options.json === true,
+          timestamps: options.timestamps === true,
+          onInterrupt: "leave",
+        },
       );
     }
     if (options.json === true) {

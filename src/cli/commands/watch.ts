@@ -7,6 +7,7 @@ export interface WatchOptions {
   readonly data: string;
   readonly quiet?: boolean;
   readonly json?: boolean;
+  readonly timestamps?: boolean;
 }
 
 export function watch(context: CliContext, runId: string, options: WatchOptions): Promise<number> {
@@ -14,7 +15,12 @@ export function watch(context: CliContext, runId: string, options: WatchOptions)
     followRun(
       context,
       { client, runId },
-      { quiet: options.quiet === true, json: options.json === true, onInterrupt: "leave" },
+      {
+        quiet: options.quiet === true,
+        json: options.json === true,
+        timestamps: options.timestamps === true,
+        onInterrupt: "leave",
+      },
     ),
   );
 }

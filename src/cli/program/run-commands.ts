@@ -3,11 +3,13 @@ import type { Command } from "commander";
 import { list } from "../key-values.ts";
 import { regularExpression } from "../regular-expression.ts";
 import { wholeNumber } from "../whole-number.ts";
+import { addLogOutlineCommands } from "./log-outline-commands.ts";
 import {
   type CommandHost,
   dataOption,
   jsonOption,
   parameterOption,
+  timestampsOption,
   workspaceOption,
 } from "./shared-options.ts";
 import { addStoreOptions } from "./store-options.ts";
@@ -18,6 +20,7 @@ export function addRunCommands(program: Command, host: CommandHost): void {
   addWatch(program, host);
   addPs(program, host);
   addLogs(program, host);
+  addLogOutlineCommands(program, host);
   addSummary(program, host);
   addArtifacts(program, host);
   addCancel(program, host);
@@ -48,6 +51,7 @@ function addRun(program: Command, host: CommandHost): void {
       20,
     )
     .option("-q, --quiet", "no log lines, only the progress")
+    .addOption(timestampsOption())
     .addOption(jsonOption("events as JSON, one a line"))
     .action(async (file: string, options) => {
       const { run } = await import("../commands/run.ts");
@@ -67,6 +71,7 @@ function addSubmit(program: Command, host: CommandHost): void {
     .option("--priority <n>", "higher runs first", wholeNumber("--priority", [-1_000, 1_000]), 0)
     .option("-w, --watch", "stay and show its progress")
     .option("-q, --quiet", "with --watch: no log lines")
+    .addOption(timestampsOption("with --watch: "))
     .addOption(jsonOption("as JSON"))
     .action(async (file: string, options) => {
       const { submit } = await import("../commands/submit.ts");
@@ -81,6 +86,7 @@ function addWatch(program: Command, host: CommandHost): void {
     .description("show the progress of a run until it ends")
     .addOption(dataOption())
     .option("-q, --quiet", "no log lines")
+    .addOption(timestampsOption())
     .addOption(jsonOption("events as JSON, one a line"))
     .action(async (runId: string, options) => {
       const { watch } = await import("../commands/watch.ts");
@@ -117,6 +123,8 @@ function addLogs(program: Command, host: CommandHost): void {
       wholeNumber("--offset", [0, Number.MAX_SAFE_INTEGER]),
       0,
     )
+    .option("--group <title>", "only the first group of that title, see troupe groups")
+    .addOption(timestampsOption())
     .option(
       "--search <text>",
       "only the lines that hold this text, found at the server; exit code 1 where none does",

@@ -25,6 +25,10 @@ export function workspaceOption(): Option {
   return new Option("--workspace <folder>", "jobs begin with the files of this folder");
 }
 
+export function timestampsOption(when = ""): Option {
+  return new Option("-t, --timestamps", `${when}each line of a log after the time when it came`);
+}
+
 export function jsonOption(what: string): Option {
   return new Option("--json", what);
 }

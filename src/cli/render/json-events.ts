@@ -3,8 +3,9 @@
  *
  *   run      { type, runId, pipeline, status, jobs, jobsFinished, createdAtMs, finishedAtMs?, outputs? }
  *   job      { type, job, status, attempt, worker?, exitCode?, reason?, usage?, commit?, startedAtMs?, finishedAtMs?, outputs? }
- *   log      { type, job, attempt, offset, text }   text = the bytes from `offset` as UTF-8; a character
- *            that came in two pieces is in the later one
+ *   log      { type, job, attempt, offset, text, times? }   text = the bytes from `offset` as UTF-8; a character
+ *            that came in two pieces is in the later one; times (--timestamps) = when they came: each
+ *            { offset, atMs } holds from its offset on until the next
  *   end      a last `run` event with type "end": the run as it ended, with its outputs
  */
 import { StringDecoder } from "node:string_decoder";
@@ -47,7 +48,7 @@ export class JsonEvents {
     return ends.filter(({ text }) => text !== "");
   }
 
-  #log({ job, attempt, offset, data }: LogPiece): JsonEvent[] {
+  #log({ job, attempt, offset, data, times }: LogPiece): JsonEvent[] {
     const key = `${attempt} ${job}`;
     let log = this.#logs.get(key);
     if (log === undefined) {
@@ -58,7 +59,7 @@ export class JsonEvents {
     const text = log.decoder.write(Buffer.from(data));
     if (text === "") return [];
     log.place = { job, attempt, offset: place.offset + Buffer.byteLength(text) };
-    return [logEvent(place, text)];
+    return [{ ...logEvent(place, text), ...(times.length > 0 && { times }) }];
   }
 }
 

@@ -3,6 +3,8 @@
  * order; a line is held back until its end comes, or until the attempt has ended.
  */
 import { StringDecoder } from "node:string_decoder";
+import type { LogPiece } from "../../../proto/troupe/control/v1/control.ts";
+import { LineTimes } from "./line-times.ts";
 
 /** A line longer than this is shown in pieces, so that a job without newlines cannot fill memory. */
 const LINE_CHARACTERS_MAX = 16_384;
@@ -11,28 +13,40 @@ interface Partial {
   readonly decoder: StringDecoder;
   attempt: number;
   text: string;
+  /** When its first byte came. */
+  atMs: number | undefined;
 }
+
+const newline = 10;
 
 export class LogLines {
   readonly #partials = new Map<string, Partial>();
-  readonly #onLine: (job: string, line: string) => void;
+  readonly #onLine: (job: string, line: string, atMs: number | undefined) => void;
 
-  constructor(onLine: (job: string, line: string) => void) {
+  constructor(onLine: (job: string, line: string, atMs: number | undefined) => void) {
     this.#onLine = onLine;
   }
 
-  write(job: string, attempt: number, data: Uint8Array): void {
+  write({ job, attempt, offset, data, times }: LogPiece): void {
     let partial = this.#partials.get(job);
     if (partial === undefined || partial.attempt !== attempt) {
       if (partial !== undefined) this.end(job);
-      partial = { decoder: new StringDecoder("utf8"), attempt, text: "" };
+      partial = { decoder: new StringDecoder("utf8"), attempt, text: "", atMs: undefined };
       this.#partials.set(job, partial);
     }
-    const lines = (partial.text + partial.decoder.write(Buffer.from(data))).split("\n");
+    const lineTimes = new LineTimes(times);
+    if (partial.text === "") partial.atMs = lineTimes.at(offset);
+    const lines = (partial.text + partial.decoder.write(data)).split("\n");
     partial.text = lines.pop() ?? "";
-    for (const line of lines) this.#onLine(job, withoutOverwritten(line));
+    let begin = 0;
+    for (const line of lines) {
+      this.#onLine(job, withoutOverwritten(line), partial.atMs);
+      // A newline is one byte, and no part of any other character.
+      begin = data.indexOf(newline, begin) + 1;
+      partial.atMs = lineTimes.at(offset + begin);
+    }
     while (partial.text.length > LINE_CHARACTERS_MAX) {
-      this.#onLine(job, harmless(partial.text.slice(0, LINE_CHARACTERS_MAX)));
+      this.#onLine(job, harmless(partial.text.slice(0, LINE_CHARACTERS_MAX)), partial.atMs);
       partial.text = partial.text.slice(LINE_CHARACTERS_MAX);
     }
   }
@@ -43,7 +57,7 @@ export class LogLines {
     if (partial === undefined) return;
     this.#partials.delete(job);
     const rest = partial.text + partial.decoder.end();
-    if (rest !== "") this.#onLine(job, withoutOverwritten(rest));
+    if (rest !== "") this.#onLine(job, withoutOverwritten(rest), partial.atMs);
   }
 
   endAll(): void {

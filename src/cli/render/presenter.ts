@@ -1,7 +1,6 @@
 /** How a run is shown while it goes on: in place on a terminal, line by line elsewhere, or as events. */
 import type {
   JobView,
-  LogPiece,
   RunView,
   WatchRunResponse,
 } from "../../../proto/troupe/control/v1/control.ts";
@@ -30,6 +29,8 @@ export interface PresenterOptions {
   readonly json: boolean;
   /** No log lines, only the progress. */
   readonly quiet: boolean;
+  /** Each line of a log begins with when it came. */
+  readonly withTimes: boolean;
   readonly nowMs: () => number;
 }
 
@@ -81,8 +82,8 @@ class PlainPresenter implements Presenter {
   constructor(options: PresenterOptions) {
     this.#options = options;
     const { style } = options;
-    this.#output = new JobOutput(style, (job, line) => this.#line(prefixed(job, line, style)));
-    this.#logs = new LogLines((job, line) => this.#output.line(job, line));
+    this.#output = new JobOutput(options, (job, line) => this.#line(prefixed(job, line, style)));
+    this.#logs = new LogLines((...line) => this.#output.line(...line));
   }
 
   get run(): RunView | undefined {
@@ -91,7 +92,7 @@ class PlainPresenter implements Presenter {
 
   apply(change: NonNullable<WatchRunResponse["change"]>): void {
     if (change.$case === "log") {
-      if (!this.#options.quiet) writeLog(this.#logs, change.value);
+      if (!this.#options.quiet) this.#logs.write(change.value);
       return;
     }
     const first = !this.#model.known;
@@ -174,10 +175,10 @@ class LivePresenter implements Presenter {
     this.#options = options;
     this.#area = new LiveArea(options.out);
     const { style } = options;
-    this.#output = new JobOutput(style, (job, line) =>
+    this.#output = new JobOutput(options, (job, line) =>
       this.#area.print(prefixed(job, line, style)),
     );
-    this.#logs = new LogLines((job, line) => this.#output.line(job, line));
+    this.#logs = new LogLines((...line) => this.#output.line(...line));
     this.#timer = setInterval(() => this.#draw(), REDRAW_MS);
   }
 
@@ -187,7 +188,7 @@ class LivePresenter implements Presenter {
 
   apply(change: NonNullable<WatchRunResponse["change"]>): void {
     if (change.$case === "log") {
-      if (!this.#options.quiet) writeLog(this.#logs, change.value);
+      if (!this.#options.quiet) this.#logs.write(change.value);
       return;
     }
     for (const { job } of this.#model.apply(change)) {
@@ -223,10 +224,6 @@ class LivePresenter implements Presenter {
       }),
     );
   }
-}
-
-function writeLog(logs: LogLines, piece: LogPiece): void {
-  logs.write(piece.job, piece.attempt, piece.data);
 }
 
 const JOB_FORMATS = ["cyan", "magenta", "blue", "green", "yellow"] as const;

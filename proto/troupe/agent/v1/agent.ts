@@ -230,6 +230,8 @@ export interface Heartbeat {
   sequence: number;
   /** Attempts whose processes may still run; those that only wait for a ResultAck are not among them. */
   running: AttemptRef[];
+  /** Bytes of logs that the agent keeps because no LogAck has come for them, in memory and in files. */
+  logBytesKept?: number | undefined;
 }
 
 export interface HeartbeatAck {
@@ -334,6 +336,18 @@ export interface LogChunk {
   attempt: AttemptRef | undefined;
   offset: number;
   data: Buffer;
+  /** When its bytes came, as far as the agent knows, in order. Empty: just now. */
+  times: LogTime[];
+}
+
+/** From byte `offset` of the log on, until the next LogTime. The first one of a chunk may lie below the chunk. */
+export interface LogTime {
+  offset: number;
+  /**
+   * How long before this message was sent they came from the job, by the agent's monotonic clock: so neither the
+   * agent's clock nor the time that a cut of the network took counts.
+   */
+  ageMs: number;
 }
 
 /**
@@ -1851,7 +1865,7 @@ export const Refused: MessageFns<Refused> = {
 };
 
 function createBaseHeartbeat(): Heartbeat {
-  return { sequence: 0, running: [] };
+  return { sequence: 0, running: [], logBytesKept: undefined };
 }
 
 export const Heartbeat: MessageFns<Heartbeat> = {
@@ -1861,6 +1875,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     }
     for (const v of message.running) {
       AttemptRef.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.logBytesKept !== undefined) {
+      writer.uint32(24).uint64(message.logBytesKept);
     }
     return writer;
   },
@@ -1894,6 +1911,14 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             message.running.push(AttemptRef.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.logBytesKept = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1913,6 +1938,7 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     const message = createBaseHeartbeat();
     message.sequence = object.sequence ?? 0;
     message.running = object.running?.map((e) => AttemptRef.fromPartial(e)) || [];
+    message.logBytesKept = object.logBytesKept ?? undefined;
     return message;
   },
 };
@@ -2938,7 +2964,7 @@ export const JobStarted: MessageFns<JobStarted> = {
 };
 
 function createBaseLogChunk(): LogChunk {
-  return { attempt: undefined, offset: 0, data: Buffer.alloc(0) };
+  return { attempt: undefined, offset: 0, data: Buffer.alloc(0), times: [] };
 }
 
 export const LogChunk: MessageFns<LogChunk> = {
@@ -2951,6 +2977,9 @@ export const LogChunk: MessageFns<LogChunk> = {
     }
     if (message.data.length !== 0) {
       writer.uint32(26).bytes(message.data);
+    }
+    for (const v of message.times) {
+      LogTime.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -2992,6 +3021,14 @@ export const LogChunk: MessageFns<LogChunk> = {
             message.data = Buffer.from(reader.bytes());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.times.push(LogTime.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3014,6 +3051,74 @@ export const LogChunk: MessageFns<LogChunk> = {
       : undefined;
     message.offset = object.offset ?? 0;
     message.data = object.data ?? Buffer.alloc(0);
+    message.times = object.times?.map((e) => LogTime.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLogTime(): LogTime {
+  return { offset: 0, ageMs: 0 };
+}
+
+export const LogTime: MessageFns<LogTime> = {
+  encode(message: LogTime, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.offset !== 0) {
+      writer.uint32(8).uint64(message.offset);
+    }
+    if (message.ageMs !== 0) {
+      writer.uint32(16).uint64(message.ageMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogTime {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogTime();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.offset = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.ageMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LogTime>): LogTime {
+    return LogTime.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LogTime>): LogTime {
+    const message = createBaseLogTime();
+    message.offset = object.offset ?? 0;
+    message.ageMs = object.ageMs ?? 0;
     return message;
   },
 };

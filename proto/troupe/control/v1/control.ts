@@ -86,6 +86,17 @@ export namespace JobStatus {
   export type CANCELLED = typeof JobStatus.CANCELLED;
 }
 
+export const Severity = { UNSPECIFIED: 0, ERROR: 1, WARNING: 2, NOTICE: 3 } as const;
+
+export type Severity = typeof Severity[keyof typeof Severity];
+
+export namespace Severity {
+  export type UNSPECIFIED = typeof Severity.UNSPECIFIED;
+  export type ERROR = typeof Severity.ERROR;
+  export type WARNING = typeof Severity.WARNING;
+  export type NOTICE = typeof Severity.NOTICE;
+}
+
 export interface GetServerRequest {
 }
 
@@ -243,6 +254,8 @@ export interface WatchRunRequest {
   runId: string;
   /** Also carry the log bytes of all jobs. */
   logs: boolean;
+  /** And when they came. */
+  logTimes?: boolean | undefined;
 }
 
 export interface WatchRunResponse {
@@ -259,6 +272,14 @@ export interface LogPiece {
   attempt: number;
   offset: number;
   data: Buffer;
+  /** With `log_times`, as in ReadLogResponse. */
+  times: LogTime[];
+}
+
+/** When the bytes of a log came from the job, by the server's clock: those from `offset` on, until the next LogTime. */
+export interface LogTime {
+  offset: number;
+  atMs: number;
 }
 
 export interface ReadLogRequest {
@@ -269,13 +290,60 @@ export interface ReadLogRequest {
   offset: number;
   follow: boolean;
   /** Only the lines that hold this text, as it is written, each at its offset in the log. The log is read where it is stored. */
-  search?: string | undefined;
+  search?:
+    | string
+    | undefined;
+  /** Also say when the bytes came. */
+  times?: boolean | undefined;
 }
 
 export interface ReadLogResponse {
   offset: number;
   data: Buffer;
   attempt: number;
+  /** In order; the first one holds for the first byte of `data`. Empty where nobody knows. */
+  times: LogTime[];
+}
+
+export interface OutlineLogRequest {
+  runId: string;
+  /** Empty: all jobs of the run, one after the other. */
+  job: string;
+  /** 0 = the newest. Only with `job`. */
+  attempt: number;
+}
+
+export interface OutlineLogResponse {
+  job: string;
+  attempt: number;
+  item: { $case: "annotation"; value: Annotation } | { $case: "group"; value: LogGroup } | undefined;
+}
+
+/** A line like `::error file=a.ts,line=3::text`. Numbers are 0, and texts empty, where the line does not say them. */
+export interface Annotation {
+  severity: Severity;
+  message: string;
+  title: string;
+  file: string;
+  line: number;
+  endLine: number;
+  column: number;
+  endColumn: number;
+  /** The group it stands in. */
+  group: string;
+  /** Where its line begins in the log, and when that came; 0 = nobody knows. */
+  offset: number;
+  atMs: number;
+}
+
+/** From the line `::group::title` to the one before `::endgroup::`, the next group or the log's end. */
+export interface LogGroup {
+  title: string;
+  offset: number;
+  endOffset: number;
+  /** When its first line came, and the line that ended it; 0 = nobody knows. */
+  beganAtMs: number;
+  endedAtMs: number;
 }
 
 export interface CreateTokenRequest {
@@ -2305,7 +2373,7 @@ export const CancelRunResponse: MessageFns<CancelRunResponse> = {
 };
 
 function createBaseWatchRunRequest(): WatchRunRequest {
-  return { runId: "", logs: false };
+  return { runId: "", logs: false, logTimes: undefined };
 }
 
 export const WatchRunRequest: MessageFns<WatchRunRequest> = {
@@ -2315,6 +2383,9 @@ export const WatchRunRequest: MessageFns<WatchRunRequest> = {
     }
     if (message.logs !== false) {
       writer.uint32(16).bool(message.logs);
+    }
+    if (message.logTimes !== undefined) {
+      writer.uint32(24).bool(message.logTimes);
     }
     return writer;
   },
@@ -2348,6 +2419,14 @@ export const WatchRunRequest: MessageFns<WatchRunRequest> = {
             message.logs = reader.bool();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.logTimes = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2367,6 +2446,7 @@ export const WatchRunRequest: MessageFns<WatchRunRequest> = {
     const message = createBaseWatchRunRequest();
     message.runId = object.runId ?? "";
     message.logs = object.logs ?? false;
+    message.logTimes = object.logTimes ?? undefined;
     return message;
   },
 };
@@ -2487,7 +2567,7 @@ export const WatchRunResponse: MessageFns<WatchRunResponse> = {
 };
 
 function createBaseLogPiece(): LogPiece {
-  return { job: "", attempt: 0, offset: 0, data: Buffer.alloc(0) };
+  return { job: "", attempt: 0, offset: 0, data: Buffer.alloc(0), times: [] };
 }
 
 export const LogPiece: MessageFns<LogPiece> = {
@@ -2503,6 +2583,9 @@ export const LogPiece: MessageFns<LogPiece> = {
     }
     if (message.data.length !== 0) {
       writer.uint32(34).bytes(message.data);
+    }
+    for (const v of message.times) {
+      LogTime.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -2552,6 +2635,14 @@ export const LogPiece: MessageFns<LogPiece> = {
             message.data = Buffer.from(reader.bytes());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.times.push(LogTime.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2573,12 +2664,80 @@ export const LogPiece: MessageFns<LogPiece> = {
     message.attempt = object.attempt ?? 0;
     message.offset = object.offset ?? 0;
     message.data = object.data ?? Buffer.alloc(0);
+    message.times = object.times?.map((e) => LogTime.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLogTime(): LogTime {
+  return { offset: 0, atMs: 0 };
+}
+
+export const LogTime: MessageFns<LogTime> = {
+  encode(message: LogTime, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.offset !== 0) {
+      writer.uint32(8).uint64(message.offset);
+    }
+    if (message.atMs !== 0) {
+      writer.uint32(16).uint64(message.atMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogTime {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogTime();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.offset = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.atMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LogTime>): LogTime {
+    return LogTime.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LogTime>): LogTime {
+    const message = createBaseLogTime();
+    message.offset = object.offset ?? 0;
+    message.atMs = object.atMs ?? 0;
     return message;
   },
 };
 
 function createBaseReadLogRequest(): ReadLogRequest {
-  return { runId: "", job: "", attempt: 0, offset: 0, follow: false, search: undefined };
+  return { runId: "", job: "", attempt: 0, offset: 0, follow: false, search: undefined, times: undefined };
 }
 
 export const ReadLogRequest: MessageFns<ReadLogRequest> = {
@@ -2600,6 +2759,9 @@ export const ReadLogRequest: MessageFns<ReadLogRequest> = {
     }
     if (message.search !== undefined) {
       writer.uint32(50).string(message.search);
+    }
+    if (message.times !== undefined) {
+      writer.uint32(56).bool(message.times);
     }
     return writer;
   },
@@ -2665,6 +2827,14 @@ export const ReadLogRequest: MessageFns<ReadLogRequest> = {
             message.search = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.times = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2688,12 +2858,13 @@ export const ReadLogRequest: MessageFns<ReadLogRequest> = {
     message.offset = object.offset ?? 0;
     message.follow = object.follow ?? false;
     message.search = object.search ?? undefined;
+    message.times = object.times ?? undefined;
     return message;
   },
 };
 
 function createBaseReadLogResponse(): ReadLogResponse {
-  return { offset: 0, data: Buffer.alloc(0), attempt: 0 };
+  return { offset: 0, data: Buffer.alloc(0), attempt: 0, times: [] };
 }
 
 export const ReadLogResponse: MessageFns<ReadLogResponse> = {
@@ -2706,6 +2877,9 @@ export const ReadLogResponse: MessageFns<ReadLogResponse> = {
     }
     if (message.attempt !== 0) {
       writer.uint32(24).uint32(message.attempt);
+    }
+    for (const v of message.times) {
+      LogTime.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -2747,6 +2921,14 @@ export const ReadLogResponse: MessageFns<ReadLogResponse> = {
             message.attempt = reader.uint32();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.times.push(LogTime.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2767,6 +2949,481 @@ export const ReadLogResponse: MessageFns<ReadLogResponse> = {
     message.offset = object.offset ?? 0;
     message.data = object.data ?? Buffer.alloc(0);
     message.attempt = object.attempt ?? 0;
+    message.times = object.times?.map((e) => LogTime.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseOutlineLogRequest(): OutlineLogRequest {
+  return { runId: "", job: "", attempt: 0 };
+}
+
+export const OutlineLogRequest: MessageFns<OutlineLogRequest> = {
+  encode(message: OutlineLogRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.job !== "") {
+      writer.uint32(18).string(message.job);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(24).uint32(message.attempt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OutlineLogRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOutlineLogRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.job = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.attempt = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<OutlineLogRequest>): OutlineLogRequest {
+    return OutlineLogRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OutlineLogRequest>): OutlineLogRequest {
+    const message = createBaseOutlineLogRequest();
+    message.runId = object.runId ?? "";
+    message.job = object.job ?? "";
+    message.attempt = object.attempt ?? 0;
+    return message;
+  },
+};
+
+function createBaseOutlineLogResponse(): OutlineLogResponse {
+  return { job: "", attempt: 0, item: undefined };
+}
+
+export const OutlineLogResponse: MessageFns<OutlineLogResponse> = {
+  encode(message: OutlineLogResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.job !== "") {
+      writer.uint32(10).string(message.job);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(16).uint32(message.attempt);
+    }
+    switch (message.item?.$case) {
+      case "annotation":
+        Annotation.encode(message.item.value, writer.uint32(26).fork()).join();
+        break;
+      case "group":
+        LogGroup.encode(message.item.value, writer.uint32(34).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OutlineLogResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOutlineLogResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.job = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.attempt = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.item = { $case: "annotation", value: Annotation.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.item = { $case: "group", value: LogGroup.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<OutlineLogResponse>): OutlineLogResponse {
+    return OutlineLogResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OutlineLogResponse>): OutlineLogResponse {
+    const message = createBaseOutlineLogResponse();
+    message.job = object.job ?? "";
+    message.attempt = object.attempt ?? 0;
+    switch (object.item?.$case) {
+      case "annotation": {
+        if (object.item?.value !== undefined && object.item?.value !== null) {
+          message.item = { $case: "annotation", value: Annotation.fromPartial(object.item.value) };
+        }
+        break;
+      }
+      case "group": {
+        if (object.item?.value !== undefined && object.item?.value !== null) {
+          message.item = { $case: "group", value: LogGroup.fromPartial(object.item.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseAnnotation(): Annotation {
+  return {
+    severity: 0,
+    message: "",
+    title: "",
+    file: "",
+    line: 0,
+    endLine: 0,
+    column: 0,
+    endColumn: 0,
+    group: "",
+    offset: 0,
+    atMs: 0,
+  };
+}
+
+export const Annotation: MessageFns<Annotation> = {
+  encode(message: Annotation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.severity !== 0) {
+      writer.uint32(8).int32(message.severity);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    if (message.title !== "") {
+      writer.uint32(26).string(message.title);
+    }
+    if (message.file !== "") {
+      writer.uint32(34).string(message.file);
+    }
+    if (message.line !== 0) {
+      writer.uint32(40).uint32(message.line);
+    }
+    if (message.endLine !== 0) {
+      writer.uint32(48).uint32(message.endLine);
+    }
+    if (message.column !== 0) {
+      writer.uint32(56).uint32(message.column);
+    }
+    if (message.endColumn !== 0) {
+      writer.uint32(64).uint32(message.endColumn);
+    }
+    if (message.group !== "") {
+      writer.uint32(74).string(message.group);
+    }
+    if (message.offset !== 0) {
+      writer.uint32(80).uint64(message.offset);
+    }
+    if (message.atMs !== 0) {
+      writer.uint32(88).uint64(message.atMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Annotation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAnnotation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.severity = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.title = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.line = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.endLine = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.column = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.endColumn = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.group = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.offset = longToNumber(reader.uint64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.atMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Annotation>): Annotation {
+    return Annotation.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Annotation>): Annotation {
+    const message = createBaseAnnotation();
+    message.severity = object.severity ?? 0;
+    message.message = object.message ?? "";
+    message.title = object.title ?? "";
+    message.file = object.file ?? "";
+    message.line = object.line ?? 0;
+    message.endLine = object.endLine ?? 0;
+    message.column = object.column ?? 0;
+    message.endColumn = object.endColumn ?? 0;
+    message.group = object.group ?? "";
+    message.offset = object.offset ?? 0;
+    message.atMs = object.atMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseLogGroup(): LogGroup {
+  return { title: "", offset: 0, endOffset: 0, beganAtMs: 0, endedAtMs: 0 };
+}
+
+export const LogGroup: MessageFns<LogGroup> = {
+  encode(message: LogGroup, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.title !== "") {
+      writer.uint32(10).string(message.title);
+    }
+    if (message.offset !== 0) {
+      writer.uint32(16).uint64(message.offset);
+    }
+    if (message.endOffset !== 0) {
+      writer.uint32(24).uint64(message.endOffset);
+    }
+    if (message.beganAtMs !== 0) {
+      writer.uint32(32).uint64(message.beganAtMs);
+    }
+    if (message.endedAtMs !== 0) {
+      writer.uint32(40).uint64(message.endedAtMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogGroup {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogGroup();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.title = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.offset = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.endOffset = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.beganAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.endedAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LogGroup>): LogGroup {
+    return LogGroup.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LogGroup>): LogGroup {
+    const message = createBaseLogGroup();
+    message.title = object.title ?? "";
+    message.offset = object.offset ?? 0;
+    message.endOffset = object.endOffset ?? 0;
+    message.beganAtMs = object.beganAtMs ?? 0;
+    message.endedAtMs = object.endedAtMs ?? 0;
     return message;
   },
 };
@@ -4453,6 +5110,16 @@ export const ControlServiceService = {
     responseSerialize: (value: ReadLogResponse): Buffer => Buffer.from(ReadLogResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReadLogResponse => ReadLogResponse.decode(value),
   },
+  /** What stored logs say of themselves: annotations where they stand, groups where they end. */
+  outlineLog: {
+    path: "/troupe.control.v1.ControlService/OutlineLog" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: OutlineLogRequest): Buffer => Buffer.from(OutlineLogRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): OutlineLogRequest => OutlineLogRequest.decode(value),
+    responseSerialize: (value: OutlineLogResponse): Buffer => Buffer.from(OutlineLogResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): OutlineLogResponse => OutlineLogResponse.decode(value),
+  },
   createToken: {
     path: "/troupe.control.v1.ControlService/CreateToken" as const,
     requestStream: false as const,
@@ -4549,6 +5216,8 @@ export interface ControlServiceServer extends UntypedServiceImplementation {
   watchRun: handleServerStreamingCall<WatchRunRequest, WatchRunResponse>;
   /** Stored bytes from `offset`, then, with `follow`, live ones until the attempt has ended. */
   readLog: handleServerStreamingCall<ReadLogRequest, ReadLogResponse>;
+  /** What stored logs say of themselves: annotations where they stand, groups where they end. */
+  outlineLog: handleServerStreamingCall<OutlineLogRequest, OutlineLogResponse>;
   createToken: handleUnaryCall<CreateTokenRequest, CreateTokenResponse>;
   listWorkers: handleUnaryCall<ListWorkersRequest, ListWorkersResponse>;
   listActors: handleUnaryCall<ListActorsRequest, ListActorsResponse>;
@@ -4677,6 +5346,13 @@ export interface ControlServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ReadLogResponse>;
+  /** What stored logs say of themselves: annotations where they stand, groups where they end. */
+  outlineLog(request: OutlineLogRequest, options?: Partial<CallOptions>): ClientReadableStream<OutlineLogResponse>;
+  outlineLog(
+    request: OutlineLogRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<OutlineLogResponse>;
   createToken(
     request: CreateTokenRequest,
     callback: (error: ServiceError | null, response: CreateTokenResponse) => void,

@@ -1,7 +1,8 @@
 /**
  * What a job may say to those who read its log, in the words that GitHub Actions made common:
  * `::group::title` … `::endgroup::`, and `::error file=a.ts,line=3::text`, with `warning`, `notice`
- * and `debug` likewise. One line in, at most one command out; anything else is an ordinary line.
+ * and `debug` likewise. One line in, at most one command out; anything else is an ordinary line, and so is all between
+ * `::stop-commands::token` and `::token::`, by which a job prints what is not its own.
  */
 
 export type Severity = "error" | "warning" | "notice";
@@ -13,7 +14,9 @@ export interface Annotation {
   readonly title?: string;
   readonly file?: string;
   readonly line?: number;
+  readonly endLine?: number;
   readonly column?: number;
+  readonly endColumn?: number;
 }
 
 export type LogCommand =
@@ -22,6 +25,25 @@ export type LogCommand =
   | { readonly kind: "debug"; readonly message: string }
   | { readonly kind: "annotation"; readonly annotation: Annotation };
 
+/** The commands of one log, line by line. */
+export class LogCommands {
+  /** What ends the present silence. */
+  #token: string | undefined;
+
+  /** undefined = an ordinary line. */
+  read(line: string): LogCommand | undefined {
+    if (this.#token !== undefined) {
+      if (line.trim() === `::${this.#token}::`) this.#token = undefined;
+      return undefined;
+    }
+    const [, token] = stopPattern.exec(line) ?? [];
+    if (token === undefined) return logCommand(line);
+    this.#token = token;
+    return undefined;
+  }
+}
+
+const stopPattern = /^\s*::stop-commands::(\S{1,1000})\s*$/;
 const commandPattern = /^\s*::(group|endgroup|debug|error|warning|notice)(?: ([^:]*))?::(.*)$/;
 
 /** undefined = an ordinary line. */
@@ -53,14 +75,17 @@ function annotationOf(severity: Severity, properties: string, message: string): 
       values.set(property.slice(0, equals).trim(), unescaped(property.slice(equals + 1)));
   }
   const [title, file] = [values.get("title"), values.get("file")];
-  const [line, column] = [numberOf(values.get("line")), numberOf(values.get("col"))];
+  const [line, endLine] = [numberOf(values.get("line")), numberOf(values.get("endLine"))];
+  const [column, endColumn] = [numberOf(values.get("col")), numberOf(values.get("endColumn"))];
   return {
     severity,
     message,
     ...(title !== undefined && { title }),
     ...(file !== undefined && { file }),
     ...(line !== undefined && { line }),
+    ...(endLine !== undefined && { endLine }),
     ...(column !== undefined && { column }),
+    ...(endColumn !== undefined && { endColumn }),
   };
 }
 
