@@ -12,7 +12,6 @@ import {
   type RenewRequest,
   type RenewResponse,
 } from "../../proto/troupe/agent/v1/agent.ts";
-import type { BlobStore } from "../actors/blobs/index.ts";
 import { type Clock, type Logger, limits, reasonOf } from "../actors/kernel/index.ts";
 import type { LogStore } from "../actors/logs/index.ts";
 import type { AgentHello, Workers } from "../actors/workers/index.ts";
@@ -36,7 +35,6 @@ export interface AgentServiceOptions {
   readonly audit: Pick<Audit, "record">;
   readonly workers: Workers;
   readonly logs: LogStore;
-  readonly blobs: Pick<BlobStore, "stat">;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly terms: SessionTerms;
@@ -166,7 +164,7 @@ export class AgentService {
   async #connect(call: AgentCall): Promise<void> {
     // Without a listener, an error of a stream that nobody reads yet would end the process.
     call.on("error", () => {});
-    const { workers, logs, blobs, clock, logger, terms, audit } = this.#options;
+    const { workers, logs, clock, logger, terms, audit } = this.#options;
     try {
       const { agentId, expiresAtMs, ...known } = await this.#admission.identify(call);
       const session = new AgentStreamSession(
@@ -175,7 +173,6 @@ export class AgentService {
         {
           workers,
           logs,
-          blobs,
           clock,
           logger,
           terms,

@@ -21,7 +21,6 @@ import type {
   LogChunk,
   Refused,
 } from "../../proto/troupe/agent/v1/agent.ts";
-import type { BlobStore } from "../actors/blobs/index.ts";
 import { type Clock, type Logger, limits, reasonOf } from "../actors/kernel/index.ts";
 import type { LogStore } from "../actors/logs/index.ts";
 import {
@@ -53,7 +52,6 @@ export interface SessionTerms {
 export interface SessionServices {
   readonly workers: Workers;
   readonly logs: LogStore;
-  readonly blobs: Pick<BlobStore, "stat">;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly terms: SessionTerms;
@@ -263,11 +261,11 @@ export class AgentStreamSession implements AgentSession {
   }
 
   #attemptsOf(link: AgentLink): HeldAttempts {
-    const { logs, blobs, clock } = this.#services;
+    const { logs, clock } = this.#services;
     const failed = (error: unknown): void =>
       this.#finish(status.UNAVAILABLE, `the log could not be stored: ${reasonOf(error)}`);
     return new HeldAttempts(
-      { logs, blobs, clock, link, writer: this.#writer, logger: this.#logger, failed },
+      { logs, clock, link, writer: this.#writer, logger: this.#logger, failed },
       (what, attempt) => this.#countStray(what, attempt),
     );
   }

@@ -6,7 +6,7 @@
  *  I2. An acknowledged byte is stored; an acknowledged result is recorded by its run.
  *  I3. A result goes on only when its log is stored up to `log_bytes`. If bytes are missing, the
  *      stored end is acknowledged (again), which asks the agent to go on from there.
- *      Files that it names must be stored too, or the attempt has failed.
+ *      The files that it names are the run's to judge.
  *  I4. A gap is answered with the stored end, once: what was under way behind it must not make the
  *      agent repeat itself for every chunk. If it is not closed in time, the session ends, since an
  *      agent sends again from its last acknowledgement on every new one.
@@ -15,7 +15,6 @@
  *  I6. After `close` nothing is sent and nothing is reported; an append under way still ends.
  */
 import type { JobResult, LogTime as LogAge } from "../../proto/troupe/agent/v1/agent.ts";
-import type { BlobStore } from "../actors/blobs/index.ts";
 import {
   type Clock,
   isTroupeError,
@@ -32,11 +31,9 @@ import {
 } from "../actors/workers/index.ts";
 import { resultOf } from "./agent-messages.ts";
 import type { SessionWriter } from "./session-writer.ts";
-import { withStoredFiles } from "./stored-files.ts";
 
 export interface IntakeServices {
   readonly logs: LogStore;
-  readonly blobs: Pick<BlobStore, "stat">;
   readonly link: AgentLink;
   readonly writer: SessionWriter;
   readonly clock: Clock;
@@ -240,12 +237,11 @@ export class AttemptIntake {
 
   /** Tries until the run has answered: a result that is not acknowledged is only sent again on a new stream. */
   async #report(result: JobResult): Promise<void> {
-    const { link, logs, blobs, writer, logger, settled } = this.#services;
+    const { link, logs, writer, logger, settled } = this.#services;
     let againAfterMs = reportAgainAfterMs;
     while (!this.#closed) {
       try {
-        const checked = await withStoredFiles(blobs, resultOf(result));
-        const answer = await link.finished(this.attempt, checked);
+        const answer = await link.finished(this.attempt, resultOf(result));
         // An empty log stays without a file; its readers learn from the run that the attempt is over.
         if (result.logBytes > 0) await logs.seal(this.attempt);
         if (this.#closed) return;

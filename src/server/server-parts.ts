@@ -220,7 +220,6 @@ export async function openAgentService(ground: ServerGround, jobs: Jobs): Promis
     audit: jobs.audit,
     workers: jobs.engine.workers,
     logs: jobs.logs,
-    blobs: jobs.blobs,
     clock,
     logger,
     terms: {

@@ -3,7 +3,9 @@
  *
  *  T1. Who calls is authenticated as for a session; what an agent may do is asked of the run: store for an
  *      attempt that is with it, and read what that attempt was given. Everything else is refused and counted.
- *  T2. An upload goes on where an earlier try ended, and counts only when its content has the promised hash.
+ *  T2. An upload goes on where an earlier try ended, and counts only when its content has the promised hash. What is
+ *      stored already is sent all the same: its hash says neither that it is here nor that the agent has it.
+ *      The run is told what came whole; a result may name nothing else.
  *  T3. Bytes go at the pace of the slower side; nothing is held whole.
  */
 import {
@@ -18,13 +20,12 @@ import type {
   GetBlobResponse,
   PutBlobRequest,
   PutBlobResponse,
-  PutBlobStart,
   TransferServiceServer,
 } from "../../proto/troupe/agent/v1/transfer.ts";
 import { type BlobStore, contentKey } from "../actors/blobs/index.ts";
 import { isTroupeError, type Logger } from "../actors/kernel/index.ts";
 import type { Runs } from "../actors/pipelines/index.ts";
-import { attemptId, type StoredFile } from "../actors/workers/index.ts";
+import { type AttemptKey, attemptId, type StoredFile } from "../actors/workers/index.ts";
 import type { Caller } from "./agent-admission.ts";
 import { attemptOf } from "./agent-messages.ts";
 import { bufferOver } from "./buffer-over.ts";
@@ -33,7 +34,7 @@ import { streamOutput } from "./stream-output.ts";
 
 export interface TransferServiceOptions {
   readonly blobs: BlobStore;
-  readonly runs: Pick<Runs, "grant">;
+  readonly runs: Pick<Runs, "grant" | "stored">;
   /** Who calls. Rejects with `TROUPE_AGENT_REFUSED`. */
   readonly identify: (caller: Caller) => Promise<{ readonly agentId: string }>;
   readonly logger: Logger;
@@ -95,23 +96,25 @@ async function putBlob(options: TransferServiceOptions, call: PutCall): Promise<
   if (message?.$case !== "start") {
     throw new Refusal(status.INVALID_ARGUMENT, "expected `start` as the first message");
   }
-  const { attempt, sha256, bytes } = message.value;
-  await granted(options, call, attempt);
-  const { key } = checked(message.value);
-  const upload = `${attemptId(attemptOf(attempt) ?? never())}/${sha256}`;
-  await options.blobs.put(
+  const { attempt: ref, sha256, bytes } = message.value;
+  const { attempt, agentId } = await granted(options, call, ref);
+  checkHash(sha256);
+  const upload = `${attemptId(attempt)}/${sha256}`;
+  const blob = await options.blobs.put(
     (offset) => {
       call.write({ message: { $case: "offset", value: offset } });
       return dataOf(requests);
     },
-    { sha256, upload, bytesMax: bytes },
+    { sha256, upload, bytesMax: bytes, whole: true },
   );
-  options.logger.debug("stored a file of a job", { key, bytes });
+  const kept = await options.runs.stored(attempt, agentId, { sha256, bytes: blob.bytes });
+  if (!kept) throw refused(options, "this attempt has ended, or has stored too many files");
+  options.logger.debug("stored a file of a job", { key: blob.key, bytes: blob.bytes });
   call.write({ message: { $case: "stored", value: true } });
 }
 
-function checked({ sha256 }: PutBlobStart): { readonly key: string } {
-  if (/^[0-9a-f]{64}$/.test(sha256)) return { key: contentKey(sha256) };
+function checkHash(sha256: string): void {
+  if (/^[0-9a-f]{64}$/.test(sha256)) return;
   throw new Refusal(status.INVALID_ARGUMENT, "a SHA-256 is 64 lower-case hex digits");
 }
 
@@ -127,10 +130,9 @@ async function* dataOf(requests: AsyncIterator<PutBlobRequest>): AsyncGenerator<
 
 async function getBlob(options: TransferServiceOptions, call: GetCall): Promise<void> {
   const { attempt, sha256, offset } = call.request;
-  const given = await granted(options, call, attempt);
+  const { given } = await granted(options, call, attempt);
   if (!given.some((file) => file.sha256 === sha256)) {
-    options.refused();
-    throw new Refusal(status.PERMISSION_DENIED, "this attempt was not given that file");
+    throw refused(options, "this attempt was not given that file");
   }
   const output = streamOutput(call);
   for await (const data of options.blobs.get(contentKey(sha256), { offset })) {
@@ -138,20 +140,27 @@ async function getBlob(options: TransferServiceOptions, call: GetCall): Promise<
   }
 }
 
-/** What the attempt may read. Throws for one that is not with this agent. */
-async function granted(
-  { identify, runs, refused }: TransferServiceOptions,
-  call: Caller,
-  ref: AttemptRef | undefined,
-): Promise<readonly StoredFile[]> {
-  const { agentId } = await identify(call);
-  const attempt = attemptOf(ref);
-  const given = attempt === undefined ? undefined : await runs.grant(attempt, agentId);
-  if (given !== undefined) return given;
-  refused();
-  throw new Refusal(status.PERMISSION_DENIED, "this attempt is not with this agent");
+interface Grant {
+  readonly attempt: AttemptKey;
+  readonly agentId: string;
+  /** What the attempt may read. */
+  readonly given: readonly StoredFile[];
 }
 
-function never(): never {
-  throw new Error("an attempt that was granted is one");
+/** Throws for an attempt that is not with this agent. */
+async function granted(
+  options: TransferServiceOptions,
+  call: Caller,
+  ref: AttemptRef | undefined,
+): Promise<Grant> {
+  const { agentId } = await options.identify(call);
+  const attempt = attemptOf(ref);
+  const given = attempt === undefined ? undefined : await options.runs.grant(attempt, agentId);
+  if (attempt !== undefined && given !== undefined) return { attempt, agentId, given };
+  throw refused(options, "this attempt is not with this agent");
+}
+
+function refused({ refused: count }: TransferServiceOptions, reason: string): Refusal {
+  count();
+  return new Refusal(status.PERMISSION_DENIED, reason);
 }

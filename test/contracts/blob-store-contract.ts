@@ -110,6 +110,26 @@ function content(open: Open, partBytes: number): void {
     expect(await keysOf(store)).toEqual([first.key]);
   });
 
+  it("reads all of a source that has to show what it has, also where the content is there", async () => {
+    const store = await open();
+    const sha256 = hashOf(small);
+    await store.put(sourceOf(small));
+    for (const upload of [undefined, "u"]) {
+      const options = { sha256, whole: true, ...(upload !== undefined && { upload }) };
+      let read = 0;
+      const source = async function* () {
+        read += small.length;
+        yield small;
+      };
+      expect(await store.put(source, options)).toMatchObject({ sha256, bytes: small.length });
+      expect(read).toBe(small.length);
+      await expect(store.put(sourceOf(Buffer.from("else")), options)).rejects.toMatchObject({
+        code: "TROUPE_BLOB_MISMATCH",
+      });
+      expect((await bytesOf(store.get(`sha256/${sha256}`))).equals(small)).toBe(true);
+    }
+  });
+
   it("keeps nothing of content that is not what was promised, or too much", async () => {
     const store = await open();
     const big = randomBytes(partBytes + 10);

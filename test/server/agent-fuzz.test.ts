@@ -156,7 +156,6 @@ it("any messages in any order", async () => {
         {
           workers,
           logs,
-          blobs: { stat: async () => undefined },
           clock: systemClock,
           logger: silentLogger,
           terms: {

@@ -57,7 +57,6 @@ export async function agentServiceBench(
     audit: options.audit ?? { record: () => {} },
     workers,
     logs,
-    blobs: { stat: async () => undefined },
     clock: systemClock,
     logger: options.logger ?? silentLogger,
     terms: {

@@ -30,7 +30,10 @@ async function service(granted: (workerId: string) => readonly StoredFile[] | un
   let refusals = 0;
   const handlers = transferHandlers({
     blobs,
-    runs: { grant: async (_attempt, workerId) => granted(workerId) },
+    runs: {
+      grant: async (_attempt, workerId) => granted(workerId),
+      stored: async (_attempt, workerId) => granted(workerId) !== undefined,
+    },
     identify: async ({ metadata }) => {
       const [name] = metadata.get("authorization");
       if (name === undefined) throw new TroupeError("TROUPE_AGENT_REFUSED", { reason: "nobody" });
@@ -88,7 +91,7 @@ describe("files of jobs, between an agent and a server", () => {
     const transfers = transfersOf("mine");
     await transfers.store({ attempt, ...file }, fileOf(data), goOn);
     expect((await textOf(blobs.get(`sha256/${file.sha256}`))).equals(data)).toBe(true);
-    // Again: there already.
+    // Again, whole: there already.
     await transfers.store({ attempt, ...file }, fileOf(data), goOn);
     const target = join(temporaryFolder(), "target");
     // It goes on behind what is there.

@@ -25,6 +25,11 @@ export interface PutOptions {
    * owner alone uses. A second put of the same upload waits for the first to end.
    */
   readonly upload?: string;
+  /**
+   * Takes all bytes from the source also where the content is there already: who puts it shows that he has it. By
+   * default its hash is enough.
+   */
+  readonly whole?: boolean;
   /** Default and at most `limits.blobBytesMax`; above it `TROUPE_BLOB_TOO_LARGE`. */
   readonly bytesMax?: number;
 }

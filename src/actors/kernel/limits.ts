@@ -884,6 +884,12 @@ export const limitTable = {
     reason: "what people look for is a word or a message",
     effect: "the request fails with TROUPE_REQUEST_INVALID",
   }),
+  attemptFilesMax: limit({
+    default: 16,
+    unit: "items",
+    reason: "artifacts and a summary are two; each is an event in the run's journal",
+    effect: "a further file is refused, and the attempt fails",
+  }),
   logTimeResolutionMs: limit({
     default: 50,
     unit: "milliseconds",

@@ -168,6 +168,21 @@ export class EntityHost implements EntityHome {
     return found;
   }
 
+  /** Of these, those whose definition calls their work half done (`open`). */
+  async openIds({ name }: AnyPersistentActorDefinition): Promise<string[]> {
+    const prefix = `${name}/`;
+    const found: string[] = [];
+    for (const shard of this.#shards) {
+      const log = await shard.open();
+      for (const [persistenceId, { open }] of log.live()) {
+        if (open && persistenceId.startsWith(prefix)) {
+          found.push(persistenceId.slice(prefix.length));
+        }
+      }
+    }
+    return found;
+  }
+
   /** The entities that are in memory now. */
   entities(): EntitySnapshot[] {
     return Array.from(this.#residents, (entity) => entity.snapshot());

@@ -55,6 +55,8 @@ export interface JobEngineOptions {
 export interface EngineSystem {
   readonly kernel: Kernel;
   actor<S, E, C>(definition: PersistentActorDefinition<S, E, C>, id: string): Handle<C>;
+  /** Of the actors whose work is half done. */
+  openIds(definition: AnyPersistentActorDefinition): Promise<string[]>;
 }
 
 export interface JobEngine {
@@ -134,6 +136,7 @@ class LocalJobEngine implements JobEngine {
         definition,
         run,
         index,
+        ongoing: () => system.openIds(definition),
         scheduler,
         feed: this.#feed,
         gate: this.#gate,

@@ -1,14 +1,14 @@
 /** The runs of this system, asked through their actors. */
 import { isRejectedBy, TroupeError } from "../kernel/index.ts";
 import type { Scheduler } from "../scheduler/index.ts";
-import type { AttemptKey } from "../workers/index.ts";
+import type { AttemptKey, StoredFile } from "../workers/index.ts";
 import type { ConcurrencyGate } from "./concurrency-gate.ts";
 import { resolveParameters } from "./parameters.ts";
 import type { PipelineRunDefinition, PipelineRunHandle } from "./pipeline-run.ts";
 import { invalidRun } from "./problem-report.ts";
 import type { RunFeed } from "./run-feed.ts";
 import type { RunIndexHandle } from "./run-index.ts";
-import type { JobLeavings } from "./run-state.ts";
+import type { JobLeavings, RunFiles } from "./run-state.ts";
 import { isFinalStatus, type RunChange, type RunSummary, type RunView } from "./run-view.ts";
 import type { Runs, SubmitRun } from "./runs.ts";
 
@@ -16,6 +16,8 @@ export interface LocalRunsOptions {
   readonly definition: PipelineRunDefinition;
   readonly run: (runId: string) => PipelineRunHandle;
   readonly index: RunIndexHandle;
+  /** The ids of those that have not ended. */
+  readonly ongoing: () => Promise<readonly string[]>;
   readonly feed: RunFeed;
   readonly scheduler: Scheduler;
   readonly gate: ConcurrencyGate;
@@ -81,6 +83,18 @@ export class LocalRuns implements Runs {
 
   grant({ runId, job, attempt }: AttemptKey, workerId: string) {
     return this.#options.run(runId).grant({ job, attempt, workerId });
+  }
+
+  stored({ runId, job, attempt }: AttemptKey, workerId: string, file: StoredFile) {
+    return this.#options.run(runId).stored({ job, attempt, workerId }, file);
+  }
+
+  ongoing(): Promise<readonly string[]> {
+    return this.#options.ongoing();
+  }
+
+  files(runId: string): Promise<RunFiles> {
+    return this.#options.run(runId).files();
   }
 
   leavings(runId: string, job: string): Promise<JobLeavings | undefined> {

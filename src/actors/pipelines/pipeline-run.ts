@@ -24,7 +24,15 @@ import {
 import type { RunEvent, RunEventData } from "./run-events.ts";
 import { newRun, runEventHandlers } from "./run-fold.ts";
 import { wakeAtMs } from "./run-follow-ups.ts";
-import { type JobLeavings, jobNamed, leavingsOf, type Run, type RunState } from "./run-state.ts";
+import {
+  filesOf,
+  type JobLeavings,
+  jobNamed,
+  leavingsOf,
+  type Run,
+  type RunFiles,
+  type RunState,
+} from "./run-state.ts";
 import { instructionsOf, type JobInstructions } from "./run-values.ts";
 import type { JobStatus, RunSummary, RunView } from "./run-view.ts";
 import { summaryOf, viewOf } from "./view-of-run.ts";
@@ -80,6 +88,10 @@ export function definePipelineRun(outlet: RunOutlet) {
       started: (run, report: Report): void => {
         take(run, { type: "started", ...report });
       },
+
+      /** False: it counts for nothing; the attempt is not with this worker, or has stored too much. */
+      stored: (run, report: Report, file: StoredFile): boolean =>
+        take(run, { type: "stored", file, ...report }).refused === undefined,
 
       finished: (run, report: Report, result: AttemptResult): FinishAnswer => {
         const { refused } = take(run, inputOf(report, result));
@@ -148,6 +160,12 @@ const readings = {
   /** What this attempt may read of what is stored; undefined = it is not with this worker. */
   grant: ({ state }: Reading, report: Report): readonly StoredFile[] | undefined =>
     state.status === "new" ? undefined : grantOf(state, report),
+
+  /** What the run has in the store, and whether it has ended. */
+  files: ({ state }: Reading): RunFiles =>
+    state.status === "new"
+      ? { files: [], ended: true }
+      : { files: filesOf(state), ended: !isOngoing(state) },
 
   /** What the newest ended attempt of a job has left; undefined = there is no such job. */
   leavings: ({ state }: Reading, name: string): JobLeavings | undefined => {

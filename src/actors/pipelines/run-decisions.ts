@@ -12,11 +12,15 @@
  *   started   assigned to this worker               jobStarted
  *             running there                         none
  *             anything else                         refused
+ *   stored    with this worker                      fileStored
+ *             with it, and stored before            none
+ *             anything else, or too many            refused
  *   finished  with this worker: succeeded           jobFinished
  *             failed, timed out, not startable      jobRetryScheduled while attempts are left and the
  *                                                   run goes on, else jobFinished
  *             cancelled, and the run asked for it   jobFinished
  *             cancelled by the agent itself         as lost: nobody here wanted that
+ *             names a file that it did not store    as failed
  *             ended by (or retried after) this
  *             very attempt                          none: the result was sent again
  *             anything else                         refused: it counts for nothing
@@ -73,6 +77,7 @@ export type RunInput =
     }
   | ({ readonly type: "prepare" } & Report)
   | ({ readonly type: "started" } & Report)
+  | ({ readonly type: "stored"; readonly file: StoredFile } & Report)
   | ({ readonly type: "finished"; readonly result: AttemptResult } & Report)
   | ({ readonly type: "lost"; readonly reason: string } & Report)
   | { readonly type: "cancel"; readonly reason: string; readonly force?: boolean }
@@ -95,7 +100,8 @@ export interface Refusal {
     | "older-attempt"
     | "newer-attempt"
     | "not-assigned"
-    | "other-worker";
+    | "other-worker"
+    | "too-many-files";
   /** One plain sentence. */
   readonly reason: string;
 }
@@ -141,6 +147,7 @@ function answer(state: RunState, input: RunInput, nowMs: number): Answer {
       return stopJob(state, input, nowMs);
     case "prepare":
     case "started":
+    case "stored":
     case "finished":
     case "lost":
       return report(state, input, nowMs);
@@ -188,6 +195,8 @@ function report(run: Run, input: ReportInput, nowMs: number): Answer {
       return prepare(job, input, nowMs);
     case "started":
       return started(job, input, nowMs);
+    case "stored":
+      return stored(job, input, nowMs);
     case "finished":
       return finished(run, job, input, nowMs);
     case "lost":
@@ -211,6 +220,39 @@ function started(job: JobState, input: Report, atMs: number): Answer {
   return one({ type: "jobStarted", data: { job: input.job, attempt: input.attempt, atMs } });
 }
 
+function stored(
+  job: JobState,
+  input: Report & { readonly file: StoredFile },
+  atMs: number,
+): Answer {
+  const refused = refusalOf(job, input);
+  if (refused !== undefined) return { events: [], refused };
+  const { job: name, attempt, file } = input;
+  if (hasStored(job, file)) return nothing;
+  const count = isWithWorker(job) ? (job.files?.length ?? 0) : 0;
+  if (count >= limits.attemptFilesMax) {
+    return refuse("too-many-files", `an attempt may store ${limits.attemptFilesMax} files`);
+  }
+  return one({ type: "fileStored", data: { job: name, attempt, file, atMs } });
+}
+
+function hasStored(job: JobState, { sha256, bytes }: StoredFile): boolean {
+  const files = isWithWorker(job) ? (job.files ?? []) : [];
+  return files.some((file) => file.sha256 === sha256 && file.bytes === bytes);
+}
+
+/** By a hash alone, which may be known to anybody, an agent would get to read the file in a later job. */
+function withOwnFiles(job: JobState, result: AttemptResult): AttemptResult {
+  for (const name of ["artifacts", "summary"] as const) {
+    const file = result[name];
+    if (file === undefined || hasStored(job, file)) continue;
+    const { artifacts: _artifacts, summary: _summary, ...rest } = result;
+    const reason = `the agent named ${name} of ${file.bytes} bytes that it has not stored for this attempt`;
+    return { ...rest, outcome: "failed", reason };
+  }
+  return result;
+}
+
 function finished(
   run: Run,
   job: JobState,
@@ -220,7 +262,7 @@ function finished(
   if (isRecorded(job, input.attempt)) return nothing;
   const refused = refusalOf(job, input);
   if (refused !== undefined) return { events: [], refused };
-  const result = withinBounds(input.result);
+  const result = withinBounds(withOwnFiles(job, input.result));
   const { job: name, attempt } = input;
   const wanted = isStopping(run, name);
   if (result.outcome === "cancelled" && !wanted) {

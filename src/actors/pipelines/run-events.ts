@@ -23,6 +23,8 @@ export interface RunEventData {
   /** The first worker to ask got it: from now on only this worker may report on this attempt. */
   jobAssigned: AttemptAt & { readonly workerId: string };
   jobStarted: AttemptAt;
+  /** The attempt's agent has sent these bytes, all of them, and they are in the store. */
+  fileStored: AttemptAt & { readonly file: StoredFile };
   /** The job has ended by this attempt. */
   jobFinished: AttemptAt &
     ProcessEnd & {

@@ -27,6 +27,7 @@ export const runEventHandlers: {
   jobQueued: (state, data) => change(state, (edit) => edit.queue(data)),
   jobAssigned: (state, data) => change(state, (edit) => edit.assign(data)),
   jobStarted: (state, data) => change(state, (edit) => edit.start(data)),
+  fileStored: (state, data) => change(state, (edit) => edit.keepFile(data)),
   jobFinished: (state, data) => change(state, (edit) => edit.finish(data)),
   jobRetryScheduled: (state, data) => change(state, (edit) => edit.retry(data)),
   attemptLost: (state, data) => change(state, (edit) => edit.lose(data)),
@@ -101,8 +102,15 @@ class RunEdit {
   start({ job: name, atMs }: RunEventData["jobStarted"]): void {
     const [index, job] = this.#find(name);
     if (!isWithWorker(job)) return;
-    const { workerId } = job;
-    this.#put(index, { status: "running", ...attemptsOf(job), workerId, startedAtMs: atMs });
+    const { workerId, files } = job;
+    const kept = files === undefined ? {} : { files };
+    const ran = { workerId, startedAtMs: atMs, ...kept };
+    this.#put(index, { status: "running", ...attemptsOf(job), ...ran });
+  }
+
+  keepFile({ job: name, file }: RunEventData["fileStored"]): void {
+    const [index, job] = this.#find(name);
+    if (isWithWorker(job)) this.#put(index, { ...job, files: [...(job.files ?? []), file] });
   }
 
   finish(data: RunEventData["jobFinished"]): void {

@@ -10,7 +10,7 @@
  */
 import type { JobUsage, StoredFile } from "../workers/index.ts";
 import type { ChunkedList } from "./chunked-list.ts";
-import { chunkedList, itemAt } from "./chunked-list.ts";
+import { chunkedList, itemAt, itemsOf } from "./chunked-list.ts";
 import { degree } from "./graph.ts";
 import type { PipelineDefinition } from "./pipeline-definition.ts";
 import { emptyRankSet, type RankSet, RankSetEdit } from "./rank-set.ts";
@@ -74,11 +74,20 @@ export interface Attempts {
   readonly commit?: string;
 }
 
+export interface AttemptFiles {
+  /** What the attempt's agent has stored for it. Its result may name these, and no others. */
+  readonly files?: readonly StoredFile[];
+}
+
 export type ActiveJob = Attempts &
   (
     | { readonly status: "queued" }
-    | { readonly status: "assigned"; readonly workerId: string }
-    | { readonly status: "running"; readonly workerId: string; readonly startedAtMs: number }
+    | ({ readonly status: "assigned"; readonly workerId: string } & AttemptFiles)
+    | ({
+        readonly status: "running";
+        readonly workerId: string;
+        readonly startedAtMs: number;
+      } & AttemptFiles)
     | {
         readonly status: "retrying";
         readonly workerId: string;
@@ -133,6 +142,22 @@ export function leavingsOf(job: JobState): JobLeavings {
     ...("artifacts" in job && job.artifacts !== undefined ? { artifacts: job.artifacts } : {}),
     ...("summary" in job && job.summary !== undefined ? { summary: job.summary } : {}),
   };
+}
+
+export interface RunFiles {
+  readonly files: readonly StoredFile[];
+  readonly ended: boolean;
+}
+
+/** All that the run has in the store: none of it may go before the run has ended. */
+export function filesOf(run: Run): StoredFile[] {
+  const files = run.workspace === undefined ? [] : [run.workspace];
+  for (const job of itemsOf(run.jobs)) {
+    const { artifacts, summary } = leavingsOf(job);
+    const stored = isWithWorker(job) ? job.files : undefined;
+    files.push(...[artifacts, summary].filter((file) => file !== undefined), ...(stored ?? []));
+  }
+  return files;
 }
 
 /** undefined = no job of that name. */

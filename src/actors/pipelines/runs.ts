@@ -1,7 +1,7 @@
 /** The runs of a system, for whoever stands above it: a server, a command line, a test. */
 import type { AttemptKey, StoredFile } from "../workers/index.ts";
 import type { PipelineDefinition } from "./pipeline-definition.ts";
-import type { JobLeavings } from "./run-state.ts";
+import type { JobLeavings, RunFiles } from "./run-state.ts";
 import type { RunChange, RunSummary, RunView } from "./run-view.ts";
 
 export interface SubmitRun {
@@ -32,6 +32,15 @@ export interface Runs {
   watch(runId: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<RunChange>;
   /** What this attempt may read of what is stored; undefined = it is not with this worker. */
   grant(attempt: AttemptKey, workerId: string): Promise<readonly StoredFile[] | undefined>;
+  /**
+   * The attempt's agent has sent all of this file, and it is in the store. False: the attempt is not with this worker, or
+   * has stored too many.
+   */
+  stored(attempt: AttemptKey, workerId: string, file: StoredFile): Promise<boolean>;
+  /** The ids of all runs that have not ended. */
+  ongoing(): Promise<readonly string[]>;
+  /** All that a run has in the store; none where there is no such run. */
+  files(runId: string): Promise<RunFiles>;
   /** Files that a job has left in the store; undefined = there is no such job. */
   leavings(runId: string, job: string): Promise<JobLeavings | undefined>;
   /** Why each queued attempt of the run still waits, one plain sentence per job. */

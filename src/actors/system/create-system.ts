@@ -85,6 +85,10 @@ class LocalSystem implements System {
     return this.#parts.host.ids(definition);
   }
 
+  openIds(definition: AnyPersistentActorDefinition): Promise<string[]> {
+    return this.#parts.host.openIds(definition);
+  }
+
   entities(): EntitySnapshot[] {
     return this.#parts.host.entities();
   }

@@ -31,6 +31,8 @@ export interface System extends AsyncDisposable {
   spawn<H, P>(definition: Spawnable<H, P>, name: string, ...options: SpawnArgs<P>): H;
   /** The ids of all persistent actors of a definition that have ever written and were not deleted, in no order. */
   ids(definition: AnyPersistentActorDefinition): Promise<string[]>;
+  /** Of these, those whose work is half done, by the `open` of their definition. */
+  openIds(definition: AnyPersistentActorDefinition): Promise<string[]>;
   /** The persistent actors that are in memory now. */
   entities(): EntitySnapshot[];
   /** Half-done work and due timers whose definition this system was not given: how many, by definition. */

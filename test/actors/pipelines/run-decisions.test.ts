@@ -16,7 +16,8 @@ import {
   viewOfJob,
   wakeAtMs,
 } from "../../../src/actors/pipelines/index.ts";
-import type { AttemptResult } from "../../../src/actors/workers/index.ts";
+import { filesOf } from "../../../src/actors/pipelines/run-state.ts";
+import type { AttemptResult, StoredFile } from "../../../src/actors/workers/index.ts";
 import { job, pipeline } from "./definitions.ts";
 
 class Story {
@@ -160,6 +161,43 @@ describe("a run", () => {
     expect(story.finished("a")).toEqual(["jobFinished a 1", "jobQueued b 1"]);
     expect(story.finished("a")).toEqual([]);
     expect(story.prepare("a")).toEqual(["refused job-ended"]);
+  });
+
+  it("takes as left only what the attempt itself has stored", () => {
+    const file = { sha256: "0".repeat(64), bytes: 3 };
+    const story = new Story(pipeline([job("a", retry(2)), job("b")]));
+    const store = (name: string, attempt = 1, stored = file): string[] =>
+      story.tell({ type: "stored", job: name, attempt, workerId: "w1", file: stored });
+    const reason = `the agent named summary of 3 bytes that it has not stored for this attempt`;
+    expect(store("a")).toEqual(["refused not-assigned"]);
+    story.prepare("a");
+    expect(store("a")).toEqual(["fileStored a 1"]);
+    expect(store("a")).toEqual([]);
+    story.started("a");
+    expect(filesOf(story.run)).toEqual([file]);
+    // Another attempt's, another job's, and one of another length.
+    expect(story.finished("a", { summary: { ...file, bytes: 4 } })[0]).toContain("of 4 bytes");
+    story.advance(story.nowMs + 1_000);
+    expect(filesOf(story.run)).toEqual([]);
+    expect(story.runs("a", { summary: file }, 2)[0]).toBe(`jobFinished a 2: ${reason}`);
+    expect(story.runs("b", { summary: file })).toContain(`jobFinished b 1: ${reason}`);
+  });
+
+  it("keeps what the attempt has stored until the run has ended, up to so many files", () => {
+    const story = new Story(pipeline([job("a")]));
+    story.prepare("a");
+    const files = Array.from({ length: limits.attemptFilesMax }, (_, n) => ({
+      ...{ sha256: String(n).padStart(64, "0"), bytes: n },
+    }));
+    const store = (file: StoredFile): string[] =>
+      story.tell({ type: "stored", job: "a", attempt: 1, workerId: "w1", file });
+    for (const file of files) expect(store(file)).toEqual(["fileStored a 1"]);
+    expect(store({ sha256: "f".repeat(64), bytes: 1 })).toEqual(["refused too-many-files"]);
+    const [artifacts, summary] = files;
+    if (artifacts === undefined || summary === undefined) throw new Error("there are more");
+    story.started("a");
+    story.finished("a", { artifacts, summary });
+    expect(filesOf(story.run)).toEqual([artifacts, summary]);
   });
 
   it("skips what needs a failed or skipped job, at once and all the way down", () => {

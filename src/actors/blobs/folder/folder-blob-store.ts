@@ -38,8 +38,8 @@ export class FolderBlobStore implements BlobStore {
   }
 
   async put(source: BlobSource, options: PutOptions = {}): Promise<ContentBlob> {
-    const { sha256, upload } = options;
-    if (sha256 !== undefined) {
+    const { sha256, upload, whole = false } = options;
+    if (sha256 !== undefined && !whole) {
       const there = await this.stat(contentKey(sha256));
       if (there !== undefined) return { key: there.key, sha256, bytes: there.bytes };
     }
