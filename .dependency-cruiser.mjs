@@ -30,6 +30,10 @@ const mayImport = {
     folders: "blobs|kernel",
     why: "Blobs are addressed by content; who put them there is not their business.",
   },
+  testing: {
+    folders: "testing|system|persistence|kernel",
+    why: "The test kit offers what users' own actors need; pipelines and agents are tested by running them.",
+  },
   workers: {
     folders: "workers|cluster|persistence|kernel",
     why: "A worker stands for an agent and reports attempts through a port; it must not know pipelines.",

@@ -8,3 +8,5 @@ export {
   testActor,
 } from "./test-actor.ts";
 export { createTestKernel, type TestKernel, type TestKernelOptions } from "./test-kernel.ts";
+export { createTestSystem, type TestSystem, type TestSystemOptions } from "./test-system.ts";
+export type { TestRun } from "./virtual-run.ts";
