@@ -9,6 +9,9 @@ import type { Contender, WorkName } from "./work.ts";
 const contenders: Readonly<Record<string, () => Promise<Contender>>> = {
   troupe: async () => (await import("./contenders/troupe.ts")).troupe(),
   "troupe-messages": async () => (await import("./contenders/troupe.ts")).troupeMessages(),
+  "troupe-deaf": async () => (await import("./contenders/observed-troupe.ts")).deafTroupe(),
+  "troupe-prometheus": async () =>
+    (await import("./contenders/observed-troupe.ts")).countedTroupe(),
   nact: async () => (await import("./contenders/nact.ts")).nactPeer(),
   xstate: async () => (await import("./contenders/xstate.ts")).xstatePeer(),
   effect: async () => (await import("./contenders/effect.ts")).effectPeer(),

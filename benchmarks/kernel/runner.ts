@@ -43,11 +43,12 @@ class Answers<T> {
   }
 }
 
+// Built, it is JavaScript; from source it is run by the loader that runs this file.
+const file = import.meta.url.endsWith(".ts") ? "contender-process.ts" : "contender-process.js";
+const contenderProcess = fileURLToPath(new URL(file, import.meta.url));
+
 /** Starts a contender that runs on Node. */
-export async function startNode(key: string): Promise<Runner> {
-  // Built, it is JavaScript; from source it is run by the loader that runs this file.
-  const file = import.meta.url.endsWith(".ts") ? "contender-process.ts" : "contender-process.js";
-  const path = fileURLToPath(new URL(file, import.meta.url));
+export async function startNode(key: string, path = contenderProcess): Promise<Runner> {
   const child = fork(path, [key]);
   const answers = new Answers<unknown>(child);
   child.on("message", (message) => answers.came(message));

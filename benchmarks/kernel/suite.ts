@@ -1,4 +1,5 @@
 import type { Bench, Figure, Suite } from "../suite.ts";
+import { observerFigures } from "./observer-figures.ts";
 import { pekkoCommand } from "./pekko/pekko.ts";
 import { type Runner, startLines, startNode } from "./runner.ts";
 import { treeActors, type WorkName, works } from "./work.ts";
@@ -6,6 +7,7 @@ import { treeActors, type WorkName, works } from "./work.ts";
 /** Milliseconds of processor time: what one run should take, and what goes before the first. */
 const budgets = {
   full: { runMs: 400, warmUpMs: 1_500, rounds: 9, trees: 5 },
+  observed: { runMs: 200, warmUpMs: 600, rounds: 5, trees: 0 },
   quick: { runMs: 60, warmUpMs: 250, rounds: 3, trees: 1 },
 } as const;
 type Budget = (typeof budgets)[keyof typeof budgets];
@@ -121,7 +123,8 @@ export const suite: Suite = {
     "actors in memory on one thread: operations per second of processor time, " +
     "the collector included, from the first message of a run until the last is handled; " +
     "senders in the same thread, bursts of 10,000; each contender in a process of its own, all in " +
-    "turns within one run; Pekko on a dispatcher of one thread, with the serial collector",
+    "turns within one run; Pekko on a dispatcher of one thread, with the serial collector; what an " +
+    "observer costs, and what its hooks cost when there is none",
   notMeasured:
     "several threads or nodes, persistence, latency under an open load, handlers that wait, Pekko's " +
     "ask by hand-made reply actors (its context.ask is measured, as it comes), memory " +
@@ -136,5 +139,10 @@ export const suite: Suite = {
     } finally {
       for (const runner of runners) runner.stop();
     }
+    const budget = bench.quick ? budgets.quick : budgets.observed;
+    await observerFigures(bench, {
+      calibrate: (runner, work) => calibrate(runner, work, budget),
+      rate: async (runner, work, count) => (count / (await runner.run(work, count))) * 1_000,
+    });
   },
 };

@@ -4,6 +4,7 @@ import {
   defineActor,
   defineBehaviour,
   type MessageRef,
+  type Observer,
 } from "../../../src/actors/kernel/index.ts";
 import {
   branches,
@@ -70,8 +71,8 @@ function grow(context: BehaviourContext<number | Node>, { size, number }: Node):
   }
 }
 
-export function troupe(): Contender {
-  const kernel = createKernel({ name: "bench" });
+export function troupe(observer?: Observer): Contender {
+  const kernel = createKernel({ name: "bench", ...(observer && { observer }) });
   let made = 0;
   const counterWith = (childCount: number, kind: string) =>
     kernel.spawn(Counter, `${kind} ${made++}`, { props: { children: childCount } });
