@@ -4,9 +4,10 @@
  *  G1. A job is its position in the given list; names are looked up here, once.
  *  G2. The graph holds only sound edges: an unknown need, a need of itself or one named twice is a
  *      problem and no edge. Cycles are edges and are problems.
- *  G3. Same input, same order: nothing depends on the order of a map.
+ *  G3. Same input, same order: nothing depends on the order of an index.
  */
 import { type Edges, findCycles, type JobGraph, jobGraph } from "./graph.ts";
+import { NameIndex } from "./name-index.ts";
 import { closestName } from "./suggestion.ts";
 
 export interface GraphNode {
@@ -61,7 +62,7 @@ function cycleProblem(jobs: readonly number[]): GraphProblem {
  * with 100,000 jobs the time goes into fetching them from memory, not into what is done with them.
  */
 export class GraphBuilder {
-  readonly #indexByName = new Map<string, number>();
+  readonly #indexByName: NameIndex;
   readonly #offsets: Int32Array;
   #targets: Int32Array;
   #edges = 0;
@@ -74,6 +75,7 @@ export class GraphBuilder {
   readonly #needProblems: NeedProblem[] = [];
 
   constructor(size: number) {
+    this.#indexByName = new NameIndex(size);
     this.#offsets = new Int32Array(size + 1);
     this.#targets = new Int32Array(2 * size);
     this.#namedBy = new Int32Array(size).fill(-1);
@@ -81,9 +83,8 @@ export class GraphBuilder {
 
   add({ name, needs }: GraphNode): void {
     const job = this.#size++;
-    const first = this.#indexByName.get(name);
-    if (first === undefined) this.#indexByName.set(name, job);
-    else this.#duplicates.push({ kind: "duplicate-job", job, first });
+    const first = this.#indexByName.add(name);
+    if (first !== job) this.#duplicates.push({ kind: "duplicate-job", job, first });
     for (let at = 0; at < needs.length; at++) {
       const need = needs[at] ?? "";
       const target = this.#indexByName.get(need);

@@ -2,6 +2,7 @@
  * The jobs of a pipeline as a graph: an edge leads from a job to each job that it needs. A job is its
  * position in the given list. Pure, no recursion, O(V + E) in time and memory.
  */
+import type { NameIndex } from "./name-index.ts";
 
 /** Neighbours of all jobs in one array: those of `i` are `targets[offsets[i] … offsets[i + 1])`. */
 export interface Edges {
@@ -12,16 +13,12 @@ export interface Edges {
 export interface JobGraph {
   readonly size: number;
   /** Where two jobs share a name: the first. */
-  readonly indexByName: ReadonlyMap<string, number>;
+  readonly indexByName: Pick<NameIndex, "get" | "keys">;
   readonly needs: Edges;
   readonly dependents: Edges;
 }
 
-export function jobGraph(
-  size: number,
-  indexByName: ReadonlyMap<string, number>,
-  needs: Edges,
-): JobGraph {
+export function jobGraph(size: number, indexByName: NameIndex, needs: Edges): JobGraph {
   let dependents: Edges | undefined;
   return {
     size,

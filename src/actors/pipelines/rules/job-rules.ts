@@ -194,102 +194,93 @@ function longLabel(name: string, value: string, path: ProblemPath): PipelineProb
   };
 }
 
-interface JobNumber extends NumberRule {
+interface JobNumber {
   readonly path: readonly string[];
   readonly of: (job: JobDefinition) => number | undefined;
+  readonly rule: NumberRule;
+}
+
+/** All of one form, whatever they leave out: they are read for each number of each job. */
+function numberOf(
+  path: readonly string[],
+  of: JobNumber["of"],
+  { what, min, max, whole, show }: NumberRule,
+): JobNumber {
+  return { path, of, rule: { what, min, max, whole, show } };
 }
 
 const time = { whole: true, show: durationText, max: limits.pipelineTimeoutMsMax };
 
 const jobNumbers: readonly JobNumber[] = [
-  { ...time, path: ["timeoutMs"], of: (job) => job.timeoutMs, what: "the timeout", min: 1 },
-  {
+  numberOf(["timeoutMs"], (job) => job.timeoutMs, { ...time, what: "the timeout", min: 1 }),
+  numberOf(["killGraceMs"], (job) => job.killGraceMs, {
     ...time,
-    path: ["killGraceMs"],
-    of: (job) => job.killGraceMs,
     what: "the kill grace",
     min: 0,
     max: limits.jobKillGraceMsMax,
-  },
-  {
-    path: ["retry", "attemptsMax"],
-    of: (job) => job.retry.attemptsMax,
+  }),
+  numberOf(["retry", "attemptsMax"], (job) => job.retry.attemptsMax, {
     what: "the number of attempts (the first one included)",
     min: 1,
     max: limits.jobAttemptsMax,
     whole: true,
-  },
-  {
+  }),
+  numberOf(["retry", "initialDelayMs"], (job) => job.retry.initialDelayMs, {
     ...time,
-    path: ["retry", "initialDelayMs"],
-    of: (job) => job.retry.initialDelayMs,
     what: "the delay",
     min: 0,
-  },
-  {
+  }),
+  numberOf(["retry", "delayMaxMs"], (job) => job.retry.delayMaxMs, {
     ...time,
-    path: ["retry", "delayMaxMs"],
-    of: (job) => job.retry.delayMaxMs,
     what: "the longest delay",
     min: 0,
-  },
-  {
-    path: ["retry", "factor"],
-    of: (job) => job.retry.factor,
+  }),
+  numberOf(["retry", "factor"], (job) => job.retry.factor, {
     what: "the factor",
     min: 1,
     max: 100,
     whole: false,
-  },
-  {
-    path: ["limits", "memoryBytes"],
-    of: (job) => job.limits?.memoryBytes,
+  }),
+  numberOf(["limits", "memoryBytes"], (job) => job.limits?.memoryBytes, {
     what: "the memory limit",
     min: limits.jobMemoryBytesMin,
     max: 2 ** 50,
     whole: true,
     show: sizeText,
-  },
-  {
-    path: ["limits", "cpus"],
-    of: (job) => job.limits?.cpus,
+  }),
+  numberOf(["limits", "cpus"], (job) => job.limits?.cpus, {
     what: "the number of CPUs",
     min: 0.01,
     max: 4_096,
     whole: false,
-  },
-  {
-    path: ["limits", "processes"],
-    of: (job) => job.limits?.processes,
+  }),
+  numberOf(["limits", "processes"], (job) => job.limits?.processes, {
     what: "the number of processes",
     min: 1,
     max: 4_194_304,
     whole: true,
-  },
-  {
-    path: ["limits", "logBytes"],
-    of: (job) => job.limits?.logBytes,
+  }),
+  numberOf(["limits", "logBytes"], (job) => job.limits?.logBytes, {
     what: "the limit of the log",
     min: 1_024,
     max: 2 ** 34,
     whole: true,
     show: sizeText,
-  },
-  {
-    path: ["priority"],
-    of: (job) => job.priority,
+  }),
+  numberOf(["priority"], (job) => job.priority, {
     what: "the priority",
     min: -1_000,
     max: 1_000,
     whole: true,
-  },
+  }),
 ];
 
 function checkNumbers(job: JobDefinition, index: number, problems: ProblemList): void {
-  for (const rule of jobNumbers) {
-    const value = rule.of(job);
-    if (isWithin(value, rule)) continue;
-    problems.add(outOfBounds(value, rule, ["jobs", index, ...rule.path]));
+  for (const { path, of, rule } of jobNumbers) {
+    const value = of(job);
+    if (!isWithin(value, rule)) {
+      problems.add(outOfBounds(value, rule, ["jobs", index, ...path]));
+    }
   }
 }
 

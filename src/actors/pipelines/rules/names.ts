@@ -4,42 +4,46 @@ import { type PipelineProblem, type ProblemPath, quoted } from "../problem.ts";
 interface NameRule {
   readonly pattern: RegExp;
   readonly allowed: string;
+  /** Job after job has the same variables, labels and outputs: the last sound name is not tested again. */
+  lastSound: string | undefined;
+}
+
+function rule(pattern: RegExp, allowed: string): NameRule {
+  return { pattern, allowed, lastSound: undefined };
 }
 
 const word = "a letter or _, then letters, digits, _ and -";
 
 const nameRules = {
-  pipeline: {
-    pattern: /^[\p{L}\p{N}][\p{L}\p{N} ._/-]{0,99}$/u,
-    allowed: "a letter or digit, then letters, digits, spaces, . _ / and -, at most 100",
-  },
-  job: { pattern: /^[A-Za-z_][A-Za-z0-9_-]{0,99}$/, allowed: `${word}, at most 100` },
-  parameter: { pattern: /^[A-Za-z_][A-Za-z0-9_-]{0,99}$/, allowed: `${word}, at most 100` },
-  output: { pattern: /^[A-Za-z_][A-Za-z0-9_-]{0,99}$/, allowed: `${word}, at most 100` },
-  variable: {
-    pattern: /^[A-Za-z_][A-Za-z0-9_]{0,199}$/,
-    allowed: "a letter or _, then letters, digits and _, at most 200",
-  },
-  secret: {
-    pattern: /^[A-Za-z_][A-Za-z0-9_./-]{0,199}$/,
-    allowed: "a letter or _, then letters, digits, _ . / and -, at most 200",
-  },
-  label: {
-    pattern: /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/,
-    allowed: "a letter or digit, then letters, digits, . _ / and -, at most 63",
-  },
+  pipeline: rule(
+    /^[\p{L}\p{N}][\p{L}\p{N} ._/-]{0,99}$/u,
+    "a letter or digit, then letters, digits, spaces, . _ / and -, at most 100",
+  ),
+  job: rule(/^[A-Za-z_][A-Za-z0-9_-]{0,99}$/, `${word}, at most 100`),
+  parameter: rule(/^[A-Za-z_][A-Za-z0-9_-]{0,99}$/, `${word}, at most 100`),
+  output: rule(/^[A-Za-z_][A-Za-z0-9_-]{0,99}$/, `${word}, at most 100`),
+  variable: rule(
+    /^[A-Za-z_][A-Za-z0-9_]{0,199}$/,
+    "a letter or _, then letters, digits and _, at most 200",
+  ),
+  secret: rule(
+    /^[A-Za-z_][A-Za-z0-9_./-]{0,199}$/,
+    "a letter or _, then letters, digits, _ . / and -, at most 200",
+  ),
+  label: rule(
+    /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/,
+    "a letter or digit, then letters, digits, . _ / and -, at most 63",
+  ),
 } satisfies Record<string, NameRule>;
 
 type Named = keyof typeof nameRules;
 
-/** Job after job has the same variables, labels and outputs: of each kind, the last sound name is not tested again. */
-const lastSound = new Map<Named, string>();
-
 export function isName(kind: Named, name: string): boolean {
-  if (lastSound.get(kind) === name) return true;
+  const rule: NameRule = nameRules[kind];
+  if (rule.lastSound === name) return true;
   // `__proto__` fits the patterns, and means something else as a key of an object.
-  const isSound = nameRules[kind].pattern.test(name) && name !== "__proto__";
-  if (isSound) lastSound.set(kind, name);
+  const isSound = rule.pattern.test(name) && name !== "__proto__";
+  if (isSound) rule.lastSound = name;
   return isSound;
 }
 

@@ -8,13 +8,13 @@ export interface NumberRule {
   readonly max: number;
   readonly whole: boolean;
   /** How to write such a number; default as digits. */
-  readonly show?: (value: number) => string;
+  readonly show?: ((value: number) => string) | undefined;
 }
 
 /** What is not there is within any bounds. */
-export function isWithin(value: number | undefined, { min, max, whole }: NumberRule): boolean {
+export function isWithin(value: number | undefined, rule: NumberRule): boolean {
   if (value === undefined) return true;
-  return value >= min && value <= max && (!whole || Number.isInteger(value));
+  return value >= rule.min && value <= rule.max && (!rule.whole || Number.isInteger(value));
 }
 
 export function outOfBounds(
