@@ -94,7 +94,8 @@ describe("fault 2: one handler at a time", () => {
 });
 
 describe("fault 3: a parent that resumes what its child escalated", () => {
-  test("nact: the child is frozen for ever", async () => {
+  /** What a child handles after it has failed. */
+  async function handledAfter(onCrash: "escalate" | "resume"): Promise<string[]> {
     const seen: string[] = [];
     const parent = nact.spawn(
       system,
@@ -106,7 +107,7 @@ describe("fault 3: a parent that resumes what its child escalated", () => {
             seen.push(message);
           },
           "child",
-          { onCrash: (_m, _e, supervision) => supervision["escalate"] },
+          { onCrash: (_m, _e, supervision) => supervision[onCrash] },
         );
         nact.dispatch(child, "fail");
         nact.dispatch(child, "after");
@@ -116,7 +117,16 @@ describe("fault 3: a parent that resumes what its child escalated", () => {
     );
     nact.dispatch(parent, "go");
     await rounds();
-    expect(seen).toEqual([]);
+    nact.stop(parent);
+    return seen;
+  }
+
+  test("nact: the child is frozen for ever", async () => {
+    expect(await handledAfter("escalate")).toEqual([]);
+  });
+
+  test("nact: it goes on when it resumes by itself", async () => {
+    expect(await handledAfter("resume")).toEqual(["after"]);
   });
 
   test("ours: the child goes on", async () => {
