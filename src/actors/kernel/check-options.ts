@@ -1,7 +1,7 @@
 /** Options as JavaScript may give them, against what the types ask for. Each complaint names the option. */
 import type { MailboxOptions } from "./blueprint.ts";
 import { isValidatedCommand } from "./command.ts";
-import { type LimitName, limitTable } from "./limits.ts";
+import { type Limit, type LimitName, limitTable } from "./limits.ts";
 import type { Supervision } from "./supervision.ts";
 import { TroupeError } from "./troupe-error.ts";
 
@@ -107,8 +107,8 @@ export function checkLimits(given: Readonly<Record<string, unknown>> = {}): void
     if (!Object.hasOwn(limitTable, name)) {
       throw invalidOption("limits", "names of limitTable", name);
     }
-    const { unit } = limitTable[name as LimitName];
-    if (value === undefined || (typeof value === "number" && value >= 0)) continue;
-    throw invalidOption(`limits.${name}`, `a number of ${unit}, 0 or more`, value);
+    const { unit, least = 0 }: Limit = limitTable[name as LimitName];
+    if (value === undefined || (typeof value === "number" && value >= least)) continue;
+    throw invalidOption(`limits.${name}`, `a number of ${unit}, ${least} or more`, value);
   }
 }

@@ -12,9 +12,13 @@ export class PortGuard {
     try {
       call();
     } catch (error) {
-      this.failures++;
-      if (this.failures === 1) console.error("troupe: a logger or observer threw", error);
+      this.failed(error);
     }
+  }
+
+  failed(error: unknown): void {
+    this.failures++;
+    if (this.failures === 1) console.error("troupe: a logger or observer threw", error);
   }
 }
 
@@ -38,15 +42,23 @@ export function guardedLogger(logger: Logger, guard: PortGuard): Logger {
   };
 }
 
+type ObserverMethod = (one: unknown, two: unknown, three: unknown) => void;
+
 /** The same observer, each of whose methods is guarded; methods it lacks stay absent. */
 export function guardedObserver(observer: Observer, guard: PortGuard): Observer {
-  const methods: [keyof Observer, unknown][] = [];
+  const methods: [keyof Observer, ObserverMethod][] = [];
   for (const name of observerMethods) {
-    if (observer[name] === undefined) continue;
-    const call = (...input: never[]): void =>
-      guard.run(() => {
-        (observer[name] as (...input: never[]) => void)(...input);
-      });
+    // No method has more than three arguments.
+    const method = observer[name] as ObserverMethod | undefined;
+    if (method === undefined) continue;
+    // Called for each run of messages: makes no closure and no list of arguments.
+    const call: ObserverMethod = (one, two, three) => {
+      try {
+        method.call(observer, one, two, three);
+      } catch (error) {
+        guard.failed(error);
+      }
+    };
     methods.push([name, call]);
   }
   return Object.fromEntries(methods) as Observer;

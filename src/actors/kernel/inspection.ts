@@ -41,7 +41,8 @@ export function snapshotsOf(root: Cell): ActorSnapshot[] {
   const stack = [...root.children].reverse();
   for (let cell = stack.pop(); cell !== undefined; cell = stack.pop()) {
     found.push(snapshotOf(cell));
-    stack.push(...[...cell.children].reverse());
+    // One by one: a parent may have more children than a call may have arguments.
+    for (const child of [...cell.children].reverse()) stack.push(child);
   }
   return found;
 }

@@ -10,6 +10,8 @@ export interface Limit {
   readonly reason: string;
   /** What one sees when it is reached. */
   readonly effect: string;
+  /** A system that is given less would stand still. Default 0. */
+  readonly least?: number;
 }
 
 function limit(of: Limit): Limit {
@@ -21,12 +23,14 @@ export const limitTable = {
   askTimeoutMs: limit({
     default: 5_000,
     unit: "milliseconds",
+    least: 1,
     reason: "longer than any sound in-memory turn, shorter than a person's patience",
     effect: "the ask fails with TROUPE_ASK_TIMEOUT, outcome unknown",
   }),
   mailboxMessagesMax: limit({
     default: 10_000,
     unit: "messages",
+    least: 1,
     reason: "about 1 MB of small messages, and seconds of work for a slow actor",
     effect:
       "the actor's overflow policy: asks fail with TROUPE_MAILBOX_FULL, tells become dead letters",
@@ -52,6 +56,7 @@ export const limitTable = {
   turnMessagesMax: limit({
     default: 128,
     unit: "messages",
+    least: 1,
     reason: "how many messages one actor handles before the others have their turn",
     effect: "the actor goes to the end of the run queue",
   }),
@@ -113,6 +118,7 @@ export const limitTable = {
   unconfirmedTurnsMax: limit({
     default: 1_000,
     unit: "items",
+    least: 1,
     reason: "how far one entity runs ahead of the log; bounds what a lost commit throws away",
     effect: "the entity waits for the log before it takes its next command",
   }),
@@ -156,6 +162,7 @@ export const limitTable = {
   effectsAtOnceMax: limit({
     default: 8,
     unit: "items",
+    least: 1,
     reason: "one actor must not keep all of a service busy that its effects call",
     effect: "further effects of the same entity wait for the end of one",
   }),
@@ -180,6 +187,7 @@ export const limitTable = {
   recoveriesMax: limit({
     default: 50,
     unit: "items",
+    least: 1,
     reason: "entities that read their events at the same time; more would only fight for the store",
     effect: "further entities wait in turn, and their commands with them",
   }),
@@ -204,6 +212,7 @@ export const limitTable = {
   residentEntitiesMax: limit({
     default: 50_000,
     unit: "items",
+    least: 1,
     reason: "entities in memory; small ones take about 2 kB each",
     effect: "the longest unused ones leave memory",
   }),
@@ -638,6 +647,7 @@ export const limitTable = {
   appendsInFlightMax: limit({
     default: 1,
     unit: "items",
+    least: 1,
     reason:
       "right for a disk: a second call would only halve the batches; over a network 2 gain more",
     effect: "frames wait and share the next call",

@@ -52,8 +52,37 @@ export function prometheusObserver(options: PrometheusObserverOptions): Promethe
   };
 }
 
+/** Living actors of one kind. */
+interface Census {
+  actors: number;
+  waiting: number;
+  longest: number;
+}
+
+/** Goes through all actors once for each scrape, however many gauges ask. */
+function censusOf(kernel: Kernel): () => ReadonlyMap<string, Census> {
+  let taken: Map<string, Census> | undefined;
+  return () => {
+    if (taken !== undefined) return taken;
+    const kinds = new Map<string, Census>();
+    for (const { kind, mailboxMessages } of kernel.actors()) {
+      const of = kinds.get(kind) ?? { actors: 0, waiting: 0, longest: 0 };
+      of.actors++;
+      of.waiting += mailboxMessages;
+      of.longest = Math.max(of.longest, mailboxMessages);
+      kinds.set(kind, of);
+    }
+    taken = kinds;
+    queueMicrotask(() => {
+      taken = undefined;
+    });
+    return kinds;
+  };
+}
+
 function gaugeActors(kernel: Kernel, registry: Registry, prefix: string): void {
-  const gauge = (name: string, help: string, read: (set: Gauge<"kind">) => void): void => {
+  const census = censusOf(kernel);
+  const gauge = (name: string, help: string, read: (of: Census) => number): void => {
     const made: Gauge<"kind"> = new Gauge({
       name: prefix + name,
       help,
@@ -61,21 +90,11 @@ function gaugeActors(kernel: Kernel, registry: Registry, prefix: string): void {
       registers: [registry],
       collect: () => {
         made.reset();
-        read(made);
+        for (const [kind, of] of census()) made.set({ kind }, read(of));
       },
     });
   };
-  gauge("actors", "Living actors", (set) => {
-    for (const { kind } of kernel.actors()) set.inc({ kind });
-  });
-  gauge("mailbox_messages", "Messages that wait", (set) => {
-    for (const { kind, mailboxMessages } of kernel.actors()) set.inc({ kind }, mailboxMessages);
-  });
-  gauge("mailbox_messages_longest", "Messages in the longest mailbox", (set) => {
-    const longest = new Map<string, number>();
-    for (const { kind, mailboxMessages } of kernel.actors()) {
-      longest.set(kind, Math.max(longest.get(kind) ?? 0, mailboxMessages));
-    }
-    for (const [kind, messages] of longest) set.set({ kind }, messages);
-  });
+  gauge("actors", "Living actors", (of) => of.actors);
+  gauge("mailbox_messages", "Messages that wait", (of) => of.waiting);
+  gauge("mailbox_messages_longest", "Messages in the longest mailbox", (of) => of.longest);
 }

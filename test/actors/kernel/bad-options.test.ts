@@ -87,6 +87,9 @@ test("bounds that there are not, or that are no numbers", () => {
   expect(optionOf(withLimits({ mailboxMax: 1 }))).toBe("limits");
   expect(optionOf(withLimits({ askTimeoutMs: "1 s" }))).toBe("limits.askTimeoutMs");
   expect(optionOf(withLimits({ askTimeoutMs: -1 }))).toBe("limits.askTimeoutMs");
+  // With nothing in a turn, nothing would ever be handled; a stash of nothing is a choice.
+  expect(optionOf(withLimits({ turnMessagesMax: 0 }))).toBe("limits.turnMessagesMax");
+  expect(optionOf(withLimits({ stashMessagesMax: 0 }))).toBe("nothing was thrown");
 });
 
 test("a timer without a time, and a routing key that is no text, fail the command that made them", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
   type ActorContext,
+  createKernel,
   defineActor,
   defineBehaviour,
   isTroupeError,
@@ -255,4 +256,21 @@ describe("timers", () => {
     await kit.stop();
     expect(kit.clock.timers).toBe(0);
   });
+});
+
+test("the tree is shown parents first, also of a parent with more children than a call takes arguments", async () => {
+  const children = 150_000;
+  const kernel = createKernel({ name: "crowd" });
+  const Child = defineBehaviour<never>("child", () => () => {});
+  const Parent = defineActor("parent", {
+    initialState: (self) => {
+      for (let i = 0; i < children; i++) self.spawn(Child, String(i));
+      return {};
+    },
+  }).commands({ ready: () => true });
+  await kernel.spawn(Parent, "p").ready();
+  const actors = kernel.actors();
+  expect(actors).toHaveLength(children + 1);
+  expect(actors.slice(0, 3).map(({ path }) => path)).toEqual(["/p", "/p/0", "/p/1"]);
+  await kernel.stop();
 });
