@@ -74,6 +74,11 @@ export class Line {
     return `for n in $(seq ${lines / blockLines}); do cat '${this.#block}'; done`;
   }
 
+  /** A place in the folder of this line. */
+  file(name: string): string {
+    return join(this.#folder, name);
+  }
+
   /** One more connection, as that of another person. */
   connect(): Promise<ControlClient> {
     return connectControl({ dataDir: this.#dataDir });

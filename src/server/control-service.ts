@@ -35,6 +35,7 @@ import type { LogStore } from "../actors/logs/index.ts";
 import { invalidPipeline, parseDefinition, type Runs } from "../actors/pipelines/index.ts";
 import type { System } from "../actors/system/index.ts";
 import type { Workers } from "../actors/workers/index.ts";
+import type { FilesInUse } from "./file-sweep.ts";
 import { serviceErrorOf } from "./grpc-errors.ts";
 import {
   allowAgent,
@@ -48,6 +49,7 @@ import {
 import { readJobFile, uploadWorkspace, workspaceOf } from "./job-files.ts";
 import { outlineLog } from "./log-outline.ts";
 import { readLog } from "./log-reading.ts";
+import type { RetentionMarks } from "./retention-marks.ts";
 import {
   actorMessage,
   entityMessage,
@@ -64,6 +66,8 @@ export interface ControlServices extends IdentityServices {
   readonly workers: Workers;
   readonly logs: LogStore;
   readonly blobs: BlobStore;
+  readonly filesInUse: FilesInUse;
+  readonly marks: RetentionMarks;
   readonly system: { readonly kernel: Pick<Kernel, "actors"> } & Pick<System, "entities">;
   readonly clock: Clock;
   readonly random: Random;
@@ -164,9 +168,14 @@ async function submitRun(
   if (!read.ok) throw invalidPipeline("that was sent", read.problems);
   const { definition } = read;
   const id = runId || `${definition.name.slice(0, 100)}-${random.uuid().slice(0, 8)}`;
-  const workspace = await workspaceOf(services, request.workspace);
-  const uploaded = workspace === undefined ? {} : { workspace };
-  return runs.submit({ runId: id, definition, parameters, priority, ...uploaded });
+  const submit = async (): Promise<SubmitRunResponse> => {
+    const workspace = await workspaceOf(services, request.workspace);
+    const uploaded = workspace === undefined ? {} : { workspace };
+    return runs.submit({ runId: id, definition, parameters, priority, ...uploaded });
+  };
+  const { workspace } = request;
+  if (workspace === undefined) return submit();
+  return services.filesInUse.during(workspace.sha256, submit);
 }
 
 /** The scheduler knows why a job waits; only the supply knows why nobody comes to its help. */

@@ -3,8 +3,9 @@
  *
  *   system.json    made once: the system's id, and the port that agents know
  *   server.json    of the running server: pid, agent address, since when; gone after a clean stop
+ *   retention.json how far retention has come; not there where nothing was ever removed
  *
- * Both are replaced atomically, so a reader sees the old one or the new one, never half of one.
+ * All are replaced atomically, so a reader sees the old one or the new one, never half of one.
  */
 import { readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -24,6 +25,12 @@ export interface SystemFile {
 export interface JournalPlace {
   readonly in: "folder" | "kafka";
   readonly id: string;
+}
+
+/** Of what retention has removed so far, the newest: its time in ms. */
+export interface RetentionFile {
+  readonly logs?: number;
+  readonly files?: number;
 }
 
 /** What is true while one server process runs. */
@@ -56,6 +63,15 @@ export function readSystemFile(dataDir: string): Promise<SystemFile | undefined>
 
 export function writeSystemFile(dataDir: string, file: SystemFile): Promise<void> {
   return replaceJson(dataDir, "system.json", file);
+}
+
+/** undefined = nothing was ever removed. */
+export function readRetentionFile(dataDir: string): Promise<RetentionFile | undefined> {
+  return readJson<RetentionFile>(join(dataDir, "retention.json"));
+}
+
+export function writeRetentionFile(dataDir: string, file: RetentionFile): Promise<void> {
+  return replaceJson(dataDir, "retention.json", file);
 }
 
 /** undefined = no server has been started here, or the last one stopped cleanly. */

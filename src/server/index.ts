@@ -15,6 +15,7 @@ export type {
   ProvisionRequest,
 } from "../providers/provider.ts";
 export { type ConnectControlOptions, type ControlClient, connectControl } from "./client.ts";
+export type { FileRetention } from "./file-sweep.ts";
 export { identityDefinitions } from "./identity-definitions.ts";
 export { journalMovedToKafka } from "./moved-journal.ts";
 export { chainSecretSources, environmentSecretSource, mapSecretSource } from "./secret-sources.ts";

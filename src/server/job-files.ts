@@ -13,15 +13,17 @@ import { TroupeError } from "../actors/kernel/index.ts";
 import type { Runs } from "../actors/pipelines/index.ts";
 import type { StoredFile } from "../actors/workers/index.ts";
 import { bufferOver } from "./buffer-over.ts";
+import type { RetentionMarks } from "./retention-marks.ts";
 import type { StreamOutput } from "./stream-output.ts";
 
 export interface JobFileServices {
   readonly runs: Pick<Runs, "leavings" | "view">;
   readonly blobs: BlobStore;
+  readonly marks: Pick<RetentionMarks, "check">;
 }
 
 export async function uploadWorkspace(
-  { blobs }: JobFileServices,
+  { blobs }: Pick<JobFileServices, "blobs">,
   call: ServerReadableStream<UploadWorkspaceRequest, UploadWorkspaceResponse>,
 ): Promise<UploadWorkspaceResponse> {
   const { sha256, bytes } = await blobs.put(() => dataOf(call));
@@ -36,7 +38,7 @@ async function* dataOf(
 
 /** The workspace that a submit names. Throws for one that was never uploaded here. */
 export async function workspaceOf(
-  { blobs }: JobFileServices,
+  { blobs }: Pick<JobFileServices, "blobs">,
   workspace: Workspace | undefined,
 ): Promise<StoredFile | undefined> {
   if (workspace === undefined) return undefined;
@@ -47,7 +49,7 @@ export async function workspaceOf(
 }
 
 export async function readJobFile(
-  { runs, blobs }: JobFileServices,
+  { runs, blobs, marks }: JobFileServices,
   { runId, job, file }: ReadJobFileRequest,
   output: StreamOutput<ReadJobFileResponse>,
 ): Promise<void> {
@@ -62,7 +64,13 @@ export async function readJobFile(
   const what = file === JobFile.SUMMARY ? "summary" : "artifacts";
   if (stored === undefined)
     throw new TroupeError("TROUPE_JOB_FILE_NOT_FOUND", { run: runId, job, what });
-  for await (const data of blobs.get(contentKey(stored.sha256))) {
+  const key = contentKey(stored.sha256);
+  if ((await blobs.stat(key)) === undefined) {
+    const run = await runs.view(runId);
+    if (run !== undefined)
+      marks.check("files", { run: run.summary, name: `${what} of job ${job}` });
+  }
+  for await (const data of blobs.get(key)) {
     await output.send({ data: bufferOver(data) });
   }
 }

@@ -21,18 +21,20 @@ import {
 } from "../actors/logs/index.ts";
 import type { Runs } from "../actors/pipelines/index.ts";
 import { timesOfPiece } from "./attempt-log.ts";
+import { attemptIsOver } from "./attempt-phase.ts";
 import { LineSearch } from "./line-search.ts";
-import { checkAttempt, jobOf } from "./log-reading.ts";
+import { checkAttempt, checkKept, jobOf, type LogReadingServices } from "./log-reading.ts";
 import type { StreamOutput } from "./stream-output.ts";
 
 type OutlineItem = NonNullable<OutlineLogResponse["item"]>;
 
 /** Throws `TROUPE_RUN_NOT_FOUND`, `TROUPE_JOB_NOT_FOUND`, `TROUPE_REQUEST_INVALID`. */
 export async function outlineLog(
-  { runs, logs }: { readonly runs: Pick<Runs, "view">; readonly logs: LogStore },
+  services: LogReadingServices & { readonly runs: Pick<Runs, "view"> },
   { runId, job: name, attempt: asked }: OutlineLogRequest,
   output: StreamOutput<OutlineLogResponse>,
 ): Promise<void> {
+  const { runs, logs } = services;
   const run = await runs.view(runId);
   if (run === undefined) throw new TroupeError("TROUPE_RUN_NOT_FOUND", { run: runId });
   if (name === "" && asked !== 0) {
@@ -44,6 +46,7 @@ export async function outlineLog(
     const attempt = asked || job.attempt;
     if (attempt === 0) continue;
     const key = { runId, job: job.name, attempt };
+    if (attemptIsOver(job, attempt)) await checkKept(services, run, key);
     for await (const item of outlineOf(logs, key, output.signal)) {
       await output.send({ job: job.name, attempt, item });
     }

@@ -1,12 +1,13 @@
 /** One reader of one attempt's log: what is stored, then, if it follows, what comes until the end. */
 import type { ReadLogRequest, ReadLogResponse } from "../../proto/troupe/control/v1/control.ts";
 import { TroupeError } from "../actors/kernel/index.ts";
-import type { LogPiece, LogStore } from "../actors/logs/index.ts";
+import type { AttemptKey, LogPiece, LogStore } from "../actors/logs/index.ts";
 import type { JobView, Runs, RunView } from "../actors/pipelines/index.ts";
 import { tailAttempt, timesOfPiece } from "./attempt-log.ts";
 import { attemptIsOver, jobHasEnded } from "./attempt-phase.ts";
 import { bufferOver } from "./buffer-over.ts";
 import { LineSearch } from "./line-search.ts";
+import type { RetentionMarks } from "./retention-marks.ts";
 import type { StreamOutput } from "./stream-output.ts";
 
 /**
@@ -14,7 +15,7 @@ import type { StreamOutput } from "./stream-output.ts";
  * Throws `TROUPE_RUN_NOT_FOUND`, `TROUPE_JOB_NOT_FOUND`, `TROUPE_REQUEST_INVALID`.
  */
 export async function readLog(
-  services: { readonly runs: Runs; readonly logs: LogStore },
+  services: LogReadingServices & { readonly runs: Runs },
   request: ReadLogRequest,
   output: StreamOutput<ReadLogResponse>,
 ): Promise<void> {
@@ -31,6 +32,7 @@ export async function readLog(
     const attempt = await phase.begun;
     if (attempt === 0) return;
     const key = { runId, job: job.name, attempt };
+    if (attemptIsOver(job, attempt)) await checkKept(services, run, key);
     const { offset } = request;
     const tail = tailAttempt(services.logs, key, {
       offset,
@@ -54,6 +56,21 @@ export async function readLog(
     await phase.stop();
     await watching;
   }
+}
+
+export interface LogReadingServices {
+  readonly logs: LogStore;
+  readonly marks: Pick<RetentionMarks, "check">;
+}
+
+/** Throws `TROUPE_GONE_BY_RETENTION`. A log that never had a byte is told from one that is gone by its run's age only. */
+export async function checkKept(
+  { logs, marks }: LogReadingServices,
+  { summary }: RunView,
+  key: AttemptKey,
+): Promise<void> {
+  if ((await logs.end(key)) > 0) return;
+  marks.check("logs", { run: summary, name: `log of job ${key.job}` });
 }
 
 /** Knows of one attempt when it has begun and when it is over, from the changes of its run. */

@@ -2,19 +2,23 @@
  * Keeps the stores of logs and files tidy: once at the start, then at every interval.
  *
  *  S1. A log whose attempt ended without its agent (it was lost) is sealed, so that it is kept and deleted as others are.
- *  S2. Ended logs that retention does not keep are deleted.
+ *  S2. Ended logs and files of jobs that retention does not keep are deleted, but none of a run that has not ended.
  *  S3. What an upload that was broken off has left is deleted when nobody has gone on with it for a day.
  */
 import type { BlobStore } from "../actors/blobs/index.ts";
 import { type Clock, type Logger, limits, type Timer } from "../actors/kernel/index.ts";
-import type { ArchivedLogStore, AttemptKey, LogRetention } from "../actors/logs/index.ts";
+import type { ArchivedLogStore, AttemptKey, LogName, LogRetention } from "../actors/logs/index.ts";
 import type { Runs } from "../actors/pipelines/index.ts";
 import { attemptIsOver } from "./attempt-phase.ts";
+import type { FileSweep } from "./file-sweep.ts";
+import type { RetentionMarks } from "./retention-marks.ts";
 
 export interface LogSweepOptions {
   readonly logs: Pick<ArchivedLogStore, "expire" | "seal" | "unsealed">;
   readonly blobs: Pick<BlobStore, "dropUploads">;
-  readonly runs: Pick<Runs, "view">;
+  readonly runs: Pick<Runs, "view" | "ongoing" | "all">;
+  readonly files: Pick<FileSweep, "expire">;
+  readonly marks: Pick<RetentionMarks, "raise">;
   /** undefined = all logs are kept. */
   readonly retention: LogRetention | undefined;
   readonly clock: Clock;
@@ -66,24 +70,34 @@ export class LogSweep {
   }
 
   async #expire(): Promise<void> {
-    const { logs, retention, clock, logger } = this.#options;
+    const { logs, runs, files, marks, retention, clock, logger } = this.#options;
+    await files.expire(clock.nowMs());
     if (retention === undefined) return;
-    const deleted = await logs.expire(retention, clock.nowMs());
+    const deleted = await logs.expire(retention, clock.nowMs(), {
+      heldRuns: await runs.ongoing(),
+      before: (endedAtMs) => marks.raise("logs", endedAtMs),
+    });
     if (deleted > 0) logger.info("old logs were deleted", { deleted });
   }
 
   async #tidy(): Promise<void> {
     const { logs, blobs, clock } = this.#options;
-    for (const key of await logs.unsealed()) {
+    for (const name of await logs.unsealed()) {
       if (this.#stopped) return;
-      if (await this.#isOver(key)) await logs.seal(key);
+      const over = await this.#ifOver(name);
+      if (over !== undefined) await logs.seal(over);
     }
     await blobs.dropUploads(clock.nowMs() - limits.uploadKeptMs);
   }
 
-  async #isOver({ runId, job, attempt }: AttemptKey): Promise<boolean> {
-    const run = await this.#options.runs.view(runId);
-    const view = run?.jobs.find(({ name }) => name === job);
-    return view !== undefined && attemptIsOver(view, attempt);
+  /** The attempt whose log it is, if that is over. */
+  async #ifOver(name: LogName): Promise<AttemptKey | undefined> {
+    const { runs } = this.#options;
+    const runId = name.runId ?? (await runs.all()).find((id) => name.isOfRun(id));
+    const run = runId === undefined ? undefined : await runs.view(runId);
+    const job = run?.jobs.find((each) => name.isOfJob(each.name));
+    if (runId === undefined || job === undefined) return undefined;
+    const { attempt } = name;
+    return attemptIsOver(job, attempt) ? { runId, job: job.name, attempt } : undefined;
   }
 }

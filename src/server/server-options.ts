@@ -4,6 +4,7 @@ import type { LogRetention } from "../actors/logs/index.ts";
 import type { KafkaOptions, RedisOptions } from "../actors/persistence/index.ts";
 import type { SecretSource } from "../actors/pipelines/index.ts";
 import type { Provider } from "../providers/provider.ts";
+import type { FileRetention } from "./file-sweep.ts";
 
 export interface ServerOptions {
   /**
@@ -59,6 +60,11 @@ export interface ServerOptions {
   readonly s3?: S3BlobStoreOptions;
   /** Which finished logs are kept, by age, number and size. Default: all of them. */
   readonly logRetention?: LogRetention;
+  /**
+   * How long artifacts, workspaces and summaries are kept after they were stored. Default: for ever. What a run that has
+   * not ended holds is kept either way, and so are its logs.
+   */
+  readonly fileRetention?: FileRetention;
   /** For people. Default `troupe`. */
   readonly name?: string;
   /** Default: silent. */

@@ -29,6 +29,7 @@ import {
   writeSystemFile,
 } from "./data-folder.ts";
 import { createEnrolment, type Enrolment } from "./enrolment.ts";
+import { FileSweep, FilesInUse } from "./file-sweep.ts";
 import { checkJournalId, checkJournalPlace } from "./folder-journal.ts";
 import { type GrpcListener, listenGrpc, listenTls, portProblem } from "./grpc-listener.ts";
 import { identityDefinitions } from "./identity-definitions.ts";
@@ -40,6 +41,7 @@ import {
   namesOf,
 } from "./listen-address.ts";
 import { LogSweep } from "./log-sweep.ts";
+import { RetentionMarks } from "./retention-marks.ts";
 import { chainSecretSources } from "./secret-sources.ts";
 import type { ServerOptions, StopServerOptions } from "./server-options.ts";
 import type { Teardown } from "./teardown.ts";
@@ -74,6 +76,8 @@ export interface Jobs {
   readonly audit: Audit;
   /** Files of jobs. */
   readonly blobs: BlobStore;
+  readonly filesInUse: FilesInUse;
+  readonly marks: RetentionMarks;
   readonly enrolment: Enrolment;
 }
 
@@ -159,7 +163,12 @@ export async function openJobs(ground: ServerGround): Promise<Jobs> {
   engine.start(system);
   teardown.add("jobs", () => engine.stop());
   const { runs } = engine;
-  const sweep = new LogSweep({ logs, blobs, runs, retention: options.logRetention, clock, logger });
+  const marks = await RetentionMarks.open(dataDir);
+  const filesInUse = new FilesInUse();
+  const { logRetention: retention, fileRetention = {} } = options;
+  const kept = { runs, blobs, marks, logger };
+  const files = new FileSweep({ ...kept, retention: fileRetention, inUse: filesInUse });
+  const sweep = new LogSweep({ ...kept, logs, files, retention, clock });
   teardown.add("log sweep", () => sweep.stop());
   await sweep.start();
   const audit = new Audit({ system, clock, logger });
@@ -167,7 +176,8 @@ export async function openJobs(ground: ServerGround): Promise<Jobs> {
   const authority = ground.tls ? await openAuthority(ground, system) : undefined;
   const fingerprint = () => authority?.fingerprint();
   const enrolment = createEnrolment({ system, clock, random, logger, fingerprint });
-  return { systemFile, system, engine, logs, blobs, authority, audit, enrolment };
+  const stores = { logs, blobs, filesInUse, marks };
+  return { systemFile, system, engine, ...stores, authority, audit, enrolment };
 }
 
 async function openBlobs({ dataDir, options, teardown }: ServerGround): Promise<BlobStore> {
@@ -271,6 +281,7 @@ async function listenForAgents(
   const transfers = transferHandlers({
     blobs: jobs.blobs,
     runs: jobs.engine.runs,
+    filesInUse: jobs.filesInUse,
     identify: (call) => service.identify(call),
     logger,
     refused: () => service.transferRefused(),
@@ -332,7 +343,7 @@ export function controlServicesOf(
   { jobs, agents }: { readonly jobs: Jobs; readonly agents: AgentPort },
 ): ControlServices {
   const { options, version, startedAtMs, clock, random } = ground;
-  const { system, engine, logs, blobs, enrolment, audit, authority } = jobs;
+  const { system, engine, logs, blobs, filesInUse, marks, enrolment, audit, authority } = jobs;
   const { runs, workers } = engine;
   const server = {
     version,
@@ -347,6 +358,8 @@ export function controlServicesOf(
     workers,
     logs,
     blobs,
+    filesInUse,
+    marks,
     enrolment,
     audit,
     authority,

@@ -29,12 +29,14 @@ import { type AttemptKey, attemptId, type StoredFile } from "../actors/workers/i
 import type { Caller } from "./agent-admission.ts";
 import { attemptOf } from "./agent-messages.ts";
 import { bufferOver } from "./buffer-over.ts";
+import type { FilesInUse } from "./file-sweep.ts";
 import { serviceErrorOf } from "./grpc-errors.ts";
 import { streamOutput } from "./stream-output.ts";
 
 export interface TransferServiceOptions {
   readonly blobs: BlobStore;
   readonly runs: Pick<Runs, "grant" | "stored">;
+  readonly filesInUse: FilesInUse;
   /** Who calls. Rejects with `TROUPE_AGENT_REFUSED`. */
   readonly identify: (caller: Caller) => Promise<{ readonly agentId: string }>;
   readonly logger: Logger;
@@ -100,16 +102,17 @@ async function putBlob(options: TransferServiceOptions, call: PutCall): Promise<
   const { attempt, agentId } = await granted(options, call, ref);
   checkHash(sha256);
   const upload = `${attemptId(attempt)}/${sha256}`;
-  const blob = await options.blobs.put(
-    (offset) => {
-      call.write({ message: { $case: "offset", value: offset } });
-      return dataOf(requests);
-    },
-    { sha256, upload, bytesMax: bytes, whole: true },
-  );
-  const kept = await options.runs.stored(attempt, agentId, { sha256, bytes: blob.bytes });
-  if (!kept) throw refused(options, "this attempt has ended, or has stored too many files");
-  options.logger.debug("stored a file of a job", { key: blob.key, bytes: blob.bytes });
+  const source = (offset: number): AsyncIterable<Uint8Array> => {
+    call.write({ message: { $case: "offset", value: offset } });
+    return dataOf(requests);
+  };
+  const put = { sha256, upload, bytesMax: bytes, whole: true };
+  await options.filesInUse.during(sha256, async () => {
+    const blob = await options.blobs.put(source, put);
+    const kept = await options.runs.stored(attempt, agentId, { sha256, bytes: blob.bytes });
+    if (!kept) throw refused(options, "this attempt has ended, or has stored too many files");
+    options.logger.debug("stored a file of a job", { key: blob.key, bytes: blob.bytes });
+  });
   call.write({ message: { $case: "stored", value: true } });
 }
 

@@ -17,6 +17,7 @@ import {
   TransferStoppedError,
   Transfers,
 } from "../../src/agent/transfers.ts";
+import { FilesInUse } from "../../src/server/file-sweep.ts";
 import { listenGrpc } from "../../src/server/grpc-listener.ts";
 import { transferHandlers } from "../../src/server/transfer-service.ts";
 import { temporaryFolder } from "../agent/support/folder.ts";
@@ -34,6 +35,7 @@ async function service(granted: (workerId: string) => readonly StoredFile[] | un
       grant: async (_attempt, workerId) => granted(workerId),
       stored: async (_attempt, workerId) => granted(workerId) !== undefined,
     },
+    filesInUse: new FilesInUse(),
     identify: async ({ metadata }) => {
       const [name] = metadata.get("authorization");
       if (name === undefined) throw new TroupeError("TROUPE_AGENT_REFUSED", { reason: "nobody" });

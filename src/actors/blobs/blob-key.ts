@@ -4,7 +4,8 @@
  */
 import { limits, TroupeError } from "../kernel/index.ts";
 
-const contentPrefix = "sha256/";
+/** The keys of all content begin with it. */
+export const contentBlobs = "sha256/";
 const contentPattern = /^sha256\/[0-9a-f]{64}$/;
 const hashPattern = /^[0-9a-f]{64}$/;
 const appendedPattern = /^[a-z0-9_%~-][a-z0-9_%~.-]*(\/[a-z0-9_%~-][a-z0-9_%~.-]*)+$/;
@@ -15,7 +16,7 @@ export function contentKey(sha256: string): string {
     const problem = "a SHA-256 is 64 lower-case hex digits";
     throw new TroupeError("TROUPE_NAME_INVALID", { name: sha256, problem });
   }
-  return contentPrefix + sha256;
+  return contentBlobs + sha256;
 }
 
 export function isContentKey(key: string): boolean {
@@ -37,7 +38,7 @@ function problemOf(key: string): string | undefined {
   if (key.length > limits.blobNameCharactersMax) {
     return `it has ${key.length} characters, and ${limits.blobNameCharactersMax} are allowed`;
   }
-  if (key.startsWith(contentPrefix)) {
+  if (key.startsWith(contentBlobs)) {
     return "what begins with sha256/ is content: it is put whole, and named by its 64 hex digits";
   }
   if (appendedPattern.test(key)) return undefined;

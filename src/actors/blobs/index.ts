@@ -1,4 +1,4 @@
-export { checkAppendedKey, contentKey } from "./blob-key.ts";
+export { checkAppendedKey, contentBlobs, contentKey } from "./blob-key.ts";
 export type {
   BlobRange,
   BlobSource,

@@ -377,6 +377,12 @@ export const errorTable = {
       `The job ${d.job} of run ${d.run} has left no ${d.what}. It must have ended by itself, and have ` +
       (d.what === "summary" ? "written to $TROUPE_STEP_SUMMARY." : "a list of artifacts."),
   }),
+  TROUPE_GONE_BY_RETENTION: entry<{ run: string; what: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `The ${d.what} of run ${d.run} is gone by retention: this server deletes what is older than it was told to keep.`,
+  }),
   // ── blobs ──────────────────────────────────────────────────────────────────────────────
   TROUPE_BLOB_NOT_FOUND: entry<{ key: string }>({
     retryable: false,

@@ -10,15 +10,17 @@
  *  A4. A store that cannot take files over gets a long log in segments while it is written, so that its end
  *      does not move gigabytes; and gives back what a disk has lost of the file since.
  */
+import { dirname } from "node:path";
 import type { BlobStore } from "../blobs/index.ts";
 import { type Clock, type Logger, limits, TroupeError } from "../kernel/index.ts";
 import type { FolderLogStore } from "./folder-log-store.ts";
 import { LogArchiver } from "./log-archiver.ts";
 import {
-  attemptOfPath,
   blobKeyOf,
   blobKeyOfPath,
+  LogName,
   logBlobs,
+  logPath,
   pathOfBlobKey,
   timesPath,
   withoutTimes,
@@ -40,6 +42,15 @@ export interface ArchivedLogStoreOptions {
   /** How a long log is cut on its way into a blob. Default `limits.logSegmentBytes`. */
   readonly segmentBytes?: number;
 }
+
+export interface ExpireOptions {
+  /** Ids of runs whose logs stay. */
+  readonly heldRuns?: readonly string[];
+  /** Called with the end of the newest log that goes, before the first one does. */
+  readonly before?: (endedAtMs: number) => Promise<void>;
+}
+
+const anyAttempt = { job: "-", attempt: 1 };
 
 export class ArchivedLogStore implements LogStore {
   readonly #folder: FolderLogStore;
@@ -156,15 +167,19 @@ export class ArchivedLogStore implements LogStore {
     yield* this.#rest(key, position, signal);
   }
 
-  /** Logs that somebody may still write; those whose names were too long to be read back are not among them. */
-  async unsealed(): Promise<AttemptKey[]> {
+  /** Logs that somebody may still write. */
+  async unsealed(): Promise<LogName[]> {
     const { directory } = this.#folder;
-    const keys = (await this.#folder.unfinished()).map((path) => attemptOfPath(directory, path));
-    return keys.filter((key) => key !== undefined);
+    const names = (await this.#folder.unfinished()).map((path) => LogName.of(directory, path));
+    return names.filter((name) => name !== undefined);
   }
 
-  /** As `FolderLogStore.expire`, wherever the logs are. */
-  async expire(retention: LogRetention, nowMs: number): Promise<number> {
+  /** As `FolderLogStore.expire`, wherever the logs are. Logs of held runs count, but stay. */
+  async expire(
+    retention: LogRetention,
+    nowMs: number,
+    { heldRuns = [], before = async () => {} }: ExpireOptions = {},
+  ): Promise<number> {
     checkRetention(retention);
     const directory = this.#folder.directory;
     const written = await this.#folder.unfinished();
@@ -180,7 +195,14 @@ export class ArchivedLogStore implements LogStore {
     }
     for (const log of await this.#folder.finished()) logs.set(log.path, log);
     for (const path of written) logs.delete(path);
-    const expired = expiredLogs([...logs.values()], retention, nowMs);
+    const held = new Set(
+      heldRuns.map((runId) => dirname(logPath(directory, { ...anyAttempt, runId }))),
+    );
+    const expired = expiredLogs([...logs.values()], retention, nowMs).filter(
+      ({ path }) => !held.has(dirname(path)),
+    );
+    const newest = expired.at(-1);
+    if (newest !== undefined) await before(newest.endedAtMs);
     for (const { path } of expired) {
       await this.#archiver.forget(path);
       const key = blobKeyOfPath(directory, path);

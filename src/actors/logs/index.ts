@@ -7,6 +7,7 @@ export {
   logCommand,
   type Severity,
 } from "./log-commands.ts";
+export type { LogName } from "./log-name.ts";
 export type { LogRetention } from "./log-retention.ts";
 export type { AttemptKey, LogPiece, LogStore } from "./log-store.ts";
 export { type LogTime, LogTimesCursor } from "./log-times.ts";

@@ -64,13 +64,35 @@ export function sealPath(path: string): string {
   return `${path}.sealed`;
 }
 
-/** Whose log a file is. undefined: nobody's, or its name was too long and says it no more. */
-export function attemptOfPath(directory: string, path: string): AttemptKey | undefined {
-  const [run, file = ""] = relative(directory, path).split(sep);
-  const [, job, attempt] = /^(.+)\.(\d+)\.log$/.exec(file) ?? [];
-  const [runId, name] = [nameOf(run ?? ""), nameOf(job ?? "")];
-  if (runId === undefined || name === undefined) return undefined;
-  return { runId, job: name, attempt: Number(attempt) };
+/** What the name of a log's file says. A long name says it by its hash only. */
+export class LogName {
+  /** undefined: it was too long, and can be recognised, but not read back. */
+  readonly runId: string | undefined;
+  readonly attempt: number;
+  readonly #run: string;
+  readonly #job: string;
+
+  private constructor(run: string, job: string, attempt: number) {
+    this.runId = nameOf(run);
+    this.attempt = attempt;
+    this.#run = run;
+    this.#job = job;
+  }
+
+  /** undefined: nobody's log. */
+  static of(directory: string, path: string): LogName | undefined {
+    const [run = "", file = ""] = relative(directory, path).split(sep);
+    const [, job, attempt] = /^(.+)\.(\d+)\.log$/.exec(file) ?? [];
+    return run === "" || job === undefined ? undefined : new LogName(run, job, Number(attempt));
+  }
+
+  isOfRun(runId: string): boolean {
+    return safeName(runId) === this.#run;
+  }
+
+  isOfJob(job: string): boolean {
+    return safeName(job) === this.#job;
+  }
 }
 
 /** `safeName` the other way; undefined for what it did not make. */

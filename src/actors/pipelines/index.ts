@@ -4,6 +4,7 @@ export { buildGraph, type GraphNode, type GraphProblem, type GraphReport } from 
 // ── checks ───────────────────────────────────────────────────────────────────────────────
 export { checkDefinition } from "./check-definition.ts";
 export { definePipeline, isPipeline } from "./define-pipeline.ts";
+export { parseDuration } from "./duration.ts";
 export { type JobGraph, levelsOf, topologicalOrder } from "./graph.ts";
 // ── runs: the actor, and all that runs jobs ──────────────────────────────────────────────
 export {
@@ -89,7 +90,7 @@ export {
   type TextTemplate,
   template,
 } from "./sh.ts";
-export { sizeText } from "./size.ts";
+export { parseSize, sizeText } from "./size.ts";
 export {
   parseDefinition,
   type ValidationResult,

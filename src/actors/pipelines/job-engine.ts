@@ -55,6 +55,7 @@ export interface JobEngineOptions {
 export interface EngineSystem {
   readonly kernel: Kernel;
   actor<S, E, C>(definition: PersistentActorDefinition<S, E, C>, id: string): Handle<C>;
+  ids(definition: AnyPersistentActorDefinition): Promise<string[]>;
   /** Of the actors whose work is half done. */
   openIds(definition: AnyPersistentActorDefinition): Promise<string[]>;
 }
@@ -136,6 +137,7 @@ class LocalJobEngine implements JobEngine {
         definition,
         run,
         index,
+        all: () => system.ids(definition),
         ongoing: () => system.openIds(definition),
         scheduler,
         feed: this.#feed,

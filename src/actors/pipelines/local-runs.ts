@@ -16,6 +16,8 @@ export interface LocalRunsOptions {
   readonly definition: PipelineRunDefinition;
   readonly run: (runId: string) => PipelineRunHandle;
   readonly index: RunIndexHandle;
+  /** The ids of all. */
+  readonly all: () => Promise<readonly string[]>;
   /** The ids of those that have not ended. */
   readonly ongoing: () => Promise<readonly string[]>;
   readonly feed: RunFeed;
@@ -87,6 +89,10 @@ export class LocalRuns implements Runs {
 
   stored({ runId, job, attempt }: AttemptKey, workerId: string, file: StoredFile) {
     return this.#options.run(runId).stored({ job, attempt, workerId }, file);
+  }
+
+  all(): Promise<readonly string[]> {
+    return this.#options.all();
   }
 
   ongoing(): Promise<readonly string[]> {

@@ -37,6 +37,8 @@ export interface Runs {
    * has stored too many.
    */
   stored(attempt: AttemptKey, workerId: string, file: StoredFile): Promise<boolean>;
+  /** The ids of all runs there ever were. */
+  all(): Promise<readonly string[]>;
   /** The ids of all runs that have not ended. */
   ongoing(): Promise<readonly string[]>;
   /** All that a run has in the store; none where there is no such run. */

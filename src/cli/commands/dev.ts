@@ -11,10 +11,11 @@ import {
 import type { CliContext } from "../cli-context.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { cliLogger } from "../logger.ts";
+import { type RetentionOptions, retentionOf } from "../program/retention-options.ts";
 import { readSecrets } from "../secrets.ts";
 import { describeStores, readStores, type StoreOptions } from "../stores.ts";
 
-export interface DevOptions extends StoreOptions {
+export interface DevOptions extends StoreOptions, RetentionOptions {
   readonly data: string;
   readonly listen: string;
   readonly advertise?: string;
@@ -43,6 +44,7 @@ export async function dev(context: CliContext, options: DevOptions): Promise<num
         }
       : {}),
     ...(options.slots === undefined ? {} : { slotsPerAgent: options.slots }),
+    ...retentionOf(options),
     ...(options.lease === undefined ? {} : { leaseMs: options.lease }),
     secretSource: chainSecretSources(
       mapSecretSource(secrets),

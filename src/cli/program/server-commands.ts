@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { keyValues } from "../key-values.ts";
 import { wholeNumber } from "../whole-number.ts";
+import { addRetentionOptions } from "./retention-options.ts";
 import { type CommandHost, dataOption, jsonOption } from "./shared-options.ts";
 import { addStoreOptions } from "./store-options.ts";
 
@@ -12,7 +13,7 @@ export function addServerCommands(program: Command, host: CommandHost): void {
 }
 
 function addDev(program: Command, host: CommandHost): void {
-  addStoreOptions(program.command("dev"))
+  addRetentionOptions(addStoreOptions(program.command("dev")))
     .description("a server on a data folder, with agents started on demand on this machine")
     .addOption(dataOption())
     .option(
