@@ -63,9 +63,8 @@ async function heldFlood(line: Line, megabytes: number, followers: number): Prom
     const client = clients[n % clients.length] ?? line.client;
     const request = { runId, job: "print", attempt: 0, offset: 0, follow: true };
     for await (const _piece of client.readLog(request, leave.signal)) {
-      if (followers === 0) return void writeFileSync(gate, "");
-      if (++begun === followers) writeFileSync(gate, "");
-      if (!leave.signal.aborted) await once(leave.signal, "abort");
+      if (++begun >= followers) writeFileSync(gate, "");
+      if (followers > 0 && !leave.signal.aborted) await once(leave.signal, "abort");
       return;
     }
   });
