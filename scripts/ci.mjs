@@ -10,7 +10,7 @@ const troupe = [process.execPath, "dist/src/cli/main.js"];
 const reports = join(root, ".cache", "ci-tests");
 rmSync(reports, { recursive: true, force: true });
 mkdirSync(reports, { recursive: true });
-const unitTests = ["node_modules/vitest/vitest.mjs", "run", "--project", "unit"];
+const unitTests = ["node_modules/vitest/vitest.mjs", "run", "--project", "unit*"];
 const passed = runStages([
   { name: "check", budgetS: 90, command: ["npm", "run", "-s", "check", "--", "--static"] },
   { name: "demo", budgetS: 60, command: ["npm", "run", "-s", "demo"] },
