@@ -3,7 +3,8 @@
  * is one among many, by pages where the walks under way want most of what lies there. Without pages a
  * restart whose snapshots are gone would ask the store once for every frame.
  *
- *  S1. A page is read only when the steps of the walks say that about all of it is wanted.
+ *  S1. A page is read only when the steps of the walks say that at least half of it is wanted: frames of others and
+ *      empty ones lie between, and a round trip costs more than their bytes.
  *  S2. One page at a time, each right below the one before; walks that miss meanwhile wait for it and
  *      look again. So nothing is read by page twice.
  *  S3. Pages fill the cache and nothing else: without one, or after a failed page, frames are read singly.
@@ -20,7 +21,7 @@ export interface ShardFramesParts {
 }
 
 /** Wanted frames among those of a page, at least. */
-const densityMin = 0.8;
+const densityMin = 0.5;
 /** Steps of which the average length of a step is made, about. */
 const stepsRemembered = 16;
 /** The first page is small; each one after it is twice as long, up to the bytes of a page. */
