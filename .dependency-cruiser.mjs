@@ -34,6 +34,10 @@ const mayImport = {
     folders: "testing|system|persistence|kernel",
     why: "The test kit offers what users' own actors need; pipelines and agents are tested by running them.",
   },
+  caches: {
+    folders: "caches|blobs|cluster|persistence|kernel",
+    why: "Caches are content under keys; whose they are, the server says.",
+  },
   workers: {
     folders: "workers|cluster|persistence|kernel",
     why: "A worker stands for an agent and reports attempts through a port; it must not know pipelines.",

@@ -135,9 +135,12 @@ export {
 // ── Pipelines ──────────────────────────────────────────────────────────────────────────────
 export {
   definePipeline,
+  hashFiles,
   type Expression,
   type ExpressionOf,
   type Job,
+  type CacheDefinition,
+  type CacheOptions,
   type CheckoutDefinition,
   type CheckoutOptions,
   type JobDefinition,

@@ -18,8 +18,14 @@ export interface ArchiveEntry {
 export class EntryJudge {
   /** As a file system that knows no case and no forms of accents would see them. */
   readonly #links = new Set<string>();
+  readonly #within: readonly string[] | undefined;
   #entries = 0;
   #bytes = 0;
+
+  /** With `within`, only what is below one of these paths is taken. */
+  constructor(within?: readonly string[]) {
+    this.#within = within?.map((path) => posix.normalize(path).replace(/\/$/, ""));
+  }
 
   get entries(): number {
     return this.#entries;
@@ -36,6 +42,7 @@ export class EntryJudge {
     }
     const name = nameProblem(path);
     if (name !== undefined) return `the entry ${shown} ${name}`;
+    if (!this.#isWithin(path)) return `the entry ${shown} is none of ${this.#within?.join(", ")}`;
     const behind = this.#linkBefore(path);
     if (behind !== undefined) return `the entry ${shown} lies behind the link ${behind}`;
     if (type === "Directory") return undefined;
@@ -49,6 +56,11 @@ export class EntryJudge {
     }
     this.#links.add(folded(path));
     return undefined;
+  }
+
+  #isWithin(path: string): boolean {
+    const at = posix.normalize(path).replace(/\/$/, "");
+    return this.#within?.some((each) => at === each || at.startsWith(`${each}/`)) ?? true;
   }
 
   /** Nothing may be written through a link, wherever it leads. */

@@ -2,11 +2,13 @@
 import {
   type ClientDuplexStream,
   type ClientReadableStream,
+  type ClientUnaryCall,
   status as grpcStatus,
   Metadata,
   type ServiceError,
 } from "@grpc/grpc-js";
 import {
+  type FindCacheResponse,
   type GetBlobResponse,
   type PutBlobRequest,
   type PutBlobResponse,
@@ -16,6 +18,8 @@ import {
   type BlobLink,
   type BlobRequest,
   type BlobStart,
+  type CacheQuestion,
+  type FoundCache,
   TransferRefusedError,
 } from "./transfers.ts";
 
@@ -32,14 +36,14 @@ export class GrpcBlobLink implements BlobLink {
     start: BlobStart,
     bytesFrom: (offset: number) => AsyncIterable<Uint8Array>,
     stopped: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const call = this.#client.putBlob(this.#metadata);
     const cancel = (): void => call.cancel();
     stopped.addEventListener("abort", cancel, { once: true });
     const failed = new Promise<never>((_, reject) => call.once("error", reject));
     try {
-      call.write({ message: { $case: "start", value: { ...start } } });
-      await Promise.race([putAll(call, bytesFrom), failed]);
+      call.write({ message: { $case: "start", value: { cache: undefined, ...start } } });
+      return await Promise.race([putAll(call, bytesFrom), failed]);
     } catch (error) {
       throw errorOf(error);
     } finally {
@@ -53,7 +57,7 @@ export class GrpcBlobLink implements BlobLink {
 
   async *get(request: BlobRequest, stopped: AbortSignal): AsyncIterable<Uint8Array> {
     const call: ClientReadableStream<GetBlobResponse> = this.#client.getBlob(
-      { ...request },
+      { cache: false, ...request },
       this.#metadata,
     );
     const cancel = (): void => call.cancel();
@@ -69,6 +73,33 @@ export class GrpcBlobLink implements BlobLink {
     }
   }
 
+  async findCache(
+    { attempt, cache, key, restoreKeys }: CacheQuestion,
+    stopped: AbortSignal,
+  ): Promise<FoundCache | undefined> {
+    const request = { attempt, cache, key, restoreKeys: [...restoreKeys] };
+    const found = await this.#ask<FindCacheResponse>(stopped, (reply) =>
+      this.#client.findCache(request, this.#metadata, reply),
+    );
+    const { file } = found;
+    return found.key === "" || file === undefined ? undefined : { key: found.key, file };
+  }
+
+  #ask<Response>(
+    stopped: AbortSignal,
+    start: (reply: (error: ServiceError | null, response: Response) => void) => ClientUnaryCall,
+  ): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      const call = start((error, response) => {
+        stopped.removeEventListener("abort", cancel);
+        if (error === null) resolve(response);
+        else reject(errorOf(error));
+      });
+      const cancel = (): void => call.cancel();
+      stopped.addEventListener("abort", cancel, { once: true });
+    });
+  }
+
   close(): void {
     this.#client.close();
   }
@@ -77,21 +108,21 @@ export class GrpcBlobLink implements BlobLink {
 async function putAll(
   call: ClientDuplexStream<PutBlobRequest, PutBlobResponse>,
   bytesFrom: (offset: number) => AsyncIterable<Uint8Array>,
-): Promise<void> {
+): Promise<boolean> {
   const answers = (call as AsyncIterable<PutBlobResponse>)[Symbol.asyncIterator]();
-  const first = await answers.next();
-  if (first.done === true) throw new Error("the server ended the transfer");
-  if (first.value.message?.$case === "offset") {
-    for await (const data of bytesFrom(first.value.message.value)) {
+  let answer = await answers.next();
+  if (answer.done !== true && answer.value.message?.$case === "offset") {
+    for await (const data of bytesFrom(answer.value.message.value)) {
       const goesOn = call.write({ message: { $case: "data", value: data as Buffer } });
       if (!goesOn) await new Promise((resolve) => call.once("drain", resolve));
     }
     call.end();
-    const last = await answers.next();
-    if (last.done === true || last.value.message?.$case !== "stored") {
-      throw new Error("the server ended the transfer");
-    }
+    answer = await answers.next();
   }
+  if (answer.done !== true && answer.value.message?.$case === "stored") {
+    return answer.value.message.value;
+  }
+  throw new Error("the server ended the transfer");
 }
 
 const refusals: ReadonlySet<grpcStatus> = new Set([

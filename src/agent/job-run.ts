@@ -17,6 +17,7 @@ import {
 import { AttemptFolder } from "./attempt-folder.ts";
 import { CheckoutFailed, checkOut } from "./checkout-run.ts";
 import { type JobEnd, type JobListener, neverRan, type RunningJob } from "./executor.ts";
+import { JobCaches } from "./job-caches.ts";
 import type { Environment } from "./job-environment.ts";
 import {
   bringInputs,
@@ -58,6 +59,7 @@ export class JobRun implements RunningJob {
   #begun: Begun | undefined;
   #blocked = false;
   #commit = "";
+  #caches: JobCaches | undefined;
 
   constructor(context: ExecutorContext, assignment: Assignment, listener: JobListener) {
     this.#context = context;
@@ -101,7 +103,16 @@ export class JobRun implements RunningJob {
     const { checkout } = this.#assignment;
     if (checkout !== undefined) this.#commit = await this.#checkOut(checkout);
     await bringInputs(this.#files);
+    if (this.#assignment.caches.length > 0) await this.#restoreCaches();
     return this.#commit === "" ? {} : { TROUPE_COMMIT: this.#commit };
+  }
+
+  #restoreCaches(): Promise<void> {
+    const { log } = this.#begin();
+    const { clock } = this.#context;
+    const caches = new JobCaches({ ...this.#files, clock, remark: (text) => log.remark(text) });
+    this.#caches = caches;
+    return caches.restore();
   }
 
   #checkOut(checkout: Checkout): Promise<string> {
@@ -174,6 +185,7 @@ export class JobRun implements RunningJob {
     const problem = outputs.problem ?? leavings?.problem;
     // Stopped while its files were on their way: it did not end well before the stop.
     const how = verdict({ exit, stop: leavings ? stop : this.#stop.stop, limitHit, problem });
+    if (how.outcome === Outcome.SUCCEEDED) await this.#caches?.save();
     const { artifacts, summary } = leavings ?? nothingLeft;
     const left = { outputs: outputs.values, artifacts, summary, commit: this.#commit };
     return { ...how, ...left, ...times, usage };

@@ -96,6 +96,18 @@ export const agentLimits = {
   /** One piece of a file on its way to the server. */
   transferChunkBytes: 256 * 1024,
 
+  /** A cache's key, in bytes. A longer one is not used, and the log says so. */
+  cacheKeyBytesMax: 512,
+
+  /** Files and folders that are looked at for hashFiles. With more in the workspace, the cache is not used, and the log says so. */
+  hashFilesEntriesMax: 500_000,
+
+  /** How long a job waits for the server's word on a cache. Then it goes on without. */
+  cacheAnswerMs: 30_000,
+
+  /** How long a cache may be on its way, there or back. Then the job goes on without. */
+  cacheTransferMs: 600_000,
+
   /** Tries of a checkout when the network fails. Then it has failed. */
   checkoutTriesMax: 4,
 

@@ -12,24 +12,53 @@ import { fileHash } from "./pack-archive.ts";
 
 /** The server's side, one try. Rejects with `TransferRefusedError` for what trying again does not change. */
 export interface BlobLink {
+  /** False: there was a cache under this key already. */
   put(
     start: BlobStart,
     bytesFrom: (offset: number) => AsyncIterable<Uint8Array>,
     stopped: AbortSignal,
-  ): Promise<void>;
+  ): Promise<boolean>;
   get(request: BlobRequest, stopped: AbortSignal): AsyncIterable<Uint8Array>;
+  /** undefined = there is none. */
+  findCache(question: CacheQuestion, stopped: AbortSignal): Promise<FoundCache | undefined>;
+}
+
+export interface CacheName {
+  /** Which of the assignment's caches, from 0. */
+  readonly cache: number;
+  readonly key: string;
+}
+
+/** What is looked for: under the key, else what one of the beginnings begins. */
+export interface CacheQuestion extends CacheName {
+  readonly attempt: AttemptRef;
+  readonly restoreKeys: readonly string[];
+}
+
+export interface FoundCache {
+  readonly key: string;
+  readonly file: StoredFile;
 }
 
 export interface BlobRequest {
   readonly attempt: AttemptRef;
   readonly sha256: string;
   readonly offset: number;
+  /** Is it among the caches? Default false. */
+  readonly cache?: boolean;
 }
 
 export interface BlobStart {
   readonly attempt: AttemptRef;
   readonly sha256: string;
   readonly bytes: number;
+  /** Under which name it goes among the caches. Default: it is none. */
+  readonly cache?: CacheName;
+}
+
+export interface FetchedFile extends StoredFile {
+  /** Is it among the caches? Default false. */
+  readonly cache?: boolean;
 }
 
 export class TransferRefusedError extends Error {}
@@ -54,22 +83,24 @@ export class Transfers {
   /** Into `file`, which may hold the beginning of it already. */
   async fetch(
     attempt: AttemptRef,
-    archive: StoredFile,
+    archive: FetchedFile,
     file: string,
     stopped: AbortSignal,
   ): Promise<void> {
     await this.#untilDone(stopped, async (link) => {
       const offset = await sizeOf(file);
-      if (offset < archive.bytes)
-        await append(file, link.get({ attempt, sha256: archive.sha256, offset }, stopped), archive);
+      const { sha256, cache = false } = archive;
+      const request = { attempt, sha256, offset, cache };
+      if (offset < archive.bytes) await append(file, link.get(request, stopped), archive);
       if ((await fileHash(file)) === archive.sha256) return;
       await (await open(file, "w")).close();
       throw new Error("what came is not what was promised");
     });
   }
 
-  async store(start: BlobStart, file: string, stopped: AbortSignal): Promise<void> {
-    await this.#untilDone(stopped, (link) =>
+  /** False: there was a cache under this key already. */
+  store(start: BlobStart, file: string, stopped: AbortSignal): Promise<boolean> {
+    return this.#untilDone(stopped, (link) =>
       link.put(
         start,
         (offset) =>
@@ -79,7 +110,11 @@ export class Transfers {
     );
   }
 
-  async #untilDone(stopped: AbortSignal, once: (link: BlobLink) => Promise<void>): Promise<void> {
+  findCache(question: CacheQuestion, stopped: AbortSignal): Promise<FoundCache | undefined> {
+    return this.#untilDone(stopped, (link) => link.findCache(question, stopped));
+  }
+
+  async #untilDone<T>(stopped: AbortSignal, once: (link: BlobLink) => Promise<T>): Promise<T> {
     const { link, clock, random } = this.#options;
     for (let failures = 0; ; failures++) {
       if (stopped.aborted) throw new TransferStoppedError();

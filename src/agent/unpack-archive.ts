@@ -18,9 +18,16 @@ import { agentLimits } from "./limits.ts";
 /** The archive is not what it should be: its message says why, for a person. */
 export class ArchiveError extends Error {}
 
-/** Returns how many entries it had. Throws `ArchiveError`, or the disk's own error. */
-export async function unpackArchive(file: string, folder: string): Promise<number> {
-  const judge = new EntryJudge();
+/**
+ * Returns how many entries it had. Throws `ArchiveError`, or the disk's own error. With `within`, nothing may be
+ * in it that is not below one of these paths.
+ */
+export async function unpackArchive(
+  file: string,
+  folder: string,
+  within?: readonly string[],
+): Promise<number> {
+  const judge = new EntryJudge(within);
   const unpacking = createGunzip();
   const refuse = (problem: string): void => {
     unpacking.destroy(new ArchiveError(problem));

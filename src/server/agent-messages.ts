@@ -1,7 +1,11 @@
 /** Between the wire's messages and the workers' own words. Pure; what does not fit is named. */
 import {
+  AgentFact,
   type Assignment,
   type AttemptRef,
+  type Cache,
+  type CacheKey,
+  type CacheKeyPart,
   type Checkout,
   type Hello,
   type JobResult,
@@ -17,6 +21,8 @@ import type {
   AttemptOutcome,
   AttemptResult,
   PreparedAttempt,
+  PreparedCache,
+  PreparedCacheKey,
   PreparedCheckout,
 } from "../actors/workers/index.ts";
 
@@ -110,6 +116,7 @@ export function assignmentOf(prepared: PreparedAttempt): Assignment {
     stdin: prepared.stdin ?? "",
     limits: { memoryBytes: 0, cpus: 0, processes: 0, logBytes: 0, ...prepared.limits },
     checkout: prepared.checkout === undefined ? undefined : checkoutOf(prepared.checkout),
+    caches: (prepared.caches ?? []).map(cacheOf),
     onDisconnect: prepared.onDisconnect === "kill" ? OnDisconnect.KILL : OnDisconnect.CONTINUE,
   };
 }
@@ -129,6 +136,21 @@ function checkoutOf({ token, ...checkout }: PreparedCheckout): Checkout {
     token: token?.value ?? "",
     tokenName: token?.name ?? "",
   };
+}
+
+function cacheOf({ key, restoreKeys, paths }: PreparedCache): Cache {
+  return { key: keyOf(key), restoreKeys: restoreKeys.map(keyOf), paths: [...paths] };
+}
+
+const agentFacts = { os: AgentFact.OS, arch: AgentFact.ARCH } as const;
+
+function keyOf(key: PreparedCacheKey): CacheKey {
+  const parts = key.map((part): CacheKeyPart => {
+    if (typeof part === "string") return { part: { $case: "text", value: part } };
+    if ("agent" in part) return { part: { $case: "agent", value: agentFacts[part.agent] } };
+    return { part: { $case: "hashFiles", value: { patterns: [...part.hashFiles] } } };
+  });
+  return { parts };
 }
 
 /** Only what can be the name of stored content. */

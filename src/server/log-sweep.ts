@@ -3,9 +3,11 @@
  *
  *  S1. A log whose attempt ended without its agent (it was lost) is sealed, so that it is kept and deleted as others are.
  *  S2. Ended logs and files of jobs that retention does not keep are deleted, but none of a run that has not ended.
- *  S3. What an upload that was broken off has left is deleted when nobody has gone on with it for a day.
+ *  S3. Caches that are too old or too much are deleted.
+ *  S4. What an upload that was broken off has left is deleted when nobody has gone on with it for a day.
  */
 import type { BlobStore } from "../actors/blobs/index.ts";
+import type { Caches } from "../actors/caches/index.ts";
 import { type Clock, type Logger, limits, type Timer } from "../actors/kernel/index.ts";
 import type { ArchivedLogStore, AttemptKey, LogName, LogRetention } from "../actors/logs/index.ts";
 import type { Runs } from "../actors/pipelines/index.ts";
@@ -16,6 +18,7 @@ import type { RetentionMarks } from "./retention-marks.ts";
 export interface LogSweepOptions {
   readonly logs: Pick<ArchivedLogStore, "expire" | "seal" | "unsealed">;
   readonly blobs: Pick<BlobStore, "dropUploads">;
+  readonly caches: Pick<Caches, "sweep">;
   readonly runs: Pick<Runs, "view" | "ongoing" | "all">;
   readonly files: Pick<FileSweep, "expire">;
   readonly marks: Pick<RetentionMarks, "raise">;
@@ -81,13 +84,14 @@ export class LogSweep {
   }
 
   async #tidy(): Promise<void> {
-    const { logs, blobs, clock } = this.#options;
+    const { logs, blobs, caches, clock } = this.#options;
     for (const name of await logs.unsealed()) {
       if (this.#stopped) return;
       const over = await this.#ifOver(name);
       if (over !== undefined) await logs.seal(over);
     }
     await blobs.dropUploads(clock.nowMs() - limits.uploadKeptMs);
+    await caches.sweep();
   }
 
   /** The attempt whose log it is, if that is over. */

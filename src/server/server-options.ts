@@ -58,6 +58,10 @@ export interface ServerOptions {
    * Logs under way are in `dataDir` either way.
    */
   readonly s3?: S3BlobStoreOptions;
+  /** What all caches of jobs together may take, in bytes; the longest unused go first. Default `limits.cachesBytesMax`. */
+  readonly cachesBytesMax?: number;
+  /** How long a cache is kept that no job asks for, in ms. Default `limits.cacheUnusedMs`. */
+  readonly cacheUnusedMs?: number;
   /** Which finished logs are kept, by age, number and size. Default: all of them. */
   readonly logRetention?: LogRetention;
   /**

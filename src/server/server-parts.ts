@@ -5,6 +5,7 @@ import type { Server } from "@grpc/grpc-js";
 import { TransferServiceService } from "../../proto/troupe/agent/v1/transfer.ts";
 import { ControlServiceService } from "../../proto/troupe/control/v1/control.ts";
 import { type BlobStore, FolderBlobStore, openS3BlobStore } from "../actors/blobs/index.ts";
+import { CacheIndex, Caches, cacheIndexId } from "../actors/caches/index.ts";
 import {
   type Clock,
   type Logger,
@@ -78,6 +79,7 @@ export interface Jobs {
   readonly blobs: BlobStore;
   readonly filesInUse: FilesInUse;
   readonly marks: RetentionMarks;
+  readonly caches: Caches;
   readonly enrolment: Enrolment;
 }
 
@@ -133,6 +135,7 @@ export async function openControlService(
 export async function openJobs(ground: ServerGround): Promise<Jobs> {
   const { dataDir, options, clock, random, logger, teardown } = ground;
   const blobs = await openBlobs(ground);
+  const cacheBlobs = await openCacheBlobs(ground);
   const folder = new FolderLogStore({ directory: join(dataDir, "logs") });
   const logs = new ArchivedLogStore({ folder, blobs, clock, logger });
   teardown.add("logs", () => logs.close());
@@ -150,7 +153,7 @@ export async function openJobs(ground: ServerGround): Promise<Jobs> {
     name: options.name ?? "troupe",
     ...(options.kafka === undefined ? { dataDir } : { kafka: options.kafka }),
     ...(options.redis === undefined ? {} : { redis: options.redis }),
-    definitions: [...engine.definitions, ...identityDefinitions],
+    definitions: [...engine.definitions, ...identityDefinitions, CacheIndex],
     clock,
     random,
     logger,
@@ -163,12 +166,20 @@ export async function openJobs(ground: ServerGround): Promise<Jobs> {
   engine.start(system);
   teardown.add("jobs", () => engine.stop());
   const { runs } = engine;
+  const caches = new Caches({
+    blobs: cacheBlobs,
+    index: () => system.actor(CacheIndex, cacheIndexId),
+    bytesMax: options.cachesBytesMax ?? limits.cachesBytesMax,
+    unusedMs: options.cacheUnusedMs ?? limits.cacheUnusedMs,
+    clock,
+    logger,
+  });
   const marks = await RetentionMarks.open(dataDir);
   const filesInUse = new FilesInUse();
   const { logRetention: retention, fileRetention = {} } = options;
   const kept = { runs, blobs, marks, logger };
   const files = new FileSweep({ ...kept, retention: fileRetention, inUse: filesInUse });
-  const sweep = new LogSweep({ ...kept, logs, files, retention, clock });
+  const sweep = new LogSweep({ ...kept, logs, files, caches, retention, clock });
   teardown.add("log sweep", () => sweep.stop());
   await sweep.start();
   const audit = new Audit({ system, clock, logger });
@@ -176,7 +187,7 @@ export async function openJobs(ground: ServerGround): Promise<Jobs> {
   const authority = ground.tls ? await openAuthority(ground, system) : undefined;
   const fingerprint = () => authority?.fingerprint();
   const enrolment = createEnrolment({ system, clock, random, logger, fingerprint });
-  const stores = { logs, blobs, filesInUse, marks };
+  const stores = { logs, blobs, filesInUse, marks, caches };
   return { systemFile, system, engine, ...stores, authority, audit, enrolment };
 }
 
@@ -186,6 +197,17 @@ async function openBlobs({ dataDir, options, teardown }: ServerGround): Promise<
       ? new FolderBlobStore({ directory: join(dataDir, "blobs") })
       : await openS3BlobStore(options.s3);
   teardown.add("blobs", () => blobs.close());
+  return blobs;
+}
+
+/** Apart from other files: what is in it may be deleted at any time. */
+async function openCacheBlobs({ dataDir, options, teardown }: ServerGround): Promise<BlobStore> {
+  const { s3 } = options;
+  const blobs =
+    s3 === undefined
+      ? new FolderBlobStore({ directory: join(dataDir, "caches") })
+      : await openS3BlobStore({ ...s3, prefix: [s3.prefix, "caches"].filter(Boolean).join("/") });
+  teardown.add("caches", () => blobs.close());
   return blobs;
 }
 
@@ -280,6 +302,7 @@ async function listenForAgents(
   const address = { host: listen.host, port: problem === undefined ? wanted : 0 };
   const transfers = transferHandlers({
     blobs: jobs.blobs,
+    caches: jobs.caches,
     runs: jobs.engine.runs,
     filesInUse: jobs.filesInUse,
     identify: (call) => service.identify(call),

@@ -6,16 +6,22 @@
  *  T2. An upload goes on where an earlier try ended, and counts only when its content has the promised hash. What is
  *      stored already is sent all the same: its hash says neither that it is here nor that the agent has it.
  *      The run is told what came whole; a result may name nothing else.
- *  T3. Bytes go at the pace of the slower side; nothing is held whole.
+ *  T3. Caches have a store of their own: none of them is ever taken for what a job has left, or the reverse. A cache gets its
+ *      name with its bytes, so nobody can name what he does not have.
+ *  T4. Bytes go at the pace of the slower side; nothing is held whole.
  */
 import {
   type ServerDuplexStream,
+  type ServerUnaryCall,
   type ServerWritableStream,
   type StatusObject,
   status,
 } from "@grpc/grpc-js";
 import type { AttemptRef } from "../../proto/troupe/agent/v1/agent.ts";
 import type {
+  CacheName,
+  FindCacheRequest,
+  FindCacheResponse,
   GetBlobRequest,
   GetBlobResponse,
   PutBlobRequest,
@@ -23,18 +29,21 @@ import type {
   TransferServiceServer,
 } from "../../proto/troupe/agent/v1/transfer.ts";
 import { type BlobStore, contentKey } from "../actors/blobs/index.ts";
+import type { Caches } from "../actors/caches/index.ts";
 import { isTroupeError, type Logger } from "../actors/kernel/index.ts";
 import type { Runs } from "../actors/pipelines/index.ts";
-import { type AttemptKey, attemptId, type StoredFile } from "../actors/workers/index.ts";
+import { type AttemptGrant, type AttemptKey, attemptId } from "../actors/workers/index.ts";
 import type { Caller } from "./agent-admission.ts";
 import { attemptOf } from "./agent-messages.ts";
 import { bufferOver } from "./buffer-over.ts";
+import { findCache, mayRead, mayUse, saveCache } from "./cache-requests.ts";
 import type { FilesInUse } from "./file-sweep.ts";
 import { serviceErrorOf } from "./grpc-errors.ts";
 import { streamOutput } from "./stream-output.ts";
 
 export interface TransferServiceOptions {
   readonly blobs: BlobStore;
+  readonly caches: Caches;
   readonly runs: Pick<Runs, "grant" | "stored">;
   readonly filesInUse: FilesInUse;
   /** Who calls. Rejects with `TROUPE_AGENT_REFUSED`. */
@@ -49,7 +58,24 @@ export function transferHandlers(options: TransferServiceOptions): TransferServi
   return {
     putBlob: (call) => answer(call, putBlob(options, call)),
     getBlob: (call) => answer(call, getBlob(options, call)),
+    findCache: (call, reply) => {
+      const answered = find(options, call);
+      answered.then(
+        (response) => reply(null, response),
+        (error: unknown) => reply(statusOf(error)),
+      );
+    },
   };
+}
+
+async function find(
+  options: TransferServiceOptions,
+  call: ServerUnaryCall<FindCacheRequest, FindCacheResponse>,
+): Promise<FindCacheResponse> {
+  const { grant } = await granted(options, call, call.request.attempt);
+  const found = await findCache(options.caches, grant, call.request);
+  if (found !== undefined) return found;
+  throw refused(options, "this attempt may not use that cache");
 }
 
 type PutCall = ServerDuplexStream<PutBlobRequest, PutBlobResponse>;
@@ -98,15 +124,22 @@ async function putBlob(options: TransferServiceOptions, call: PutCall): Promise<
   if (message?.$case !== "start") {
     throw new Refusal(status.INVALID_ARGUMENT, "expected `start` as the first message");
   }
-  const { attempt: ref, sha256, bytes } = message.value;
-  const { attempt, agentId } = await granted(options, call, ref);
+  const { attempt: ref, sha256, bytes, cache } = message.value;
+  const { attempt, agentId, grant } = await granted(options, call, ref);
   checkHash(sha256);
+  if (cache !== undefined) checkCache(options, { grant, cache, bytes });
   const upload = `${attemptId(attempt)}/${sha256}`;
   const source = (offset: number): AsyncIterable<Uint8Array> => {
     call.write({ message: { $case: "offset", value: offset } });
     return dataOf(requests);
   };
   const put = { sha256, upload, bytesMax: bytes, whole: true };
+  if (cache !== undefined) {
+    const blob = await options.caches.blobs.put(source, put);
+    const value = await saveCache(options.caches, grant, { ...cache, sha256, bytes: blob.bytes });
+    call.write({ message: { $case: "stored", value } });
+    return;
+  }
   await options.filesInUse.during(sha256, async () => {
     const blob = await options.blobs.put(source, put);
     const kept = await options.runs.stored(attempt, agentId, { sha256, bytes: blob.bytes });
@@ -114,6 +147,17 @@ async function putBlob(options: TransferServiceOptions, call: PutCall): Promise<
     options.logger.debug("stored a file of a job", { key: blob.key, bytes: blob.bytes });
   });
   call.write({ message: { $case: "stored", value: true } });
+}
+
+function checkCache(
+  options: TransferServiceOptions,
+  { grant, cache, bytes }: { grant: AttemptGrant; cache: CacheName; bytes: number },
+): void {
+  if (!mayUse(grant, cache)) throw refused(options, "this attempt may not use that cache");
+  const { bytesMax } = options.caches;
+  if (bytes <= bytesMax) return;
+  const reason = `it takes ${bytes} bytes, and all caches together may take ${bytesMax} bytes`;
+  throw new Refusal(status.RESOURCE_EXHAUSTED, reason);
 }
 
 function checkHash(sha256: string): void {
@@ -132,22 +176,26 @@ async function* dataOf(requests: AsyncIterator<PutBlobRequest>): AsyncGenerator<
 }
 
 async function getBlob(options: TransferServiceOptions, call: GetCall): Promise<void> {
-  const { attempt, sha256, offset } = call.request;
-  const { given } = await granted(options, call, attempt);
-  if (!given.some((file) => file.sha256 === sha256)) {
+  const { attempt, sha256, offset, cache } = call.request;
+  const { grant } = await granted(options, call, attempt);
+  const isGiven = cache
+    ? await mayRead(options.caches, grant, sha256)
+    : grant.given.some((file) => file.sha256 === sha256);
+  if (!isGiven) {
     throw refused(options, "this attempt was not given that file");
   }
   const output = streamOutput(call);
-  for await (const data of options.blobs.get(contentKey(sha256), { offset })) {
+  const store = cache ? options.caches.blobs : options.blobs;
+  for await (const data of store.get(contentKey(sha256), { offset })) {
     await output.send({ data: bufferOver(data) });
   }
 }
 
-interface Grant {
+interface Granted {
   readonly attempt: AttemptKey;
   readonly agentId: string;
-  /** What the attempt may read. */
-  readonly given: readonly StoredFile[];
+  /** What the attempt may do. */
+  readonly grant: AttemptGrant;
 }
 
 /** Throws for an attempt that is not with this agent. */
@@ -155,11 +203,11 @@ async function granted(
   options: TransferServiceOptions,
   call: Caller,
   ref: AttemptRef | undefined,
-): Promise<Grant> {
+): Promise<Granted> {
   const { agentId } = await options.identify(call);
   const attempt = attemptOf(ref);
-  const given = attempt === undefined ? undefined : await options.runs.grant(attempt, agentId);
-  if (attempt !== undefined && given !== undefined) return { attempt, agentId, given };
+  const grant = attempt === undefined ? undefined : await options.runs.grant(attempt, agentId);
+  if (attempt !== undefined && grant !== undefined) return { attempt, agentId, grant };
   throw refused(options, "this attempt is not with this agent");
 }
 

@@ -24,6 +24,7 @@ function memoryStore(failures = 0) {
         pieces.push(piece);
       }
       files.set(sha256, Buffer.concat(pieces));
+      return true;
     },
     async *get({ sha256, offset }) {
       const file = files.get(sha256);
@@ -33,6 +34,7 @@ function memoryStore(failures = 0) {
       if (fails()) throw new Error("cut");
       yield file.subarray(offset + half);
     },
+    findCache: async () => undefined,
   };
   const transfers = new Transfers({ link: () => link, clock: systemClock, random: () => 0 });
   return { files, transfers };

@@ -43,7 +43,9 @@ jobs:
       printf %s "$CANARY" | cut -c 1-9 | tr -d '\\n'; sleep 0.1; printf %s "$CANARY" | cut -c 10-
       mkdir out; tr a-z A-Z <source/main.txt >out/built
       echo "**built**" >>"$TROUPE_STEP_SUMMARY"
+      test -e kept/f || { mkdir kept; seq 100000 >kept/f; }
     artifacts: out
+    cache: { key: "numbers-\${{ hashFiles('source/*.txt') }}", paths: kept }
   check:
     needs: build
     run: cat out/built; seq 200000
@@ -96,12 +98,18 @@ it("logs and files are in the bucket, over TLS and a kill -9; the secret is neit
   const numbers = Array.from({ length: 200_000 }, (_, n) => `${n + 1}\n`).join("");
   expect(await log("check")).toBe(`HELLO\n${numbers}`);
   const printed = await log("build");
-  expect(printed).toMatch(/^hello\nraw \*\*\*\n\*\*\*/);
+  expect(printed).toMatch(/^troupe: cache numbers-[0-9a-f]{64}: missed\nhello\nraw \*\*\*\n\*\*\*/);
   const to = join(folder, "to");
   expect(await troupe(["artifacts", "r", "build", "--data", data, "--to", to])).toMatchObject({
     code: 0,
   });
   expect(readFileSync(join(to, "out/built"), "utf8")).toBe("HELLO\n");
+
+  const next = ["submit", join(folder, "files.yaml"), "--data", data, "--id", "next"];
+  expect(await troupe([...next, "--workspace", work, "--watch"])).toMatchObject({ code: 0 });
+  expect((await troupe(["logs", "next", "build", "--data", data])).stdout).toMatch(
+    /^troupe: cache numbers-[0-9a-f]{64}: hit, restored/,
+  );
 
   again.signal("SIGTERM");
   await again.ended();
@@ -109,7 +117,10 @@ it("logs and files are in the bucket, over TLS and a kill -9; the secret is neit
   expect(await blobsWith(blobs, forms)).toEqual([]);
   expect(filesWith(data, forms)).toEqual([]);
   // The search finds what is there.
-  expect(await blobsWith(blobs, ["raw ***"])).toEqual(["logs/r/build.1"]);
+  expect(await blobsWith(blobs, ["raw ***"])).toContain("logs/r/build.1");
+  const caches = await openS3BlobStore({ endpoint, credentials, bucket, prefix: "here/caches" });
+  expect(await blobsWith(caches, [""])).toEqual([expect.stringMatching(/^sha256\//)]);
+  await caches.close();
   await blobs.close();
 });
 

@@ -148,6 +148,7 @@ describe("an attempt", () => {
       inputs: [],
       artifacts: [],
       stdin: "",
+      caches: [],
       limits: { memoryBytes: 0, cpus: 0, processes: 0, logBytes: 0 },
     });
     agent.send({ $case: "accepted", value: { attempt } });

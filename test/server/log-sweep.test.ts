@@ -41,6 +41,7 @@ async function sweeping(retention?: LogRetention, held: readonly string[] = []) 
     runs: { ...runs, ongoing: async () => [...held] },
     files: { expire: async () => 0 },
     marks: { raise: async (_, atMs) => void raised.push(atMs) },
+    caches: { sweep: async () => {} },
     logger: silentLogger,
   });
   onTestFinished(async () => {

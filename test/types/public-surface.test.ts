@@ -78,6 +78,7 @@ describe("the package's face", () => {
       "definePersistentActor",
       "definePipeline",
       "defineRouter",
+      "hashFiles",
       "isRejectedBy",
       "isTroupeError",
       "limitTable",

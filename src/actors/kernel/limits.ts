@@ -574,6 +574,25 @@ export const limitTable = {
     reason: "a folder is one artifact, whatever is in it",
     effect: "the definition is refused with TROUPE_PIPELINE_INVALID",
   }),
+  jobCachesMax: limit({
+    default: 20,
+    unit: "items",
+    reason: "one for each tool that keeps what it has fetched or built",
+    effect: "the definition is refused",
+  }),
+  cacheRestoreKeysMax: limit({
+    default: 10,
+    unit: "items",
+    reason: "each is looked for in all that the pipeline has cached",
+    effect: "the definition is refused",
+  }),
+  cacheKeyCharactersMax: limit({
+    default: 512,
+    unit: "characters",
+    reason: "as much as GitHub allows: keys are compared one by one",
+    effect:
+      "the definition is refused; a key that its holes make longer is not used, and the job's log says so",
+  }),
   jobOutputsBytesMax: limit({
     default: 65_536,
     unit: "bytes",
@@ -925,6 +944,31 @@ export const limitTable = {
     unit: "bytes",
     reason: "what an S3 server copies in one call, so that every store takes the same",
     effect: "the put fails with TROUPE_BLOB_TOO_LARGE, and nothing is kept",
+  }),
+  cachesBytesMax: limit({
+    default: 10 * 1024 * 1024 * 1024,
+    unit: "bytes",
+    reason: "dozens of dependency folders; as much as GitHub keeps for one repository",
+    effect:
+      "the caches that were not used for longest are deleted; one that is larger by itself is not saved",
+  }),
+  cacheUnusedMs: limit({
+    default: 7 * 86_400_000,
+    unit: "milliseconds",
+    reason: "a week: what nobody has asked for by then is most likely out of date",
+    effect: "the cache is deleted",
+  }),
+  cacheUseNotedMs: limit({
+    default: 3_600_000,
+    unit: "milliseconds",
+    reason: "an hour: eviction counts in days, and each use that is noted is an event",
+    effect: "a further use within it changes nothing",
+  }),
+  cacheEntriesMax: limit({
+    default: 2_000,
+    unit: "items",
+    reason: "the index is one entity: its state stays below half of an event's bound",
+    effect: "the entries that were not used for longest are dropped",
   }),
   blobNameCharactersMax: limit({
     default: 800,

@@ -1,6 +1,7 @@
 /** One job of a pipeline that is being defined: from the builder's options to plain data. */
 import { definitionDefaults as defaults } from "./definition-defaults.ts";
 import type {
+  CacheOptions,
   CheckoutOptions,
   ConcurrencyOptions,
   Job,
@@ -8,6 +9,7 @@ import type {
   VariableValue,
 } from "./pipeline-builder.ts";
 import type {
+  CacheDefinition,
   CheckoutDefinition,
   ConcurrencyDefinition,
   JobDefinition,
@@ -45,7 +47,7 @@ export class JobBuilder {
     this.#checkNeeds(name, options.needs ?? [], index);
     const { script, env, secrets } = this.#bind(name, options, index);
     const { outputs = [], timeoutMs, workingDirectory, limits, description } = options;
-    const { concurrency, onDisconnect, artifacts, stdin, checkout } = options;
+    const { concurrency, onDisconnect, artifacts, stdin, checkout, cache } = options;
     this.definitions.push({
       name,
       needs: (options.needs ?? []).map((need) => need?.name ?? ""),
@@ -63,6 +65,7 @@ export class JobBuilder {
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(workingDirectory === undefined ? {} : { workingDirectory }),
       ...(checkout === undefined ? {} : { checkout: checkoutOf(checkout) }),
+      ...(cache === undefined ? {} : { caches: cachesOf(cache) }),
       ...(artifacts === undefined ? {} : { artifacts: [...artifacts] }),
       ...(stdin === undefined ? {} : { stdin: variable(stdin) }),
       ...(limits === undefined ? {} : { limits: { ...limits } }),
@@ -159,6 +162,15 @@ export function concurrencyOf(options: ConcurrencyOptions): ConcurrencyDefinitio
   }
   const { group, cancelInProgress = false } = options;
   return { group: variable(group), cancelInProgress };
+}
+
+function cachesOf(caches: CacheOptions | readonly CacheOptions[]): readonly CacheDefinition[] {
+  const all = "key" in caches ? [caches] : caches;
+  return all.map(({ key, restoreKeys = [], paths }) => ({
+    key: variable(key),
+    restoreKeys: restoreKeys.map(variable),
+    paths: [...paths],
+  }));
 }
 
 function checkoutOf(options: CheckoutOptions): CheckoutDefinition {

@@ -74,8 +74,8 @@ function checkOuterReferences(
 ): boolean {
   let readsJobs = false;
   const { env } = job;
-  for (const { template, path } of rareTemplates(job)) {
-    const found = outerMisreadings(template, job, parameters);
+  for (const { template, path, isCacheKey } of rareTemplates(job)) {
+    const found = outerMisreadings(template, job, parameters, isCacheKey);
     addMisreadings(found, ["jobs", index, ...path], problems);
     readsJobs ||= namesJobs(template);
   }
@@ -92,22 +92,33 @@ interface PlacedTemplate {
   readonly template: Template;
   /** Within the job. */
   readonly path: ProblemPath;
+  readonly isCacheKey: boolean;
 }
 
 const noTemplates: readonly PlacedTemplate[] = [];
 
 /** All but its variables. Most jobs have none. */
-function rareTemplates({ stdin, checkout }: JobDefinition): readonly PlacedTemplate[] {
-  if (stdin === undefined && checkout === undefined) return noTemplates;
+function rareTemplates({ stdin, checkout, caches }: JobDefinition): readonly PlacedTemplate[] {
+  if (stdin === undefined && checkout === undefined && caches === undefined) return noTemplates;
   return [
     ...placed(stdin, ["stdin"]),
     ...placed(checkout?.repository, ["checkout", "repository"]),
     ...placed(checkout?.ref, ["checkout", "ref"]),
+    ...(caches ?? []).flatMap(({ key, restoreKeys }, index) => [
+      ...placed(key, ["caches", index, "key"], true),
+      ...restoreKeys.flatMap((each, at) =>
+        placed(each, ["caches", index, "restoreKeys", at], true),
+      ),
+    ]),
   ];
 }
 
-function placed(template: Template | undefined, path: ProblemPath): readonly PlacedTemplate[] {
-  return template === undefined ? noTemplates : [{ template, path }];
+function placed(
+  template: Template | undefined,
+  path: ProblemPath,
+  isCacheKey = false,
+): readonly PlacedTemplate[] {
+  return template === undefined ? noTemplates : [{ template, path, isCacheKey }];
 }
 
 function checkJobReferences(

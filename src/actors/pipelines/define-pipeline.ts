@@ -91,6 +91,10 @@ function builderOf(parameters: ParameterMap, jobs: JobBuilder): PipelineBuilder<
       pipeline: expressionOf({ ref: "run", field: "pipeline" }),
       conclusion: expressionOf({ ref: "run", field: "conclusion" }),
     },
+    agent: {
+      os: expressionOf({ ref: "agent", field: "os" }),
+      arch: expressionOf({ ref: "agent", field: "arch" }),
+    },
     job: (name, options) => jobs.add(name, options),
     secret: secretNamed,
   };

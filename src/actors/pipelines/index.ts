@@ -15,6 +15,7 @@ export {
 } from "./job-engine.ts";
 export { type ParametersResult, resolveParameters } from "./parameters.ts";
 export type {
+  CacheOptions,
   CheckoutOptions,
   Job,
   JobOptions,
@@ -30,6 +31,7 @@ export type {
   VariableValue,
 } from "./pipeline-builder.ts";
 export type {
+  CacheDefinition,
   CheckoutDefinition,
   Expression,
   JobDefinition,
@@ -83,6 +85,7 @@ export type { Runs, SubmitRun } from "./runs.ts";
 export type { SecretContext, SecretSource } from "./secret-source.ts";
 export {
   type ExpressionOf,
+  hashFiles,
   type Secret,
   type ShellScript,
   type ShellValue,

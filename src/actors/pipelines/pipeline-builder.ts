@@ -70,6 +70,8 @@ export interface JobOptions<O extends string, F extends boolean> {
   readonly workingDirectory?: string;
   /** A git repository, or more about it: what is in it is there before the script begins. */
   readonly checkout?: CheckoutOptions;
+  /** Files that a later run of this pipeline may begin with. One cache, or several. */
+  readonly cache?: CacheOptions | readonly CacheOptions[];
   /** Files and folders of the attempt's own folder: jobs that need this one begin with them. */
   readonly artifacts?: readonly string[];
   /** What the script reads from standard input. Default nothing. */
@@ -99,6 +101,15 @@ export type CheckoutOptions =
       /** Default `x-access-token`, which hosts take with a token. */
       readonly username?: string;
     };
+
+export interface CacheOptions {
+  /** What is kept under it is never replaced: `template\`npm-${pipeline.agent.os}-${hashFiles("package-lock.json")}\``. */
+  readonly key: VariableValue;
+  /** Beginnings of other keys, for when there is nothing under the key. Default none. */
+  readonly restoreKeys?: readonly VariableValue[];
+  /** Files and folders of the attempt's own folder. */
+  readonly paths: readonly string[];
+}
 
 /** The group's name, or more. */
 export type ConcurrencyOptions =
@@ -139,6 +150,8 @@ export interface PipelineBuilder<P extends ParameterMap> {
     /** For finally jobs and outputs. */
     readonly conclusion: ExpressionOf<"succeeded" | "failed" | "cancelled">;
   };
+  /** The agent that runs a job, for keys of caches. */
+  readonly agent: { readonly os: ExpressionOf<string>; readonly arch: ExpressionOf<string> };
   job<const O extends string = never, const F extends boolean = false>(
     name: string,
     options: JobOptions<O, F>,

@@ -81,6 +81,8 @@ export interface JobDefinition {
   readonly limits?: JobLimits;
   /** What the attempt's own folder holds before anything else. */
   readonly checkout?: CheckoutDefinition;
+  /** Restored before the script, saved after it has succeeded. */
+  readonly caches?: readonly CacheDefinition[];
   /** Files and folders, relative to the attempt's own folder, that the jobs which need this one begin with. */
   readonly artifacts?: readonly string[];
   /** What the script reads from standard input. */
@@ -106,6 +108,16 @@ export interface CheckoutDefinition {
   readonly token?: string;
 }
 
+/** What a job may find again that an earlier run of the same pipeline has left. */
+export interface CacheDefinition {
+  /** What is kept under it is never replaced: a key tells what is in it. */
+  readonly key: Template;
+  /** Beginnings of other keys, tried in this order; of each the newest entry. */
+  readonly restoreKeys: readonly Template[];
+  /** Files and folders, relative to the attempt's own folder. */
+  readonly paths: readonly string[];
+}
+
 export type Submodules = "none" | "direct" | "recursive";
 
 export type OnDisconnect = "kill" | "continue";
@@ -128,4 +140,11 @@ export type Expression =
   | { readonly ref: "output"; readonly job: string; readonly name: string }
   /** `succeeded | failed | skipped | cancelled`; finally jobs and dependents of continue-on-error jobs ask for it. */
   | { readonly ref: "conclusion"; readonly job: string }
-  | { readonly ref: "run"; readonly field: "id" | "pipeline" | "conclusion" };
+  | { readonly ref: "run"; readonly field: "id" | "pipeline" | "conclusion" }
+  | AgentExpression;
+
+/** What only the agent knows that runs the job; for keys of caches. */
+export type AgentExpression =
+  | { readonly ref: "agent"; readonly field: "os" | "arch" }
+  /** A hash over the content of all files whose paths match. */
+  | { readonly ref: "hash-files"; readonly patterns: readonly string[] };

@@ -10,7 +10,13 @@
  *  R4. No secret passes through here: instructions carry names.
  */
 import { definePersistentActor, type PersistentContext } from "../persistence/index.ts";
-import type { AttemptResult, FinishAnswer, ResumeAnswer, StoredFile } from "../workers/index.ts";
+import type {
+  AttemptGrant,
+  AttemptResult,
+  FinishAnswer,
+  ResumeAnswer,
+  StoredFile,
+} from "../workers/index.ts";
 import type { PipelineDefinition } from "./pipeline-definition.ts";
 import {
   type Decision,
@@ -157,8 +163,8 @@ const readings = {
       ? { verdict: "disown", reason: "there is no such run" }
       : resumeVerdict(state, report),
 
-  /** What this attempt may read of what is stored; undefined = it is not with this worker. */
-  grant: ({ state }: Reading, report: Report): readonly StoredFile[] | undefined =>
+  /** What this attempt may do with what is stored; undefined = it is not with this worker. */
+  grant: ({ state }: Reading, report: Report): AttemptGrant | undefined =>
     state.status === "new" ? undefined : grantOf(state, report),
 
   /** What the run has in the store, and whether it has ended. */

@@ -49,7 +49,7 @@
  *  D3. A decision is bounded: at most `runEventsPerTurnMax` follow-ups, then `more` is true.
  */
 import { limits } from "../kernel/index.ts";
-import type { AttemptResult, ResumeAnswer, StoredFile } from "../workers/index.ts";
+import type { AttemptGrant, AttemptResult, ResumeAnswer, StoredFile } from "../workers/index.ts";
 import type { PipelineDefinition } from "./pipeline-definition.ts";
 import type { RunEvent } from "./run-events.ts";
 import { applyRunEvent } from "./run-fold.ts";
@@ -63,7 +63,7 @@ import {
   type Run,
   type RunState,
 } from "./run-state.ts";
-import { inputsOf } from "./run-values.ts";
+import { cachesOf, inputsOf } from "./run-values.ts";
 
 export type RunInput =
   | {
@@ -337,11 +337,16 @@ function refusalOf(job: JobState, report: Report): Refusal | undefined {
   return undefined;
 }
 
-/** What this attempt may read of what is stored; undefined = it is not with this worker. */
-export function grantOf(run: Run, report: Report): readonly StoredFile[] | undefined {
+/** What this attempt may do with what is stored; undefined = it is not with this worker. */
+export function grantOf(run: Run, report: Report): AttemptGrant | undefined {
   const job = jobNamed(run, report.job);
   if (job === undefined || refusalOf(job, report) !== undefined) return undefined;
-  return inputsOf(run, jobDefinitionNamed(run.definition, report.job));
+  const definition = jobDefinitionNamed(run.definition, report.job);
+  return {
+    given: inputsOf(run, definition),
+    pipeline: run.definition.name,
+    caches: cachesOf(run, definition.caches ?? []),
+  };
 }
 
 /** What becomes of an attempt that an agent still holds after it was away. */

@@ -1,16 +1,23 @@
 /** What a run's templates read: parameters, other jobs' outputs and conclusions, the run itself. */
 
-import type { JobLimits, PreparedAttempt } from "../workers/index.ts";
+import type {
+  JobLimits,
+  PreparedAttempt,
+  PreparedCache,
+  PreparedCacheKey,
+} from "../workers/index.ts";
 import { onDisconnectOf } from "./definition-defaults.ts";
 import type {
+  CacheDefinition,
   CheckoutDefinition,
   JobDefinition,
   OnDisconnect,
   Shell,
+  Template,
 } from "./pipeline-definition.ts";
 import { jobDefinitionAt, planOf } from "./run-plan.ts";
 import { conclusionOf, isEnded, jobNamed, type Run, type RunState } from "./run-state.ts";
-import { fillTemplate, fillTemplates, type TemplateValues } from "./template.ts";
+import { fillAllButAgents, fillTemplate, fillTemplates, type TemplateValues } from "./template.ts";
 
 export function runValues(run: Run): TemplateValues {
   const endedJob = (name: string) => {
@@ -54,6 +61,7 @@ export interface JobInstructions {
   readonly limits?: JobLimits;
   readonly onDisconnect: OnDisconnect;
   readonly checkout?: CheckoutInstructions;
+  readonly caches?: readonly PreparedCache[];
   readonly inputs: NonNullable<PreparedAttempt["inputs"]>;
   readonly artifacts?: readonly string[];
   readonly stdin?: string;
@@ -79,6 +87,7 @@ export function instructionsOf(state: RunState, name: string): JobInstructions |
     ...(job.workingDirectory === undefined ? {} : { workingDirectory: job.workingDirectory }),
     ...(job.limits === undefined ? {} : { limits: job.limits }),
     ...(job.checkout === undefined ? {} : { checkout: checkoutOf(state, job, job.checkout) }),
+    ...(job.caches === undefined ? {} : { caches: cachesOf(state, job.caches) }),
     inputs: inputsOf(state, job),
     ...(job.artifacts === undefined ? {} : { artifacts: job.artifacts }),
     ...(job.stdin === undefined ? {} : { stdin: fillTemplate(job.stdin, runValues(state)) }),
@@ -99,6 +108,21 @@ function checkoutOf(
     repository: fillTemplate(repository, values),
     ref: pinned ?? (ref === undefined ? "" : fillTemplate(ref, values)),
   };
+}
+
+/** The caches of a job, as far as the run knows their keys. */
+export function cachesOf(run: Run, caches: readonly CacheDefinition[]): readonly PreparedCache[] {
+  const values = runValues(run);
+  const keyOf = (template: Template): PreparedCacheKey =>
+    fillAllButAgents(template, values).map((part) => {
+      if (typeof part === "string") return part;
+      return part.ref === "agent" ? { agent: part.field } : { hashFiles: part.patterns };
+    });
+  return caches.map(({ key, restoreKeys, paths }) => ({
+    key: keyOf(key),
+    restoreKeys: restoreKeys.map(keyOf),
+    paths,
+  }));
 }
 
 /** What a job begins with: the workspace that came with the run, then what the jobs it needs have left, in their order. */

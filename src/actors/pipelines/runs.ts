@@ -1,5 +1,5 @@
 /** The runs of a system, for whoever stands above it: a server, a command line, a test. */
-import type { AttemptKey, StoredFile } from "../workers/index.ts";
+import type { AttemptGrant, AttemptKey, StoredFile } from "../workers/index.ts";
 import type { PipelineDefinition } from "./pipeline-definition.ts";
 import type { JobLeavings, RunFiles } from "./run-state.ts";
 import type { RunChange, RunSummary, RunView } from "./run-view.ts";
@@ -30,8 +30,8 @@ export interface Runs {
    * that falls behind gets the newest state of each job instead of every step. Throws `TROUPE_RUN_NOT_FOUND`.
    */
   watch(runId: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<RunChange>;
-  /** What this attempt may read of what is stored; undefined = it is not with this worker. */
-  grant(attempt: AttemptKey, workerId: string): Promise<readonly StoredFile[] | undefined>;
+  /** What this attempt may do with what is stored; undefined = it is not with this worker. */
+  grant(attempt: AttemptKey, workerId: string): Promise<AttemptGrant | undefined>;
   /**
    * The attempt's agent has sent all of this file, and it is in the store. False: the attempt is not with this worker, or
    * has stored too many.

@@ -72,6 +72,14 @@ export function template(
   return new Text(parts);
 }
 
+/**
+ * For the key of a cache: a hash over the content of all files whose paths match, as they are when the job begins.
+ * `**` stands for folders, and a pattern that begins with `!` takes files out again.
+ */
+export function hashFiles(...patterns: readonly string[]): ExpressionOf<string> {
+  return expressionOf({ ref: "hash-files", patterns });
+}
+
 class Script implements ShellScript {
   readonly parts: readonly (string | ShellHole)[];
 

@@ -1,5 +1,5 @@
 /** Templates: text with holes, filled when a job is assigned and when a run ends. Pure. */
-import type { Expression, Template } from "./pipeline-definition.ts";
+import type { AgentExpression, Expression, Template } from "./pipeline-definition.ts";
 
 /** Where the values of holes come from. What has no value reads as the empty text. */
 export interface TemplateValues {
@@ -24,6 +24,21 @@ export function fillTemplates(
   );
 }
 
+/** The same, but for what the agent fills in. */
+export function fillAllButAgents(
+  template: Template,
+  values: TemplateValues,
+): (string | AgentExpression)[] {
+  return template.map((part) => {
+    if (typeof part === "string") return part;
+    return isOfAgent(part) ? part : valueOf(part, values);
+  });
+}
+
+export function isOfAgent(expression: Expression): expression is AgentExpression {
+  return expression.ref === "agent" || expression.ref === "hash-files";
+}
+
 function valueOf(expression: Expression, values: TemplateValues): string {
   switch (expression.ref) {
     case "parameter":
@@ -34,6 +49,10 @@ function valueOf(expression: Expression, values: TemplateValues): string {
       return values.conclusion(expression.job);
     case "run":
       return values.run(expression.field);
+    case "agent":
+    case "hash-files":
+      // Only keys of caches have these, and they are filled by the agent.
+      return "";
   }
 }
 
@@ -48,5 +67,9 @@ export function expressionText(expression: Expression): string {
       return `needs.${expression.job}.conclusion`;
     case "run":
       return `run.${expression.field}`;
+    case "agent":
+      return `agent.${expression.field}`;
+    case "hash-files":
+      return `hashFiles(${expression.patterns.map((pattern) => `'${pattern}'`).join(", ")})`;
   }
 }

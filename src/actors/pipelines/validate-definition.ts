@@ -24,6 +24,8 @@ const expression = variant("ref", {
   output: object({ required: { ref: text, job: text, name: text } }),
   conclusion: object({ required: { ref: text, job: text } }),
   run: object({ required: { ref: text, field: oneOf("id", "pipeline", "conclusion") } }),
+  agent: object({ required: { ref: text, field: oneOf("os", "arch") } }),
+  "hash-files": object({ required: { ref: text, patterns: listOf(text) } }),
 });
 
 const template = listOf(textOr(expression));
@@ -56,6 +58,10 @@ const checkout = object({
   optional: { ref: template, path: text, username: text, token: text },
 });
 
+const cache = object({
+  required: { key: template, restoreKeys: listOf(template), paths: listOf(text) },
+});
+
 const job = object({
   required: {
     name: text,
@@ -78,6 +84,7 @@ const job = object({
     timeoutMs: number,
     workingDirectory: text,
     checkout,
+    caches: listOf(cache),
     artifacts: listOf(text),
     stdin: template,
     limits: object({

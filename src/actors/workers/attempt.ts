@@ -96,6 +96,8 @@ export interface PreparedAttempt {
   readonly limits?: JobLimits;
   /** Brought before the inputs. */
   readonly checkout?: PreparedCheckout;
+  /** Restored after the inputs. */
+  readonly caches?: readonly PreparedCache[];
   /** Unpacked in this order before the script begins; `what` is for people. */
   readonly inputs?: readonly (StoredFile & { readonly what: string })[];
   /** What of its folder is kept as artifacts. */
@@ -116,4 +118,27 @@ export interface PreparedCheckout {
   readonly username?: string;
   /** The secret's name and its value. */
   readonly token?: { readonly name: string; readonly value: string };
+}
+
+export interface PreparedCache {
+  readonly key: PreparedCacheKey;
+  /** Beginnings of keys. */
+  readonly restoreKeys: readonly PreparedCacheKey[];
+  readonly paths: readonly string[];
+}
+
+/** The parts in their order make the key; what is no text is filled in by the agent. */
+export type PreparedCacheKey = readonly (
+  | string
+  | { readonly agent: "os" | "arch" }
+  | { readonly hashFiles: readonly string[] }
+)[];
+
+/** What an attempt may do with files in the server's stores. */
+export interface AttemptGrant {
+  /** What it was given to begin with. */
+  readonly given: readonly StoredFile[];
+  /** Caches are kept apart by pipelines: those of others can be neither read nor written. */
+  readonly pipeline: string;
+  readonly caches: readonly PreparedCache[];
 }

@@ -1,5 +1,6 @@
 export type { AgentHello, AgentLink, AgentSession, CancelOrder } from "./agent-session.ts";
 export {
+  type AttemptGrant,
   type AttemptKey,
   type AttemptOutcome,
   type AttemptResult,
@@ -7,6 +8,8 @@ export {
   type JobLimits,
   type JobUsage,
   type PreparedAttempt,
+  type PreparedCache,
+  type PreparedCacheKey,
   type PreparedCheckout,
   type StoredFile,
 } from "./attempt.ts";

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { isTroupeError } from "../../../src/actors/kernel/index.ts";
 import {
   definePipeline,
+  hashFiles,
   isPipeline,
   readPipelineYaml,
   sh,
@@ -43,6 +44,17 @@ describe("definePipeline", () => {
             TAG: template`v${pipeline.parameters.version}-${checkout.outputs.sha}`,
           },
           run: sh`./ship ${pipeline.parameters.target} '${checkout.outputs.sha}'`,
+          checkout: {
+            repository: template`https://h/${pipeline.parameters.target}`,
+            ref: checkout.outputs.sha,
+            submodules: true,
+            token: pipeline.secret("GIT_TOKEN"),
+          },
+          cache: {
+            key: template`npm-${pipeline.agent.os}-${hashFiles("lock", "!x/**")}`,
+            restoreKeys: [template`npm-${pipeline.agent.arch}`, "npm-"],
+            paths: [".npm"],
+          },
           retry: { attemptsMax: 3 },
           outputs: ["url"],
         });
@@ -69,6 +81,15 @@ jobs:
     needs: checkout
     secrets: { TOKEN: NPM_TOKEN }
     env: { TAG: "v\${{ parameters.version }}-\${{ needs.checkout.outputs.sha }}" }
+    checkout:
+      repository: https://h/\${{ parameters.target }}
+      ref: \${{ needs.checkout.outputs.sha }}
+      submodules: true
+      token: GIT_TOKEN
+    cache:
+      key: npm-\${{ agent.os }}-\${{ hashFiles('lock', '!x/**') }}
+      restore-keys: ["npm-\${{ agent.arch }}", npm-]
+      paths: [.npm]
     run: ./ship \${{ parameters.target }} '\${{ needs.checkout.outputs.sha }}'
     retry: 2
     outputs: [url]

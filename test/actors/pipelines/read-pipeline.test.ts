@@ -54,6 +54,10 @@ jobs:
     finally: true
     secrets: [KEY]
     checkout: git@h:app.git
+    cache:
+      key: k-\${{ agent.os }}-\${{ hashFiles('lock', "sub/**") }}
+      restore-keys: ["k-\${{ agent.arch }}", k-]
+      paths: .npm
     run: echo \${{ needs.ship.conclusion }} \${{ run.conclusion }}
 outputs:
   sha: \${{ needs.build.outputs.sha }}
@@ -138,6 +142,18 @@ outputs:
             TROUPE_IN_RUN_CONCLUSION: [{ ref: "run", field: "conclusion" }],
           },
           secrets: { KEY: "KEY" },
+          caches: [
+            {
+              key: [
+                "k-",
+                { ref: "agent", field: "os" },
+                "-",
+                { ref: "hash-files", patterns: ["lock", "sub/**"] },
+              ],
+              restoreKeys: [["k-", { ref: "agent", field: "arch" }], ["k-"]],
+              paths: [".npm"],
+            },
+          ],
           checkout: { repository: ["git@h:app.git"], depth: 1, submodules: "none" },
           outputs: [],
           labels: {},

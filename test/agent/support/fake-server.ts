@@ -314,6 +314,7 @@ export function assignment(
     inputs: [],
     artifacts: [],
     stdin: "",
+    caches: [],
     ...changes,
   } as Assignment & { attempt: AttemptRef };
 }

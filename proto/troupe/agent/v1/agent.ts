@@ -41,6 +41,16 @@ export namespace Submodules {
   export type RECURSIVE = typeof Submodules.RECURSIVE;
 }
 
+export const AgentFact = { UNSPECIFIED: 0, OS: 1, ARCH: 2 } as const;
+
+export type AgentFact = typeof AgentFact[keyof typeof AgentFact];
+
+export namespace AgentFact {
+  export type UNSPECIFIED = typeof AgentFact.UNSPECIFIED;
+  export type OS = typeof AgentFact.OS;
+  export type ARCH = typeof AgentFact.ARCH;
+}
+
 /**
  * What becomes of a job when the agent's lease is over: no Welcome and no HeartbeatAck answers anything that it
  * sent within the last lease_ms, by its own monotonic clock.
@@ -262,7 +272,11 @@ export interface Assignment {
   /** What the script reads from standard input, after the secrets where they come that way. */
   stdin: string;
   /** Brought by git before the inputs are unpacked. */
-  checkout: Checkout | undefined;
+  checkout:
+    | Checkout
+    | undefined;
+  /** Unpacked after the inputs, saved when the job has succeeded. */
+  caches: Cache[];
 }
 
 export interface Assignment_EnvEntry {
@@ -290,6 +304,35 @@ export interface Checkout {
   token: string;
   /** The token's name, for people. */
   tokenName: string;
+}
+
+export interface Cache {
+  key:
+    | CacheKey
+    | undefined;
+  /** Beginnings of other keys, tried in this order where there is nothing under the key itself. */
+  restoreKeys: CacheKey[];
+  /** Files and folders, relative to the attempt's folder. */
+  paths: string[];
+}
+
+/** The parts in their order make the key; the agent fills in what only it knows. */
+export interface CacheKey {
+  parts: CacheKeyPart[];
+}
+
+export interface CacheKeyPart {
+  part:
+    | { $case: "text"; value: string }
+    | //
+    /** A hash over the content of all files whose paths match. */
+    { $case: "hashFiles"; value: FilePatterns }
+    | { $case: "agent"; value: AgentFact }
+    | undefined;
+}
+
+export interface FilePatterns {
+  patterns: string[];
 }
 
 /** A file in the server's store, by its content. */
@@ -2017,6 +2060,7 @@ function createBaseAssignment(): Assignment {
     artifacts: [],
     stdin: "",
     checkout: undefined,
+    caches: [],
   };
 }
 
@@ -2072,6 +2116,9 @@ export const Assignment: MessageFns<Assignment> = {
     }
     if (message.checkout !== undefined) {
       Checkout.encode(message.checkout, writer.uint32(186).fork()).join();
+    }
+    for (const v of message.caches) {
+      Cache.encode(v!, writer.uint32(194).fork()).join();
     }
     return writer;
   },
@@ -2231,6 +2278,14 @@ export const Assignment: MessageFns<Assignment> = {
             message.checkout = Checkout.decode(reader, reader.uint32());
             continue;
           }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.caches.push(Cache.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2287,6 +2342,7 @@ export const Assignment: MessageFns<Assignment> = {
     message.checkout = (object.checkout !== undefined && object.checkout !== null)
       ? Checkout.fromPartial(object.checkout)
       : undefined;
+    message.caches = object.caches?.map((e) => Cache.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2560,6 +2616,293 @@ export const Checkout: MessageFns<Checkout> = {
     message.username = object.username ?? "";
     message.token = object.token ?? "";
     message.tokenName = object.tokenName ?? "";
+    return message;
+  },
+};
+
+function createBaseCache(): Cache {
+  return { key: undefined, restoreKeys: [], paths: [] };
+}
+
+export const Cache: MessageFns<Cache> = {
+  encode(message: Cache, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      CacheKey.encode(message.key, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.restoreKeys) {
+      CacheKey.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.paths) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Cache {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCache();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = CacheKey.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.restoreKeys.push(CacheKey.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.paths.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Cache>): Cache {
+    return Cache.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Cache>): Cache {
+    const message = createBaseCache();
+    message.key = (object.key !== undefined && object.key !== null) ? CacheKey.fromPartial(object.key) : undefined;
+    message.restoreKeys = object.restoreKeys?.map((e) => CacheKey.fromPartial(e)) || [];
+    message.paths = object.paths?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseCacheKey(): CacheKey {
+  return { parts: [] };
+}
+
+export const CacheKey: MessageFns<CacheKey> = {
+  encode(message: CacheKey, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.parts) {
+      CacheKeyPart.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CacheKey {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCacheKey();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.parts.push(CacheKeyPart.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CacheKey>): CacheKey {
+    return CacheKey.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CacheKey>): CacheKey {
+    const message = createBaseCacheKey();
+    message.parts = object.parts?.map((e) => CacheKeyPart.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseCacheKeyPart(): CacheKeyPart {
+  return { part: undefined };
+}
+
+export const CacheKeyPart: MessageFns<CacheKeyPart> = {
+  encode(message: CacheKeyPart, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.part?.$case) {
+      case "text":
+        writer.uint32(10).string(message.part.value);
+        break;
+      case "hashFiles":
+        FilePatterns.encode(message.part.value, writer.uint32(18).fork()).join();
+        break;
+      case "agent":
+        writer.uint32(24).int32(message.part.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CacheKeyPart {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCacheKeyPart();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.part = { $case: "text", value: reader.string() };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.part = { $case: "hashFiles", value: FilePatterns.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.part = { $case: "agent", value: reader.int32() as any };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CacheKeyPart>): CacheKeyPart {
+    return CacheKeyPart.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CacheKeyPart>): CacheKeyPart {
+    const message = createBaseCacheKeyPart();
+    switch (object.part?.$case) {
+      case "text": {
+        if (object.part?.value !== undefined && object.part?.value !== null) {
+          message.part = { $case: "text", value: object.part.value };
+        }
+        break;
+      }
+      case "hashFiles": {
+        if (object.part?.value !== undefined && object.part?.value !== null) {
+          message.part = { $case: "hashFiles", value: FilePatterns.fromPartial(object.part.value) };
+        }
+        break;
+      }
+      case "agent": {
+        if (object.part?.value !== undefined && object.part?.value !== null) {
+          message.part = { $case: "agent", value: object.part.value };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseFilePatterns(): FilePatterns {
+  return { patterns: [] };
+}
+
+export const FilePatterns: MessageFns<FilePatterns> = {
+  encode(message: FilePatterns, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.patterns) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FilePatterns {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFilePatterns();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.patterns.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FilePatterns>): FilePatterns {
+    return FilePatterns.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FilePatterns>): FilePatterns {
+    const message = createBaseFilePatterns();
+    message.patterns = object.patterns?.map((e) => e) || [];
     return message;
   },
 };

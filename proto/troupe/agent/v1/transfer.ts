@@ -13,13 +13,16 @@ import {
   type ClientDuplexStream,
   type ClientOptions,
   type ClientReadableStream,
+  type ClientUnaryCall,
   type handleBidiStreamingCall,
   type handleServerStreamingCall,
+  type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
+  type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { AttemptRef } from "./agent.ts";
+import { AttemptRef, StoredFile } from "./agent.ts";
 
 export const protobufPackage = "troupe.agent.v1";
 
@@ -36,20 +39,48 @@ export interface PutBlobStart {
   /** 64 lower-case hex digits. */
   sha256: string;
   bytes: number;
+  /** Kept among the caches, which may be evicted, not among what jobs have left. */
+  cache: CacheName | undefined;
+}
+
+export interface CacheName {
+  /** Which of the assignment's caches, from 0. */
+  cache: number;
+  key: string;
 }
 
 export interface PutBlobResponse {
-  message: { $case: "offset"; value: number } | { $case: "stored"; value: boolean } | undefined;
+  message: { $case: "offset"; value: number } | //
+  /** False: there was a cache under this key already, which is never replaced. */
+  { $case: "stored"; value: boolean } | undefined;
 }
 
 export interface GetBlobRequest {
   attempt: AttemptRef | undefined;
   sha256: string;
   offset: number;
+  cache: boolean;
 }
 
 export interface GetBlobResponse {
   data: Buffer;
+}
+
+export interface FindCacheRequest {
+  attempt:
+    | AttemptRef
+    | undefined;
+  /** Which of the assignment's caches, from 0. */
+  cache: number;
+  key: string;
+  /** Beginnings, each tried with the newest entry first. */
+  restoreKeys: string[];
+}
+
+export interface FindCacheResponse {
+  /** As it was saved: the key itself, or one that a restore key begins. Empty: there is none. */
+  key: string;
+  file: StoredFile | undefined;
 }
 
 function createBasePutBlobRequest(): PutBlobRequest {
@@ -134,7 +165,7 @@ export const PutBlobRequest: MessageFns<PutBlobRequest> = {
 };
 
 function createBasePutBlobStart(): PutBlobStart {
-  return { attempt: undefined, sha256: "", bytes: 0 };
+  return { attempt: undefined, sha256: "", bytes: 0, cache: undefined };
 }
 
 export const PutBlobStart: MessageFns<PutBlobStart> = {
@@ -147,6 +178,9 @@ export const PutBlobStart: MessageFns<PutBlobStart> = {
     }
     if (message.bytes !== 0) {
       writer.uint32(24).uint64(message.bytes);
+    }
+    if (message.cache !== undefined) {
+      CacheName.encode(message.cache, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -188,6 +222,14 @@ export const PutBlobStart: MessageFns<PutBlobStart> = {
             message.bytes = longToNumber(reader.uint64());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.cache = CacheName.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -210,6 +252,76 @@ export const PutBlobStart: MessageFns<PutBlobStart> = {
       : undefined;
     message.sha256 = object.sha256 ?? "";
     message.bytes = object.bytes ?? 0;
+    message.cache = (object.cache !== undefined && object.cache !== null)
+      ? CacheName.fromPartial(object.cache)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCacheName(): CacheName {
+  return { cache: 0, key: "" };
+}
+
+export const CacheName: MessageFns<CacheName> = {
+  encode(message: CacheName, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cache !== 0) {
+      writer.uint32(8).uint32(message.cache);
+    }
+    if (message.key !== "") {
+      writer.uint32(18).string(message.key);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CacheName {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCacheName();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.cache = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CacheName>): CacheName {
+    return CacheName.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CacheName>): CacheName {
+    const message = createBaseCacheName();
+    message.cache = object.cache ?? 0;
+    message.key = object.key ?? "";
     return message;
   },
 };
@@ -296,7 +408,7 @@ export const PutBlobResponse: MessageFns<PutBlobResponse> = {
 };
 
 function createBaseGetBlobRequest(): GetBlobRequest {
-  return { attempt: undefined, sha256: "", offset: 0 };
+  return { attempt: undefined, sha256: "", offset: 0, cache: false };
 }
 
 export const GetBlobRequest: MessageFns<GetBlobRequest> = {
@@ -309,6 +421,9 @@ export const GetBlobRequest: MessageFns<GetBlobRequest> = {
     }
     if (message.offset !== 0) {
       writer.uint32(24).uint64(message.offset);
+    }
+    if (message.cache !== false) {
+      writer.uint32(32).bool(message.cache);
     }
     return writer;
   },
@@ -350,6 +465,14 @@ export const GetBlobRequest: MessageFns<GetBlobRequest> = {
             message.offset = longToNumber(reader.uint64());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.cache = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -372,6 +495,7 @@ export const GetBlobRequest: MessageFns<GetBlobRequest> = {
       : undefined;
     message.sha256 = object.sha256 ?? "";
     message.offset = object.offset ?? 0;
+    message.cache = object.cache ?? false;
     return message;
   },
 };
@@ -431,6 +555,168 @@ export const GetBlobResponse: MessageFns<GetBlobResponse> = {
   },
 };
 
+function createBaseFindCacheRequest(): FindCacheRequest {
+  return { attempt: undefined, cache: 0, key: "", restoreKeys: [] };
+}
+
+export const FindCacheRequest: MessageFns<FindCacheRequest> = {
+  encode(message: FindCacheRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.attempt !== undefined) {
+      AttemptRef.encode(message.attempt, writer.uint32(10).fork()).join();
+    }
+    if (message.cache !== 0) {
+      writer.uint32(16).uint32(message.cache);
+    }
+    if (message.key !== "") {
+      writer.uint32(26).string(message.key);
+    }
+    for (const v of message.restoreKeys) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FindCacheRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFindCacheRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.attempt = AttemptRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.cache = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.restoreKeys.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FindCacheRequest>): FindCacheRequest {
+    return FindCacheRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FindCacheRequest>): FindCacheRequest {
+    const message = createBaseFindCacheRequest();
+    message.attempt = (object.attempt !== undefined && object.attempt !== null)
+      ? AttemptRef.fromPartial(object.attempt)
+      : undefined;
+    message.cache = object.cache ?? 0;
+    message.key = object.key ?? "";
+    message.restoreKeys = object.restoreKeys?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseFindCacheResponse(): FindCacheResponse {
+  return { key: "", file: undefined };
+}
+
+export const FindCacheResponse: MessageFns<FindCacheResponse> = {
+  encode(message: FindCacheResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.file !== undefined) {
+      StoredFile.encode(message.file, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FindCacheResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFindCacheResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.file = StoredFile.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FindCacheResponse>): FindCacheResponse {
+    return FindCacheResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FindCacheResponse>): FindCacheResponse {
+    const message = createBaseFindCacheResponse();
+    message.key = object.key ?? "";
+    message.file = (object.file !== undefined && object.file !== null)
+      ? StoredFile.fromPartial(object.file)
+      : undefined;
+    return message;
+  },
+};
+
 export type TransferServiceService = typeof TransferServiceService;
 export const TransferServiceService = {
   /**
@@ -456,6 +742,16 @@ export const TransferServiceService = {
     responseSerialize: (value: GetBlobResponse): Buffer => Buffer.from(GetBlobResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetBlobResponse => GetBlobResponse.decode(value),
   },
+  /** The cache of the attempt's pipeline under one of these keys. */
+  findCache: {
+    path: "/troupe.agent.v1.TransferService/FindCache" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: FindCacheRequest): Buffer => Buffer.from(FindCacheRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FindCacheRequest => FindCacheRequest.decode(value),
+    responseSerialize: (value: FindCacheResponse): Buffer => Buffer.from(FindCacheResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FindCacheResponse => FindCacheResponse.decode(value),
+  },
 } as const;
 
 export interface TransferServiceServer extends UntypedServiceImplementation {
@@ -466,6 +762,8 @@ export interface TransferServiceServer extends UntypedServiceImplementation {
   putBlob: handleBidiStreamingCall<PutBlobRequest, PutBlobResponse>;
   /** The bytes from `offset` on. Only what the attempt was given may be read. */
   getBlob: handleServerStreamingCall<GetBlobRequest, GetBlobResponse>;
+  /** The cache of the attempt's pipeline under one of these keys. */
+  findCache: handleUnaryCall<FindCacheRequest, FindCacheResponse>;
 }
 
 export interface TransferServiceClient extends Client {
@@ -483,6 +781,22 @@ export interface TransferServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<GetBlobResponse>;
+  /** The cache of the attempt's pipeline under one of these keys. */
+  findCache(
+    request: FindCacheRequest,
+    callback: (error: ServiceError | null, response: FindCacheResponse) => void,
+  ): ClientUnaryCall;
+  findCache(
+    request: FindCacheRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: FindCacheResponse) => void,
+  ): ClientUnaryCall;
+  findCache(
+    request: FindCacheRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: FindCacheResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const TransferServiceClient = makeGenericClientConstructor(

@@ -7,6 +7,7 @@ import { durationText } from "../duration.ts";
 import type { JobDefinition } from "../pipeline-definition.ts";
 import { type PipelineProblem, type ProblemList, type ProblemPath, quoted } from "../problem.ts";
 import { sizeText } from "../size.ts";
+import { checkCaches } from "./cache-rules.ts";
 import { checkCheckout } from "./checkout-rules.ts";
 import { badName, isName, isWithinFolder } from "./names.ts";
 import { isWithin, type NumberRule, outOfBounds } from "./numbers.ts";
@@ -23,6 +24,7 @@ export function checkJob(job: JobDefinition, index: number, problems: ProblemLis
   checkOutputs(job, index, problems);
   checkArtifacts(job, index, problems);
   checkCheckout(job, index, problems);
+  checkCaches(job, index, problems);
   checkLabels(job, index, problems);
   checkNumbers(job, index, problems);
 }

@@ -1,6 +1,11 @@
 /** Holes of templates: what they name exists, and is known by the time it is read. */
 import type { JobGraph } from "../graph.ts";
-import type { Expression, JobDefinition, Template } from "../pipeline-definition.ts";
+import type {
+  AgentExpression,
+  Expression,
+  JobDefinition,
+  Template,
+} from "../pipeline-definition.ts";
 import {
   type PipelineProblem,
   type ProblemList,
@@ -9,7 +14,7 @@ import {
   someOf,
 } from "../problem.ts";
 import { closestName } from "../suggestion.ts";
-import { expressionText } from "../template.ts";
+import { expressionText, isOfAgent } from "../template.ts";
 
 /** References to jobs can be judged once all jobs have been seen. */
 export interface JobReferenceContext {
@@ -37,6 +42,7 @@ export function outerMisreadings(
   template: Template,
   reader: Reader,
   parameters: ReadonlySet<string>,
+  isCacheKey = false,
 ): readonly Misreading[] {
   let found = none;
   for (let at = 0; at < template.length; at++) {
@@ -45,6 +51,7 @@ export function outerMisreadings(
     let wrong: Wrong | undefined;
     if (part.ref === "parameter") wrong = misreadParameter(part.name, parameters);
     else if (part.ref === "run") wrong = misreadRun(part.field, reader);
+    else if (isOfAgent(part) && !isCacheKey) wrong = misreadAgent(part);
     if (wrong !== undefined) found = [...found, { at, wrong }];
   }
   return found;
@@ -97,6 +104,16 @@ function misreadParameter(name: string, known: ReadonlySet<string>): Wrong | und
       suggestion === undefined
         ? "declare it under parameters"
         : `did you mean parameters.${suggestion}?`,
+  };
+}
+
+function misreadAgent(expression: AgentExpression): Wrong {
+  return {
+    code: "out-of-reach",
+    message: `${expressionText(expression)} is known only to the agent that runs the job`,
+    expected: "a place in the key or the restore-keys of a cache",
+    received: expressionText(expression),
+    advice: "let the script find it out: with uname, or sha256sum",
   };
 }
 

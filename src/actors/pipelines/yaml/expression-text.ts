@@ -13,7 +13,7 @@ export type ExpressionResult =
     };
 
 const forms =
-  "parameters.<name>, needs.<job>.outputs.<name>, needs.<job>.conclusion, run.id, run.pipeline or run.conclusion";
+  "parameters.<name>, needs.<job>.outputs.<name>, needs.<job>.conclusion, run.id, run.pipeline or run.conclusion; in the key of a cache also agent.os, agent.arch and hashFiles('…')";
 
 /** Roots of other systems, and what to write instead. */
 const foreignRoots: Readonly<Record<string, string>> = {
@@ -27,11 +27,13 @@ const foreignRoots: Readonly<Record<string, string>> = {
   jobs: "write needs.<job>.outputs.<name>",
   job: "in a script, $TROUPE_JOB and $TROUPE_ATTEMPT say which job this is",
   matrix: "write one job for each value",
-  runner: "ask for an agent by labels",
+  runner:
+    "write agent.os or agent.arch, in the key of a cache; elsewhere ask for an agent by labels",
 };
 
 export function parseExpression(inner: string): ExpressionResult {
   if (inner === "") return fail("there is nothing between the brackets", "name a value");
+  if (/^hashFiles\s*\(/.test(inner)) return parseHashFiles(inner);
   if (!/^[\w-]+(\s*\.\s*[\w-]+)*$/.test(inner)) return unreadable(inner);
   const [root = "", ...rest] = inner.split(".").map((part) => part.trim());
   switch (root) {
@@ -41,6 +43,8 @@ export function parseExpression(inner: string): ExpressionResult {
       return parseNeed(rest, inner);
     case "run":
       return parseRunField(rest, inner);
+    case "agent":
+      return parseAgentField(rest, inner);
     default:
       return unknownRoot(root, inner);
   }
@@ -78,6 +82,32 @@ function parseRunField(rest: readonly string[], inner: string): ExpressionResult
     `${quoted(inner)} does not name a value of the run`,
     "write run.id, run.pipeline or run.conclusion",
   );
+}
+
+function parseAgentField(rest: readonly string[], inner: string): ExpressionResult {
+  const [field, ...more] = rest;
+  if ((field === "os" || field === "arch") && more.length === 0) {
+    return { ok: true, expression: { ref: "agent", field } };
+  }
+  return fail(
+    `${quoted(inner)} does not name a value of the agent`,
+    "write agent.os or agent.arch",
+  );
+}
+
+const quotedText = /^\s*(?:'([^']*)'|"([^"]*)")\s*$/;
+
+function parseHashFiles(inner: string): ExpressionResult {
+  const [, list] = /^hashFiles\s*\(([^()]*)\)$/.exec(inner) ?? [];
+  const texts = (list ?? "").split(",").map((text) => quotedText.exec(text));
+  if (list === undefined || texts.includes(null)) {
+    return fail(
+      `${quoted(inner)} does not name files`,
+      "write hashFiles('package-lock.json', 'packages/**/package.json'), each pattern in quotes",
+    );
+  }
+  const patterns = texts.map((text) => text?.[1] ?? text?.[2] ?? "");
+  return { ok: true, expression: { ref: "hash-files", patterns } };
 }
 
 function unknownRoot(root: string, inner: string): ExpressionResult {

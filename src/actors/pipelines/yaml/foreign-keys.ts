@@ -54,7 +54,7 @@ export const jobHints: Readonly<Record<string, string>> = {
   name: "the key above it is the job's name; write description: for a text",
   artefacts: "write artifacts:",
   input: "write stdin:",
-  cache: "keep it in a folder that later jobs can reach",
+  caches: "write cache:",
   resources: "write limits: with memory:, cpus: and processes:",
   memory: "write limits: { memory: 512MiB }",
   cpus: "write limits: { cpus: 2 }",

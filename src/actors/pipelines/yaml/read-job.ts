@@ -4,6 +4,7 @@ import { definitionDefaults as defaults } from "../definition-defaults.ts";
 import type { JobDefinition, RetryPolicy, Template } from "../pipeline-definition.ts";
 import type { ProblemPath } from "../problem.ts";
 import { jobHints } from "./foreign-keys.ts";
+import { readCaches } from "./read-caches.ts";
 import { readCheckout } from "./read-checkout.ts";
 import { readConcurrency } from "./read-concurrency.ts";
 import { readLimits } from "./read-limits.ts";
@@ -28,6 +29,7 @@ const keys = [
   "kill-grace",
   "limits",
   "checkout",
+  "cache",
   "artifacts",
   "stdin",
   "description",
@@ -82,6 +84,7 @@ export function readJob(
     ...optional("timeoutMs", duration(reader, fields.timeout, [...path, "timeoutMs"])),
     ...optional("workingDirectory", plain(reader, fields["working-directory"])),
     ...optional("checkout", readCheckout(reader, fields.checkout, [...path, "checkout"])),
+    ...optional("caches", readCaches(reader, fields.cache, [...path, "caches"])),
     ...optional("artifacts", readArtifacts(reader, fields.artifacts, [...path, "artifacts"])),
     ...optional("stdin", readStdin(reader, fields.stdin, [...path, "stdin"])),
     ...optional("limits", readLimits(reader, fields.limits, [...path, "limits"])),

@@ -9,6 +9,7 @@ import { definitionDefaults as defaults } from "../definition-defaults.ts";
 import type { PipelineDefinition, Template } from "../pipeline-definition.ts";
 import { type PipelineProblem, ProblemList } from "../problem.ts";
 import { invalidPipeline } from "../problem-report.ts";
+import { expressionText, isOfAgent } from "../template.ts";
 import type { ValidationResult } from "../validate-definition.ts";
 import { pipelineHints } from "./foreign-keys.ts";
 import { type ParsedSource, parseSource } from "./parse-source.ts";
@@ -154,8 +155,10 @@ function readPipelineEnv(
         code: "out-of-reach",
         message: "the env of the pipeline belongs to all jobs, so it cannot read one of them",
         expected: "parameters.<name>, run.id or run.pipeline",
-        received: `needs.${part.job}`,
-        advice: `move ${name} to the env of the jobs that need "${part.job}"`,
+        received: isOfAgent(part) ? expressionText(part) : `needs.${part.job}`,
+        advice: isOfAgent(part)
+          ? "read it in the key of a cache"
+          : `move ${name} to the env of the jobs that need "${part.job}"`,
       });
     });
   }

@@ -1,0 +1,4 @@
+export type { CacheBounds, CacheEntry, CacheWanted } from "./cache-entries.ts";
+export { contentOnlyOf, foundIn, overflowOf } from "./cache-entries.ts";
+export { CacheIndex, cacheIndexId, type NewCacheEntry } from "./cache-index.ts";
+export { Caches, type CachesOptions } from "./caches.ts";
