@@ -21,6 +21,7 @@ import {
   reasonOf,
   TroupeError,
 } from "../actors/kernel/index.ts";
+import type { AgentMeter } from "./agent-meter.ts";
 import type { Audit } from "./audit.ts";
 import type { CertificateProblem } from "./authority/agent-certificate.ts";
 import type { Authority } from "./authority/authority.ts";
@@ -41,6 +42,7 @@ export interface AdmissionOptions {
   readonly authority: Authority | undefined;
   readonly audit: Pick<Audit, "record">;
   readonly clock: Clock;
+  readonly meter: AgentMeter;
 }
 
 export interface Admitted extends EnrolledIdentity {
@@ -95,6 +97,7 @@ export class AgentAdmission {
       const certified = key === undefined ? undefined : await authority?.certify(agentId, key);
       const { certificatePem = "", caPem = "", validForMs = 0 } = certified ?? {};
       this.#counters.enrolled += 1;
+      this.#options.meter.enrolment("enrolled");
       const what = `as "${enrolled.agentName}"`;
       this.#options.audit.record({ kind: "agent-enrolled", agentId, address, what });
       const response = { agentId, credential, certificatePem, caPem, validForMs };
@@ -115,6 +118,7 @@ export class AgentAdmission {
       if ("problem" in key) throw invalid("renew", key.problem);
       const certified = await authority.certify(agentId, key);
       this.#counters.certificatesRenewed += 1;
+      this.#options.meter.certificateRenewed();
       return certified;
     });
   }
@@ -147,6 +151,7 @@ export class AgentAdmission {
       return await work();
     } catch (error) {
       this.#counters.identitiesRefused += 1;
+      this.#options.meter.identityRefused(codeOf(error));
       this.#options.audit.record({
         kind: "identity-refused",
         agentId: provenBy(error),
@@ -171,13 +176,15 @@ export class AgentAdmission {
   }
 
   #enrolmentRefused(token: string, address: string, error: unknown): void {
-    const { audit } = this.#options;
+    const { audit, meter } = this.#options;
     const what = reasonOf(error);
     if (isTroupeError(error, "TROUPE_ENROLMENT_THROTTLED")) {
       this.#counters.enrolmentsThrottled += 1;
+      meter.enrolment("throttled");
       return audit.record({ kind: "enrolment-throttled", address, what });
     }
     this.#counters.enrolmentsRefused += 1;
+    meter.enrolment("refused");
     if (isTroupeError(error, "TROUPE_TOKEN_REFUSED")) this.#throttle.failed(address);
     audit.record({ kind: "enrolment-refused", agentId: invitedBy(token, error), address, what });
   }
@@ -195,6 +202,10 @@ function provenBy(error: unknown): string {
   if (isTroupeError(error, "TROUPE_AGENT_DENIED")) return error.details.agent;
   if (isTroupeError(error, "TROUPE_CERTIFICATE_EXPIRED")) return error.details.agent;
   return "";
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof TroupeError ? error.code : "unforeseen";
 }
 
 /** Who it says it is, for a person to read. */

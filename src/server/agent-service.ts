@@ -16,6 +16,7 @@ import { type Clock, type Logger, limits, reasonOf } from "../actors/kernel/inde
 import type { LogStore } from "../actors/logs/index.ts";
 import type { AgentHello, Workers } from "../actors/workers/index.ts";
 import { type AdmissionCounters, AgentAdmission, type Caller } from "./agent-admission.ts";
+import { type AgentMeter, noMeter } from "./agent-meter.ts";
 import {
   type AgentCall,
   AgentStreamSession,
@@ -38,6 +39,8 @@ export interface AgentServiceOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly terms: SessionTerms;
+  /** Default: nothing is counted but what `counters` gives. */
+  readonly meter?: AgentMeter;
 }
 
 /** What happened since the server started. */
@@ -81,6 +84,7 @@ export class AgentService {
   readonly #open = new Set<AgentStreamSession>();
   readonly #serving = new Set<Promise<void>>();
   readonly #admission: AgentAdmission;
+  readonly #meter: AgentMeter;
   readonly #counters: { -readonly [C in keyof OwnCounters]: number } = {
     sessions: 0,
     displaced: 0,
@@ -91,8 +95,9 @@ export class AgentService {
 
   constructor(options: AgentServiceOptions) {
     this.#options = options;
-    const { enrolment, authority, audit, clock } = options;
-    this.#admission = new AgentAdmission({ enrolment, authority, audit, clock });
+    const { enrolment, authority, audit, clock, meter = noMeter } = options;
+    this.#meter = meter;
+    this.#admission = new AgentAdmission({ enrolment, authority, audit, clock, meter });
   }
 
   /** The handlers, for `server.addService(agentServiceDefinition, …)`. */
@@ -131,10 +136,23 @@ export class AgentService {
   /** A transfer named an attempt or a file that is not this agent's. */
   transferRefused(): void {
     this.#counters.transfersRefused += 1;
+    this.#meter.forged("transfer");
   }
 
   counters(): AgentServiceCounters {
     return { ...this.#admission.counters(), ...this.#counters };
+  }
+
+  /** Agents that were welcomed and whose stream is open. */
+  get connected(): number {
+    return [...this.#sessions.values()].filter(({ session }) => session.isOpen).length;
+  }
+
+  /** Log bytes that connected agents keep until they are acknowledged. */
+  get logBytesKept(): number {
+    let bytes = 0;
+    for (const { session } of this.#sessions.values()) bytes += session.logBytesKept;
+    return bytes;
   }
 
   /** Ends every session of this agent for good. Returns how many there were. */
@@ -176,6 +194,7 @@ export class AgentService {
           clock,
           logger,
           terms,
+          meter: this.#meter,
           greeted: (of, hello) => this.#takeOver(of, hello),
           stray: (what) => audit.record({ kind: "attempt-refused", agentId, what }),
         },

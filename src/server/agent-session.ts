@@ -34,6 +34,7 @@ import {
   type Workers,
 } from "../actors/workers/index.ts";
 import { assignmentOf, helloOf, type KnownAgent, protocolVersion } from "./agent-messages.ts";
+import type { AgentMeter, ForgedMessage } from "./agent-meter.ts";
 import { HeldAttempts } from "./held-attempts.ts";
 import { SessionWriter } from "./session-writer.ts";
 
@@ -55,6 +56,7 @@ export interface SessionServices {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly terms: SessionTerms;
+  readonly meter: AgentMeter;
   /** Told when the hello is good, before the worker is: the place to end an older session. False: a newer one is open. */
   readonly greeted: (session: AgentStreamSession, hello: AgentHello) => boolean;
   /** Told of each thing that the agent says of an attempt that is not its own. */
@@ -88,6 +90,7 @@ export class AgentStreamSession implements AgentSession {
   #link: AgentLink | undefined;
   #end: End | undefined;
   #strayMessages = 0;
+  #logBytesKept = 0;
 
   constructor(
     call: AgentCall,
@@ -105,6 +108,16 @@ export class AgentStreamSession implements AgentSession {
   /** Messages about attempts that this agent does not hold. */
   get strayMessages(): number {
     return this.#strayMessages;
+  }
+
+  /** Log bytes that the agent keeps until they are acknowledged, as it said last. */
+  get logBytesKept(): number {
+    return this.#logBytesKept;
+  }
+
+  /** The agent was welcomed, and its stream is open. */
+  get isOpen(): boolean {
+    return this.#link !== undefined && this.#end === undefined;
   }
 
   /** Serves the stream to its end. Never rejects. */
@@ -138,6 +151,7 @@ export class AgentStreamSession implements AgentSession {
   assign(prepared: PreparedAttempt): void {
     if (this.#end !== undefined) return;
     this.#attempts?.assign(prepared.attempt);
+    this.#services.meter.assigned();
     this.#writer.write({ $case: "assignment", value: assignmentOf(prepared) });
   }
 
@@ -180,6 +194,7 @@ export class AgentStreamSession implements AgentSession {
       case "hello":
         throw new SessionEnd(status.FAILED_PRECONDITION, "a second hello on one stream");
       case "heartbeat":
+        this.#logBytesKept = message.value.logBytesKept ?? 0;
         return this.#writer.write({
           $case: "heartbeatAck",
           value: { sequence: message.value.sequence },
@@ -232,6 +247,7 @@ export class AgentStreamSession implements AgentSession {
     const attempts = this.#attemptsOf(link);
     this.#attempts = attempts;
     this.#welcome(link);
+    this.#services.meter.connected(read.hello.dial > 1);
     for (const attempt of link.disowned) this.#countStray("hello", { ...attempt });
     const disowned = new Set(link.disowned.map(attemptId));
     for (const attempt of read.hello.holding) {
@@ -261,11 +277,11 @@ export class AgentStreamSession implements AgentSession {
   }
 
   #attemptsOf(link: AgentLink): HeldAttempts {
-    const { logs, clock } = this.#services;
+    const { logs, clock, meter } = this.#services;
     const failed = (error: unknown): void =>
       this.#finish(status.UNAVAILABLE, `the log could not be stored: ${reasonOf(error)}`);
     return new HeldAttempts(
-      { logs, clock, link, writer: this.#writer, logger: this.#logger, failed },
+      { logs, clock, meter, link, writer: this.#writer, logger: this.#logger, failed },
       (what, attempt) => this.#countStray(what, attempt),
     );
   }
@@ -277,8 +293,9 @@ export class AgentStreamSession implements AgentSession {
     );
   }
 
-  #countStray(what: string, attempt: AttemptRef | undefined): void {
+  #countStray(what: ForgedMessage, attempt: AttemptRef | undefined): void {
     this.#strayMessages += 1;
+    this.#services.meter.forged(what);
     this.#logger.debug("an attempt that this agent does not hold", { what, attempt });
     const { runId = "", job = "", attempt: number = 0 } = attempt ?? {};
     const named = `${runId.slice(0, 80)}/${job.slice(0, 80)}#${number}`;
@@ -287,6 +304,7 @@ export class AgentStreamSession implements AgentSession {
 
   #refuse(refused: Refused): void {
     if (this.#end !== undefined) return;
+    this.#services.meter.helloRefused(refused.code);
     this.#writer.write({ $case: "refused", value: refused });
     this.#finish(status.OK, refused.reason);
   }

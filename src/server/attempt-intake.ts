@@ -30,6 +30,7 @@ import {
   type FinishAnswer,
 } from "../actors/workers/index.ts";
 import { resultOf } from "./agent-messages.ts";
+import type { AgentMeter } from "./agent-meter.ts";
 import type { SessionWriter } from "./session-writer.ts";
 
 export interface IntakeServices {
@@ -38,6 +39,7 @@ export interface IntakeServices {
   readonly writer: SessionWriter;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly meter: AgentMeter;
   /** The log cannot be stored: the session must end, the agent keeps what it has. */
   readonly failed: (error: unknown) => void;
   /** The result is recorded, or refused for good, and acknowledged. */
@@ -62,6 +64,8 @@ export class AttemptIntake {
   #waitingBytes = 0;
   #result: JobResult | undefined;
   #gapToldAt = -1;
+  /** As of the last append. */
+  #storedEnd: number | undefined;
   #impatience: Timer | undefined;
   /** The agent came back with this attempt, and has not yet said where it goes on. */
   #resuming: boolean;
@@ -100,6 +104,7 @@ export class AttemptIntake {
 
   /** A repeated result changes nothing. */
   result(result: JobResult): void {
+    if (this.#result !== undefined) this.#services.meter.resultResent();
     this.#result ??= result;
     this.#work();
   }
@@ -164,10 +169,14 @@ export class AttemptIntake {
   }
 
   async #store({ offset, data, times }: Chunk): Promise<void> {
-    const { logs } = this.#services;
+    const { logs, meter } = this.#services;
     try {
       if (this.#resuming) await this.#fill(offset);
-      this.#advanced(await logs.append(this.attempt, offset, data, times));
+      const before = this.#storedEnd ?? (await logs.end(this.attempt));
+      const end = await logs.append(this.attempt, offset, data, times);
+      if (end > before) meter.logStored(data.subarray(Math.max(0, before - offset)));
+      this.#storedEnd = end;
+      this.#advanced(end);
     } catch (error) {
       if (isTroupeError(error, "TROUPE_LOG_SEALED")) this.#sealed = true;
       else if (isTroupeError(error, "TROUPE_LOG_GAP")) await this.#tellGap();
@@ -237,11 +246,13 @@ export class AttemptIntake {
 
   /** Tries until the run has answered: a result that is not acknowledged is only sent again on a new stream. */
   async #report(result: JobResult): Promise<void> {
-    const { link, logs, writer, logger, settled } = this.#services;
+    const { link, logs, meter, writer, logger, settled } = this.#services;
     let againAfterMs = reportAgainAfterMs;
     while (!this.#closed) {
       try {
-        const answer = await link.finished(this.attempt, resultOf(result));
+        const ended = resultOf(result);
+        const answer = await link.finished(this.attempt, ended);
+        if (answer.recorded) meter.ended(ended);
         // An empty log stays without a file; its readers learn from the run that the attempt is over.
         if (result.logBytes > 0) await logs.seal(this.attempt);
         if (this.#closed) return;

@@ -6,6 +6,7 @@ import type { AttemptRef, JobResult, LogChunk } from "../../proto/troupe/agent/v
 import { limits } from "../actors/kernel/index.ts";
 import { type AttemptKey, attemptId, type FinishAnswer } from "../actors/workers/index.ts";
 import { attemptOf } from "./agent-messages.ts";
+import type { ForgedMessage } from "./agent-meter.ts";
 import { AttemptIntake, type IntakeServices } from "./attempt-intake.ts";
 
 export class HeldAttempts {
@@ -13,12 +14,12 @@ export class HeldAttempts {
   readonly #intakes = new Map<string, AttemptIntake>();
   /** Oldest first, at most `sessionAnswersMax`. */
   readonly #answered = new Map<string, FinishAnswer>();
-  readonly #stray: (what: string, attempt: AttemptRef | undefined) => void;
+  readonly #stray: (what: ForgedMessage, attempt: AttemptRef | undefined) => void;
 
   /** `stray` is told of each message about an attempt that is not held. */
   constructor(
     services: Omit<IntakeServices, "settled">,
-    stray: (what: string, attempt: AttemptRef | undefined) => void,
+    stray: (what: ForgedMessage, attempt: AttemptRef | undefined) => void,
   ) {
     this.#services = { ...services, settled: (of, answer) => this.#settled(of, answer) };
     this.#stray = stray;
@@ -36,7 +37,7 @@ export class HeldAttempts {
   }
 
   /** The attempt that is meant, if the agent holds it. */
-  held(what: string, ref: AttemptRef | undefined): AttemptKey | undefined {
+  held(what: ForgedMessage, ref: AttemptRef | undefined): AttemptKey | undefined {
     return this.#find(what, ref)?.attempt;
   }
 
@@ -54,6 +55,7 @@ export class HeldAttempts {
     if (intake !== undefined) return intake.result(result);
     const earlier = this.#answered.get(id);
     if (earlier === undefined) this.#stray("result", result.attempt);
+    else this.#services.meter.resultResent();
     const answer = earlier ?? { recorded: false, reason: "this agent does not hold that attempt" };
     const value = { attempt: result.attempt, ...answer };
     this.#services.writer.write({ $case: "resultAck", value });
@@ -74,7 +76,7 @@ export class HeldAttempts {
     return intake;
   }
 
-  #find(what: string, ref: AttemptRef | undefined): AttemptIntake | undefined {
+  #find(what: ForgedMessage, ref: AttemptRef | undefined): AttemptIntake | undefined {
     const attempt = attemptOf(ref);
     const intake = attempt === undefined ? undefined : this.#intakes.get(attemptId(attempt));
     if (intake === undefined) this.#stray(what, ref);

@@ -1,3 +1,4 @@
+import type { Registry } from "prom-client";
 import type { S3BlobStoreOptions } from "../actors/blobs/index.ts";
 import type { Clock, Logger, Random } from "../actors/kernel/index.ts";
 import type { LogRetention } from "../actors/logs/index.ts";
@@ -69,6 +70,8 @@ export interface ServerOptions {
    * not ended holds is kept either way, and so are its logs.
    */
   readonly fileRetention?: FileRetention;
+  /** Where the server adds its figures: those of its agents, and the kernel's. Default: nothing is counted. */
+  readonly metrics?: Registry;
   /** For people. Default `troupe`. */
   readonly name?: string;
   /** Default: silent. */

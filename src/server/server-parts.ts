@@ -44,6 +44,7 @@ import {
 import { LogSweep } from "./log-sweep.ts";
 import { RetentionMarks } from "./retention-marks.ts";
 import { chainSecretSources } from "./secret-sources.ts";
+import type { ServerMetrics } from "./server-metrics.ts";
 import type { ServerOptions, StopServerOptions } from "./server-options.ts";
 import type { Teardown } from "./teardown.ts";
 import { transferHandlers } from "./transfer-service.ts";
@@ -63,6 +64,9 @@ export interface ServerGround {
   readonly teardown: Teardown;
   /** Fires first when the server stops. */
   readonly stopping: AbortController;
+  readonly metrics: ServerMetrics | undefined;
+  /** Once there is one: what the meter's gauges are read from. */
+  agentService: AgentService | undefined;
   agentsOnStop: NonNullable<StopServerOptions["agents"]>;
   supply: AgentSupply | undefined;
 }
@@ -144,6 +148,7 @@ export async function openJobs(ground: ServerGround): Promise<Jobs> {
     secrets: options.secretSource ?? chainSecretSources(),
     clock,
     logger,
+    onLeaseLost: () => ground.metrics?.meter.leaseLost(),
     ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
     ...(options.leaseGraceMs === undefined ? {} : { leaseGraceMs: options.leaseGraceMs }),
   });
@@ -157,6 +162,7 @@ export async function openJobs(ground: ServerGround): Promise<Jobs> {
     clock,
     random,
     logger,
+    ...(ground.metrics && { observer: ground.metrics.observer }),
   });
   teardown.add("system", () => system.stop());
   checkJournalId(dataDir, known?.journal, system.journalId);
@@ -254,6 +260,7 @@ export async function openAgentService(ground: ServerGround, jobs: Jobs): Promis
     logs: jobs.logs,
     clock,
     logger,
+    ...(ground.metrics && { meter: ground.metrics.meter }),
     terms: {
       serverVersion: version,
       leaseMs,
@@ -262,6 +269,7 @@ export async function openAgentService(ground: ServerGround, jobs: Jobs): Promis
       logFlushMs,
     },
   });
+  ground.agentService = service;
   // Agents on demand end after their sessions have: what dies with them is nobody's result.
   teardown.add("agents on demand", () => ground.supply?.stop(ground.agentsOnStop));
   const { listener, port } = await listenForAgents(ground, { jobs, service });

@@ -9,9 +9,11 @@
  *  V3. A call that comes while the system opens waits for it.
  */
 import { silentLogger, systemClock, systemRandom } from "../actors/kernel/index.ts";
+import type { AgentService } from "./agent-service.ts";
 import type { ControlServices } from "./control-service.ts";
 import { openDataFolder } from "./data-folder.ts";
 import { parseListenAddress, speaksTls } from "./listen-address.ts";
+import type { ServerMetrics } from "./server-metrics.ts";
 import type { ServerOptions, StopServerOptions, TroupeServer } from "./server-options.ts";
 import {
   controlServicesOf,
@@ -44,6 +46,8 @@ export async function startServer(options: ServerOptions): Promise<TroupeServer>
     startedAtMs: clock.nowMs(),
     teardown: new Teardown(logger),
     stopping: new AbortController(),
+    metrics: await metricsOf(options, () => ground.agentService),
+    agentService: undefined,
     agentsOnStop: "destroy",
     supply: undefined,
   };
@@ -68,6 +72,18 @@ export async function startServer(options: ServerOptions): Promise<TroupeServer>
     await ground.teardown.run();
     throw error;
   }
+}
+
+async function metricsOf(
+  { metrics }: ServerOptions,
+  agents: () => AgentService | undefined,
+): Promise<ServerMetrics | undefined> {
+  if (metrics === undefined) return undefined;
+  const { serverMetrics } = await import("./server-metrics.ts");
+  return serverMetrics(metrics, {
+    connected: () => agents()?.connected ?? 0,
+    logBytesKept: () => agents()?.logBytesKept ?? 0,
+  });
 }
 
 function serverOf(

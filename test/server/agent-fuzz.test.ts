@@ -16,6 +16,7 @@ import {
 import { limits, silentLogger, systemClock, TroupeError } from "../../src/actors/kernel/index.ts";
 import { type LogStore, LogTimesCursor } from "../../src/actors/logs/index.ts";
 import { attemptId } from "../../src/actors/workers/index.ts";
+import { noMeter } from "../../src/server/agent-meter.ts";
 import { agentServiceDefinition } from "../../src/server/agent-service.ts";
 import { type AgentCall, AgentStreamSession } from "../../src/server/agent-session.ts";
 import { damaged, fuzzRuns, oddNumber, type Seed, sequences } from "../support/fuzzed-messages.ts";
@@ -156,6 +157,7 @@ it("any messages in any order", async () => {
         {
           workers,
           logs,
+          meter: noMeter,
           clock: systemClock,
           logger: silentLogger,
           terms: {

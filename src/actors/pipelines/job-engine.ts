@@ -47,6 +47,8 @@ export interface JobEngineOptions {
   readonly leaseMs?: number;
   /** After `leaseMs`, until a silent worker is lost. Milliseconds; default `limits.leaseGraceMs`. */
   readonly leaseGraceMs?: number;
+  /** Told of each agent that was silent until its lease was over. */
+  readonly onLeaseLost?: () => void;
   /** Default `limits.queuedAttemptsMax`; what does not fit waits in its run. */
   readonly queuedAttemptsMax?: number;
 }

@@ -29,6 +29,8 @@ export interface WorkerPoolOptions {
   readonly leaseMs?: number;
   /** After `leaseMs`, for an agent to kill what it runs. Milliseconds; default `limits.leaseGraceMs`. */
   readonly leaseGraceMs?: number;
+  /** Told of each agent that was silent until its lease was over. */
+  readonly onLeaseLost?: () => void;
 }
 
 /** Those the pool talks to; they exist only once the system has started. */
@@ -165,7 +167,9 @@ export class WorkerPool implements Workers, WorkerEffects {
     const { reports, capacity, worker } = this.#running();
     const { clock, logger, leaseMs, leaseGraceMs } = this.#options;
     const silenceMsMax = (leaseMs ?? limits.leaseMs) + (leaseGraceMs ?? limits.leaseGraceMs);
-    const services = { clock, logger, repeater: this.#repeater, reports, capacity, silenceMsMax };
+    const { onLeaseLost = () => {} } = this.#options;
+    const repeater = this.#repeater;
+    const services = { clock, logger, repeater, reports, capacity, silenceMsMax, onLeaseLost };
     this.#forgetLeft();
     const seat = new WorkerSeat(workerId, worker(workerId), services);
     this.#seats.set(workerId, seat);

@@ -30,6 +30,7 @@ export interface SeatServices {
   readonly capacity: CapacityListener;
   /** From the last sign of life until the worker is lost. */
   readonly silenceMsMax: number;
+  readonly onLeaseLost: () => void;
 }
 
 export class WorkerSeat implements ConnectionHome {
@@ -223,6 +224,7 @@ export class WorkerSeat implements ConnectionHome {
   #leaseOver(): void {
     this.#lease = undefined;
     const connect = ++this.#connects;
+    this.#services.onLeaseLost();
     this.#services.logger.warn("the agent is lost: its lease is over", { worker: this.workerId });
     this.#connection?.end("no sign of life until the lease was over");
     void this.repeater.run(

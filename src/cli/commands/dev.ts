@@ -23,6 +23,7 @@ export interface DevOptions extends StoreOptions, RetentionOptions {
   readonly agents: number;
   readonly slots?: number;
   readonly lease?: number;
+  readonly metrics?: string;
   readonly secretsFile?: string;
 }
 
@@ -30,6 +31,7 @@ export async function dev(context: CliContext, options: DevOptions): Promise<num
   const dataDir = resolve(context.cwd, options.data);
   const secrets = await readSecrets(context, options);
   const stores = await readStores(context, options);
+  const metrics = await openMetrics(options.metrics);
   const server = await startServer({
     dataDir,
     ...stores,
@@ -45,6 +47,7 @@ export async function dev(context: CliContext, options: DevOptions): Promise<num
       : {}),
     ...(options.slots === undefined ? {} : { slotsPerAgent: options.slots }),
     ...retentionOf(options),
+    ...(metrics && { metrics: metrics.registry }),
     ...(options.lease === undefined ? {} : { leaseMs: options.lease }),
     secretSource: chainSecretSources(
       mapSecretSource(secrets),
@@ -53,7 +56,7 @@ export async function dev(context: CliContext, options: DevOptions): Promise<num
     logger: cliLogger(context, "info"),
   });
   context.stdout.write(`troupe serves ${options.data}; agents dial ${server.agentAddress}
-${describeStores(stores)}  troupe submit <pipeline>     run something
+${describeStores(stores)}${metrics ? `metrics: ${metrics.endpoint.url}\n` : ""}  troupe submit <pipeline>     run something
   troupe ps                    what runs
   troupe token create          let an agent in from elsewhere
 `);
@@ -69,7 +72,17 @@ ${describeStores(stores)}  troupe submit <pipeline>     run something
       : `${signal}: stopping\n`,
   );
   await server.stop({ agents });
+  metrics?.endpoint.close();
   return exitCodes.ok;
+}
+
+async function openMetrics(listen: string | undefined) {
+  if (listen === undefined) return undefined;
+  const { collectDefaultMetrics, Registry } = await import("prom-client");
+  const { serveMetrics } = await import("../metrics-endpoint.ts");
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  return { registry, endpoint: await serveMetrics(registry, listen) };
 }
 
 /** Out of the environment for good: what this process starts must not inherit it. */

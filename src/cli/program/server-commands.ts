@@ -38,6 +38,7 @@ function addDev(program: Command, host: CommandHost): void {
       "an agent silent for this long is lost, its jobs are queued again",
       wholeNumber("--lease", [500, 3_600_000]),
     )
+    .option("--metrics <host:port>", "serve figures for Prometheus here, under /metrics")
     .option("--secrets-file <file>", "secrets as NAME=value lines")
     .action(async (options) => {
       const { dev } = await import("../commands/dev.ts");
