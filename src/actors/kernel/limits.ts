@@ -913,6 +913,13 @@ export const limitTable = {
     reason: "what people look for is a word or a message",
     effect: "the request fails with TROUPE_REQUEST_INVALID",
   }),
+  logReadsPerRound: limit({
+    default: 16,
+    unit: "items",
+    reason:
+      "a piece for each of 16 readers takes about a millisecond, as long as what agents send may wait",
+    effect: "further readers of logs get their next piece after the next round of input and output",
+  }),
   attemptFilesMax: limit({
     default: 16,
     unit: "items",

@@ -17,6 +17,7 @@ import {
 } from "./log-retention.ts";
 import type { AttemptKey, LogPiece, LogStore } from "./log-store.ts";
 import { type LogTime, LogTimesCursor } from "./log-times.ts";
+import { ReaderTurns } from "./reader-turns.ts";
 
 export interface FolderLogStoreOptions {
   /** Made when the first log is written. */
@@ -38,6 +39,7 @@ export class FolderLogStore implements LogStore {
   readonly #descriptors: DescriptorCache;
   /** In the order of last use. */
   readonly #logs = new Map<string, LogFile>();
+  readonly #turns = new ReaderTurns(limits.logReadsPerRound);
   readonly #closing = new AbortController();
 
   constructor(options: FolderLogStoreOptions) {
@@ -86,6 +88,7 @@ export class FolderLogStore implements LogStore {
     log.hold();
     try {
       while (await log.more(position, wake)) {
+        await this.#turns.take();
         const data = await log.read(position, pieceBytesMax);
         // The file was taken away while it was followed: there is nothing more to say.
         if (data.length === 0) return;
@@ -103,6 +106,7 @@ export class FolderLogStore implements LogStore {
     log.hold();
     try {
       while (signal?.aborted !== true) {
+        await this.#turns.take();
         const data = await log.read(position, pieceBytesMax);
         if (data.length === 0) return;
         yield { offset: position, data };
