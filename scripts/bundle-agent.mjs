@@ -1,10 +1,11 @@
 /**
- * Makes the agent one file: dist/troupe-agent.js, from the built dist/src/agent/main.js and what it imports.
+ * Makes the agent one file: dist/troupe-agent.js, from the built dist/src/agent/main.js and what it imports; and
+ * dist/troupe-agent-init, which is process 1 of a container.
  * Beside it the licences of all packages that are in it, as they ask for.
  */
 import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { rolldown } from "rolldown";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -22,6 +23,19 @@ const { output } = await bundle.write({
 });
 await bundle.close();
 chmodSync(file, 0o755);
+const { initScript } = await import(
+  pathToFileURL(join(root, "dist", "src", "agent", "init-script.js")).href
+);
+const init = join(root, "dist", "troupe-agent-init");
+writeFileSync(
+  init,
+  `#!/bin/sh
+# Process 1 of a container: runs troupe-agent, hands signals on, and takes in processes that jobs leave behind.
+self=$(readlink -f -- "$0" 2>/dev/null || printf '%s' "$0")
+set -- node "\${self%/*}/troupe-agent.js" "$@"
+${initScript}`,
+);
+chmodSync(init, 0o755);
 
 const [chunk] = output;
 const folders = new Set(

@@ -5,6 +5,7 @@ import { AgentError, exitCodes } from "./agent-error.ts";
 import { type AgentLog, fileWriter, lineLog } from "./agent-log.ts";
 import type { AgentOptions } from "./agent-options.ts";
 import { type AgentFlags, helpText, parseCommandLine } from "./command-line.ts";
+import { settleAsProcessOne } from "./process-one.ts";
 import { readOptionalToken, readToken, takeEnvironmentToken } from "./token-source.ts";
 import { agentVersion } from "./version.ts";
 
@@ -41,7 +42,9 @@ async function explained(work: () => number | Promise<number>): Promise<number> 
 }
 
 async function run(flags: AgentFlags): Promise<number> {
+  const alarm = settleAsProcessOne();
   const log = openLog(flags.logFile);
+  if (alarm !== undefined) log.warn(alarm);
   const agent = await startAgent({ ...agentOptions(flags), log });
   const disobey = obeySignals(agent, flags.drainTimeoutMs, log);
   const { exitCode, reason } = await agent.ended;

@@ -79,6 +79,25 @@ it("an agent is let in, seen, and given a job", async () => {
   expect((await troupe(line("authority rotate"), { env })).stdout).toMatch(/agents\n.*servers/);
 });
 
+it("the image is made of files that the package has, and begins with the init", () => {
+  const image = blocks.find((block) => block.language === "dockerfile")?.code ?? "";
+  const [, copied = ""] = /^COPY (.*) \/opt\/troupe\/$/m.exec(image) ?? [];
+  const { files } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    files: string[];
+  };
+  for (const file of copied.split(" ")) expect(files).toContain(file);
+  expect(image).toContain('ENTRYPOINT ["/opt/troupe/troupe-agent-init"]');
+  const folder = temporaryFolder();
+  execFileSync("cp", [...copied.split(" "), folder], { cwd: root });
+  const init = join(folder, "troupe-agent-init");
+  const help = execFileSync(init, ["--help"], { encoding: "utf8" });
+  const run = blocks.find(({ code }) => code.startsWith("docker run"))?.code ?? "";
+  const [, agentFlags = ""] = run.split("IMAGE");
+  const flags = agentFlags.match(/--[a-z-]+/g) ?? [];
+  expect(flags.length).toBe(4);
+  for (const flag of flags) expect(help).toContain(flag);
+});
+
 it("the systemd unit is one that systemd takes, and its flags exist", () => {
   const unit = blocks.find((block) => block.language === "ini")?.code ?? "";
   const exec = /^ExecStart=(\S+) ((?:.*\\\n)*.*)$/m.exec(unit);
