@@ -7,7 +7,7 @@ import { treeActors, type WorkName, works } from "./work.ts";
 /** Milliseconds of processor time: what one run should take, and what goes before the first. */
 const budgets = {
   full: { runMs: 400, warmUpMs: 1_500, rounds: 9, trees: 5 },
-  observed: { runMs: 200, warmUpMs: 600, rounds: 5, trees: 0 },
+  observed: { runMs: 150, warmUpMs: 400, rounds: 5, trees: 0 },
   quick: { runMs: 60, warmUpMs: 250, rounds: 3, trees: 1 },
 } as const;
 type Budget = (typeof budgets)[keyof typeof budgets];

@@ -79,7 +79,7 @@ export function troupeErrorOf(error: unknown, call: { name: string; server: stri
   const thrown = packed === undefined ? undefined : unpackError(packed, error);
   if (thrown !== undefined) return thrown;
   if (error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED) {
-    const reason = error.details || error.message;
+    const reason = connectionReason(error.details || error.message);
     return new TroupeError(
       "TROUPE_SERVER_UNREACHABLE",
       { server: call.server, reason },
@@ -88,6 +88,13 @@ export function troupeErrorOf(error: unknown, call: { name: string; server: stri
   }
   const reason = error.details || error.message;
   return new TroupeError("TROUPE_SERVER_FAILED", { call: call.name, reason }, { cause: error });
+}
+
+/** What the library says about a connection, without its frame around it. */
+function connectionReason(details: string): string {
+  return details
+    .replace(/^No connection established\. Last error: (?:Error: )?/, "")
+    .replace(/\. Resolution note: .*$/s, "");
 }
 
 /** Was it this side that ended the call? */

@@ -33,10 +33,14 @@ describe("an error across the wire", () => {
     });
   });
 
-  it("is unreachable when nobody answers", () => {
-    const refused = Object.assign(new Error("14 UNAVAILABLE: connect ENOENT"), {
+  it.each([
+    "connect ENOENT",
+    "No connection established. Last error: Error: connect ENOENT. Resolution note: ",
+    "No connection established. Last error: connect ENOENT. Resolution note: none",
+  ])("is unreachable when nobody answers: %s", (details) => {
+    const refused = Object.assign(new Error(`14 UNAVAILABLE: ${details}`), {
       code: status.UNAVAILABLE,
-      details: "connect ENOENT",
+      details,
     });
     expect(troupeErrorOf(refused, call)).toMatchObject({
       code: "TROUPE_SERVER_UNREACHABLE",

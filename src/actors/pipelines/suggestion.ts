@@ -7,8 +7,9 @@
 export function closestName(name: string, candidates: Iterable<string>): string | undefined {
   const wanted = fold(name);
   let best: string | undefined;
-  // A third of the letters may differ; beyond that a suggestion confuses more than it helps.
-  let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
+  // A third of the letters may differ, and one of two; beyond that a suggestion confuses more than it helps.
+  const most = wanted.length < 2 ? 0 : Math.max(1, Math.floor(wanted.length / 3));
+  let bestDistance = most + 1;
   for (const candidate of candidates) {
     const other = fold(candidate);
     if (Math.abs(other.length - wanted.length) >= bestDistance) continue;

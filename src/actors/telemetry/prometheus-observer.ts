@@ -13,41 +13,67 @@ export interface PrometheusObserver extends Observer {
   watch(kernel: Kernel): void;
 }
 
-function countersOf({ registry, prefix = "troupe_" }: PrometheusObserverOptions) {
-  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
-    new Counter({ name: prefix + name, help, labelNames: [...labelNames], registers: [registry] });
-  const byKind = ["kind"] as const;
+/** A counter that is added to as the kernel runs, and reaches prom-client when it is scraped. */
+interface Tally {
+  add(label: string, by?: number): void;
+}
+
+/** prom-client takes its time over labels: too much for every turn of an actor. */
+function tally(
+  { registry, prefix = "troupe_" }: PrometheusObserverOptions,
+  { name, help, label }: { readonly name: string; readonly help: string; readonly label: string },
+): Tally {
+  const since = new Map<string, number>();
+  const counter = new Counter({
+    name: prefix + name,
+    help,
+    labelNames: [label],
+    registers: [registry],
+    collect: () => {
+      for (const [value, count] of since) counter.inc({ [label]: value }, count);
+      since.clear();
+    },
+  });
+  return { add: (value, by = 1) => void since.set(value, (since.get(value) ?? 0) + by) };
+}
+
+function talliesOf(options: PrometheusObserverOptions) {
+  const byKind = (name: string, help: string) => tally(options, { name, help, label: "kind" });
   return {
-    started: counter("actors_started_total", "Lives begun, restarts included", byKind),
-    stopped: counter("actors_stopped_total", "Actors that ended", byKind),
-    failed: counter("actor_failures_total", "Errors thrown by handlers and starts", byKind),
-    restarted: counter("actor_restarts_total", "Restarts by supervision", byKind),
-    messages: counter("actor_messages_total", "Messages handled", byKind),
-    seconds: counter("actor_handler_seconds_total", "Time in handlers, without waiting", byKind),
-    blocked: counter("actor_blocked_total", "Handlers that blocked the event loop", byKind),
-    stuck: counter("actor_stuck_total", "Handlers that did not end in time", byKind),
-    revoked: counter("actor_revoked_uses_total", "Uses of contexts whose life had ended", byKind),
-    dead: counter("dead_letters_total", "Messages that reached nobody", ["reason"] as const),
+    started: byKind("actors_started_total", "Lives begun, restarts included"),
+    stopped: byKind("actors_stopped_total", "Actors that ended"),
+    failed: byKind("actor_failures_total", "Errors thrown by handlers and starts"),
+    restarted: byKind("actor_restarts_total", "Restarts by supervision"),
+    messages: byKind("actor_messages_total", "Messages handled"),
+    seconds: byKind("actor_handler_seconds_total", "Time in handlers, without waiting"),
+    blocked: byKind("actor_blocked_total", "Handlers that blocked the event loop"),
+    stuck: byKind("actor_stuck_total", "Handlers that did not end in time"),
+    revoked: byKind("actor_revoked_uses_total", "Uses of contexts whose life had ended"),
+    dead: tally(options, {
+      name: "dead_letters_total",
+      help: "Messages that reached nobody",
+      label: "reason",
+    }),
   };
 }
 
 /** Makes an observer that feeds a prom-client registry. Give it to `createKernel` and `watch` the kernel. */
 export function prometheusObserver(options: PrometheusObserverOptions): PrometheusObserver {
   const { registry, prefix = "troupe_" } = options;
-  const counters = countersOf(options);
+  const tallies = talliesOf(options);
   return {
-    actorStarted: ({ kind }) => counters.started.inc({ kind }),
-    actorStopped: ({ kind }) => counters.stopped.inc({ kind }),
-    actorFailed: ({ kind }) => counters.failed.inc({ kind }),
-    actorRestarted: ({ kind }) => counters.restarted.inc({ kind }),
+    actorStarted: ({ kind }) => tallies.started.add(kind),
+    actorStopped: ({ kind }) => tallies.stopped.add(kind),
+    actorFailed: ({ kind }) => tallies.failed.add(kind),
+    actorRestarted: ({ kind }) => tallies.restarted.add(kind),
     messagesHandled: ({ kind }, messages, tookMs) => {
-      counters.messages.inc({ kind }, messages);
-      counters.seconds.inc({ kind }, tookMs / 1_000);
+      tallies.messages.add(kind, messages);
+      tallies.seconds.add(kind, tookMs / 1_000);
     },
-    deadLetter: (_to, reason) => counters.dead.inc({ reason }),
-    handlerBlocked: ({ kind }) => counters.blocked.inc({ kind }),
-    handlerStuck: ({ kind }) => counters.stuck.inc({ kind }),
-    revokedUse: ({ kind }) => counters.revoked.inc({ kind }),
+    deadLetter: (_to, reason) => tallies.dead.add(reason),
+    handlerBlocked: ({ kind }) => tallies.blocked.add(kind),
+    handlerStuck: ({ kind }) => tallies.stuck.add(kind),
+    revokedUse: ({ kind }) => tallies.revoked.add(kind),
     watch: (kernel) => gaugeActors(kernel, registry, prefix),
   };
 }

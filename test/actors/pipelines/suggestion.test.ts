@@ -21,6 +21,11 @@ describe("suggestion", () => {
     expect(closestName(typed, names)).toBeUndefined();
   });
 
+  it("takes no letter for another", () => {
+    expect(closestName("d", ["a", "D2"])).toBeUndefined();
+    expect(closestName("d", ["a", "D"])).toBe("D");
+  });
+
   it("stays fast and sane for absurdly long names", () => {
     const long = "a".repeat(100_000);
     expect(closestName(long, [long.slice(1)])).toBe(long.slice(1));
