@@ -62,7 +62,7 @@ describe("a definition from the wire", () => {
     ],
     [
       { ...whole, jobs: [{ ...job("a"), env: { A: [{ ref: "file", name: "x" }] } }] },
-      'wrong-type: jobs[0].env.A[0].ref must be "parameter" or "output" or "conclusion" or "run"',
+      'wrong-type: jobs[0].env.A[0].ref must be "parameter" or "output" or "conclusion" or "run" or "agent" or "hash-files"',
     ],
     [
       { ...whole, jobs: [{ ...job("a"), shell: "perl" }] },
