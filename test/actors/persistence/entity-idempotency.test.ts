@@ -129,7 +129,7 @@ describe("a call with a key", () => {
     const till = system.actor(Till, "window");
     await till.with({ idempotencyKey: "first" }).pay(1);
     const fill = Array.from({ length: 1_000 }, (_, n) =>
-      till.with({ idempotencyKey: `k${n}` }).pay(0),
+      till.with({ idempotencyKey: `k${n}`, timeoutMs: 60_000 }).pay(0),
     );
     await Promise.all(fill);
     runs = 0;
