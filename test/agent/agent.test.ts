@@ -5,11 +5,11 @@ import packageJson from "../../package.json" with { type: "json" };
 import { Outcome } from "../../proto/troupe/agent/v1/agent.ts";
 import { AgentError, type AgentOptions, exitCodes, startAgent } from "../../src/agent/index.ts";
 import { agentVersion } from "../../src/agent/version.ts";
+import { waitUntil } from "../support/wait-until.ts";
 import { assignment } from "./support/fake-server.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { isAlive } from "./support/job.ts";
 import { connected, start, startServer } from "./support/started-agent.ts";
-import { until } from "./support/until.ts";
 
 describe("a job on the line", () => {
   test("is accepted, started, logged and reported, in this order", async () => {
@@ -46,7 +46,7 @@ describe("a job on the line", () => {
     const { server } = await connected();
     const job = assignment({ script: "echo up; sleep 300" });
     server.last.assign(job);
-    await until(() => server.text(job.attempt) === "up\n", "the log");
+    await waitUntil("the log", () => server.text(job.attempt) === "up\n");
     server.last.send({
       $case: "cancel",
       value: { attempt: job.attempt, reason: "by ann", graceMs: 1_000 },
@@ -76,7 +76,9 @@ describe("a job on the line", () => {
     const { server } = await connected({ welcome: { logFlushMs: 30 } });
     const job = assignment({ script: "while :; do echo tick; sleep 0.01; done" });
     server.last.assign(job);
-    await until(() => server.text(job.attempt).includes("tick"), "the first line", 2_000);
+    await waitUntil("the first line", () => server.text(job.attempt).includes("tick"), {
+      deadlineMs: 2_000,
+    });
   });
 });
 
@@ -223,7 +225,7 @@ describe("going away", () => {
     const { server, agent } = await connected();
     const job = assignment({ script: "echo up; sleep 0.5; echo done" });
     server.last.assign(job);
-    await until(() => server.text(job.attempt) === "up\n", "the start");
+    await waitUntil("the start", () => server.text(job.attempt) === "up\n");
     const ended = agent.drain({ reason: "maintenance" });
     await server.last.waitFor("draining");
     const late = assignment();
@@ -240,7 +242,7 @@ describe("going away", () => {
     const { server, agent } = await connected();
     const job = assignment({ script: "echo up; sleep 300" });
     server.last.assign(job);
-    await until(() => server.text(job.attempt) === "up\n", "the start");
+    await waitUntil("the start", () => server.text(job.attempt) === "up\n");
     expect(await agent.drain({ timeoutMs: 100 })).toMatchObject({ exitCode: exitCodes.done });
     expect(await server.result(job.attempt)).toMatchObject({ outcome: Outcome.CANCELLED });
   });
@@ -249,7 +251,7 @@ describe("going away", () => {
     const { server, agent } = await connected();
     const job = assignment({ script: "echo $$; exec sleep 300" });
     server.last.assign(job);
-    await until(() => server.text(job.attempt) !== "", "the start");
+    await waitUntil("the start", () => server.text(job.attempt) !== "");
     expect(await agent.stop("test")).toMatchObject({ exitCode: exitCodes.done });
     expect(isAlive(Number(server.text(job.attempt)))).toBe(false);
     expect(await server.result(job.attempt)).toMatchObject({
@@ -275,5 +277,5 @@ test("cuts leave no connection behind", async () => {
     server.last.cut();
     await server.session(next);
   }
-  await until(() => sockets() <= before, "only the last connection's sockets");
+  await waitUntil("only the last connection's sockets", () => sockets() <= before);
 });

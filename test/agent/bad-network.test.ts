@@ -7,12 +7,12 @@ import { ConnectResponse } from "../../proto/troupe/agent/v1/agent.ts";
 import { attemptKey } from "../../src/agent/attempt.ts";
 import { type AgentClock, systemClock } from "../../src/agent/clock.ts";
 import { exitCodes, startAgent } from "../../src/agent/index.ts";
+import { waitUntil } from "../support/wait-until.ts";
 import { CuttingProxy } from "./support/cutting-proxy.ts";
 import { assignment, FakeServer, welcome } from "./support/fake-server.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { isAlive } from "./support/job.ts";
 import { connected, start, startServer } from "./support/started-agent.ts";
-import { until } from "./support/until.ts";
 
 describe("a bad network", () => {
   test("cut at any message: every byte once, in order; every result until it is acknowledged", async () => {
@@ -38,19 +38,21 @@ describe("a bad network", () => {
         // As the server does it: assigned again on every link until it is heard of.
         const assign = async () => {
           for (let index = 0; jobs.some((job) => !server.results.has(attemptKey(job.attempt))); ) {
-            await until(() => server.sessions.length > index, "a session", 5_000).catch(() => {});
+            await waitUntil("a session", () => server.sessions.length > index, {
+              deadlineMs: 5_000,
+            }).catch(() => {});
             const session = server.sessions[index++];
             if (session === undefined) continue;
-            await until(() => session.over || session.hello !== undefined, "hello");
+            await waitUntil("hello", () => session.over || session.hello !== undefined);
             const held = (session.hello?.holding ?? []).map(attemptKey);
             for (const job of jobs) {
               const key = attemptKey(job.attempt);
               if (!held.includes(key) && !server.results.has(key)) session.assign(job);
             }
-            await until(
+            await waitUntil(
+              "the end of the session",
               () =>
                 session.over || jobs.every((job) => server.results.has(attemptKey(job.attempt))),
-              "the end of the session",
             );
           }
         };
@@ -73,9 +75,9 @@ describe("a bad network", () => {
     const script = `echo up; sleep 0.3; head -c 12000000 /dev/zero | tr '\\0' y; touch ${witness}`;
     const job = assignment({ script });
     server.last.assign(job);
-    await until(() => server.text(job.attempt) === "up\n", "the first line");
+    await waitUntil("the first line", () => server.text(job.attempt) === "up\n");
     await server.stop();
-    await until(() => existsSync(witness), "the end of the job while the server is away");
+    await waitUntil("the end of the job while the server is away", () => existsSync(witness));
     await server.restart();
     expect(await server.result(job.attempt)).toMatchObject({ logBytes: 12_000_003 });
     const expected = Buffer.concat([Buffer.from("up\n"), Buffer.alloc(12_000_000, "y")]);
@@ -91,7 +93,7 @@ describe("a bad network", () => {
       "const chunk = Buffer.alloc(50_000, 'abcdefghijklmnopqrstuvwxy\\n'); for (let i = 0; i < 1000; i++) require('fs').writeSync(1, chunk)";
     const job = assignment({ shell: "node", script });
     server.last.assign(job);
-    await until(() => server.results.has(attemptKey(job.attempt)), "the result", 60_000);
+    await waitUntil("the result", () => server.results.has(attemptKey(job.attempt)));
     expect(await server.result(job.attempt)).toMatchObject({ logBytes: 50_000_000, exitCode: 0 });
     const chunk = Buffer.alloc(50_000, "abcdefghijklmnopqrstuvwxy\n");
     const expected = createHash("sha256");
@@ -107,9 +109,9 @@ describe("a bad network", () => {
     const script = `for i in $(seq 1 40); do head -c 100000 /dev/zero; echo $i >${progress}; done`;
     const job = assignment({ script });
     server.last.assign(job);
-    await until(() => server.log(job.attempt).length > 50_000, "a window that is nearly full");
+    await waitUntil("a window that is nearly full", () => server.log(job.attempt).length > 50_000);
     const reached = () => Number(readFileSync(progress, "utf8"));
-    await until(() => existsSync(progress) && reached() >= 9, "the buffers to be full");
+    await waitUntil("the buffers to be full", () => existsSync(progress) && reached() >= 9);
     const before = reached();
     // While it stands still, others of the same length go by.
     for (let i = 0; i < 3; i++) {
@@ -133,12 +135,12 @@ describe("a bad network", () => {
     const { server } = await connected();
     const job = assignment({ script: "echo $$; exec sleep 300" });
     server.last.assign(job);
-    await until(() => server.text(job.attempt) !== "", "its pid");
+    await waitUntil("its pid", () => server.text(job.attempt) !== "");
     const pid = Number(server.text(job.attempt));
     expect(isAlive(pid)).toBe(true);
     server.options = { welcome: { disowned: [job.attempt] } };
     server.last.cut();
-    await until(() => !isAlive(pid), "its end");
+    await waitUntil("its end", () => !isAlive(pid));
     expect(server.results.size).toBe(0);
   });
 
@@ -152,7 +154,7 @@ describe("a bad network", () => {
     server.options = { automatic: true };
     second.send({ $case: "welcome", value: welcome({ heartbeatIntervalMs: 20 }) });
     const beats = () => second.kinds().filter((kind) => kind === "heartbeat").length;
-    await until(() => beats() >= 10, "ten heartbeats");
+    await waitUntil("ten heartbeats", () => beats() >= 10);
     expect(server.sessions).toHaveLength(2);
   });
 
@@ -165,9 +167,9 @@ describe("a bad network", () => {
     );
     const job = assignment({ script: "echo up; sleep 1; echo done" });
     server.last.assign(job);
-    await until(() => server.text(job.attempt) === "up\n", "the start");
+    await waitUntil("the start", () => server.text(job.attempt) === "up\n");
     await server.stop();
-    await until(() => warnings.some((text) => text.includes("the lease is over")), "the note");
+    await waitUntil("the note", () => warnings.some((text) => text.includes("the lease is over")));
     await server.restart();
     expect(await server.result(job.attempt)).toMatchObject({ exitCode: 0 });
     expect(server.text(job.attempt)).toBe("up\ndone\n");
@@ -193,7 +195,7 @@ describe("connections that break below gRPC", () => {
     for (let cut = 0; cut < 30; cut++) {
       proxy.reset();
       const { length } = server.sessions;
-      await until(() => server.sessions.length > length, "the next session");
+      await waitUntil("the next session", () => server.sessions.length > length);
       await server.session(length);
     }
     expect(await server.result(job.attempt)).toMatchObject({ exitCode: 0 });
@@ -206,9 +208,9 @@ describe("connections that break below gRPC", () => {
     const { server, proxy } = await throughProxy();
     const job = assignment({ script: "echo up; sleep 0.3; echo done" });
     server.last.assign(job);
-    await until(() => server.text(job.attempt) === "up\n", "the start");
+    await waitUntil("the start", () => server.text(job.attempt) === "up\n");
     proxy.freeze();
-    await until(() => server.sessions.length === 2, "a second session");
+    await waitUntil("a second session", () => server.sessions.length === 2);
     expect(await server.result(job.attempt)).toMatchObject({ exitCode: 0 });
     expect(server.text(job.attempt)).toBe("up\ndone\n");
   });
@@ -222,12 +224,12 @@ describe("a server that talks nonsense", () => {
         server.last.sendRaw(Buffer.from(bytes));
         const job = assignment();
         server.last.assign(job);
-        await until(() => {
+        await waitUntil("the job", () => {
           if (server.results.has(attemptKey(job.attempt))) return true;
           const held = server.last.kinds().includes("accepted");
           if (!held && server.last.hello !== undefined) server.last.assign(job);
           return false;
-        }, "the job");
+        });
         expect(server.text(job.attempt)).toBe("hello\n");
       }),
       { numRuns: 15 },
@@ -284,7 +286,7 @@ describe("a server that talks nonsense", () => {
       }),
       { numRuns: 100 },
     );
-    await until(() => server.last.hello !== undefined, "the last hello");
+    await waitUntil("the last hello", () => server.last.hello !== undefined);
     const job = assignment();
     server.last.assign(job);
     expect(await server.result(job.attempt)).toMatchObject({ exitCode: 0 });
@@ -324,7 +326,7 @@ describe("an agent that nobody misses", () => {
     const witness = join(temporaryFolder(), "done");
     const job = assignment({ script: `echo up; sleep 0.6; touch ${witness}` });
     server.last.assign(job);
-    await until(() => server.text(job.attempt) === "up\n", "the start");
+    await waitUntil("the start", () => server.text(job.attempt) === "up\n");
     await server.stop();
     expect(await agent.ended).toMatchObject({ exitCode: exitCodes.unreported });
     expect(existsSync(witness)).toBe(true);

@@ -7,9 +7,9 @@ import { type CgroupParent, openCgroupParent } from "../../src/agent/cgroup.ts";
 import { type AgentClock, systemClock } from "../../src/agent/clock.ts";
 import { agentLimits } from "../../src/agent/limits.ts";
 import { parseProcStat, parsePsLine, systemProcessTable } from "../../src/agent/process-table.ts";
+import { waitUntil } from "../support/wait-until.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { hasCgroups, isAlive, runJob, startJob, type TestJob } from "./support/job.ts";
-import { until } from "./support/until.ts";
 
 const cgroupsHere = hasCgroups();
 
@@ -24,7 +24,7 @@ function pidsIn(folder: string): number[] {
 }
 
 async function startedWith(job: TestJob, folder: string, count: number): Promise<number[]> {
-  await until(() => pidsIn(folder).length >= count, `${count} processes of ${job.log()}`);
+  await waitUntil(`${count} processes of ${job.log()}`, () => pidsIn(folder).length >= count);
   return pidsIn(folder);
 }
 
@@ -159,7 +159,7 @@ test("a stranger that is older than the job is never touched", async () => {
   const table = systemProcessTable();
   const own = table.get(process.pid);
   const job = startJob({ script: "sleep 300" });
-  await until(() => job.startedAtMs !== undefined, "the start");
+  await waitUntil("the start", () => job.startedAtMs !== undefined);
   job.running.cancel("test", 0);
   await job.end;
   expect(table.get(process.pid)?.startedAt).toBe(own?.startedAt);

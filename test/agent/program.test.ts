@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import { Outcome } from "../../proto/troupe/agent/v1/agent.ts";
+import { waitUntil } from "../support/wait-until.ts";
 import { type AgentProcessOptions, agentProcess } from "./support/agent-process.ts";
 import { assignment, FakeServer } from "./support/fake-server.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { isAlive } from "./support/job.ts";
 import { startServer } from "./support/started-agent.ts";
-import { until } from "./support/until.ts";
 
 const secretToken = "token-canary-5d41402abc4b2a76";
 
@@ -80,7 +80,7 @@ describe("troupe-agent", () => {
     const { agent } = await connectedProcess(server);
     const job = assignment({ script: "echo up; sleep 0.7; echo done" });
     server.last.assign(job);
-    await until(() => server.text(job.attempt) === "up\n", "the start");
+    await waitUntil("the start", () => server.text(job.attempt) === "up\n");
     agent.child.kill("SIGTERM");
     expect(await agent.ended).toEqual({ code: 0, signal: null });
     expect(await server.result(job.attempt)).toMatchObject({ outcome: Outcome.SUCCEEDED });
@@ -92,7 +92,7 @@ describe("troupe-agent", () => {
     const { agent } = await connectedProcess(server);
     const job = assignment({ script: "echo $$; exec sleep 300" });
     server.last.assign(job);
-    await until(() => server.text(job.attempt) !== "", "the start");
+    await waitUntil("the start", () => server.text(job.attempt) !== "");
     agent.child.kill("SIGTERM");
     await agent.says("no more jobs");
     agent.child.kill("SIGTERM");
@@ -108,7 +108,7 @@ describe("troupe-agent", () => {
     });
     const job = assignment({ script: "echo up; exec sleep 300" });
     server.last.assign(job);
-    await until(() => server.text(job.attempt) !== "", "the start");
+    await waitUntil("the start", () => server.text(job.attempt) !== "");
     agent.child.kill("SIGTERM");
     expect(await agent.ended).toEqual({ code: 0, signal: null });
     expect(await server.result(job.attempt)).toMatchObject({ outcome: Outcome.CANCELLED });
@@ -136,7 +136,7 @@ describe("troupe-agent", () => {
       readdirSync(folder).length === 0
         ? []
         : readFileSync(join(folder, "pids"), "utf8").split("\n").filter(Boolean).map(Number);
-    await until(() => pids().length === 2, "both processes");
+    await waitUntil("both processes", () => pids().length === 2);
     onTestFinished(() => {
       for (const pid of pids()) if (isAlive(pid)) process.kill(pid, "SIGKILL");
     });
@@ -162,7 +162,7 @@ describe("troupe-agent", () => {
       const script = `echo up; while [ ! -e ${go} ]; do sleep 0.02; done; seq 200000; echo n=7 >>"$TROUPE_OUTPUT"`;
       const job = assignment({ script, outputs: ["n"] });
       server.last.assign(job);
-      await until(() => server.text(job.attempt) === "up\n", "the start");
+      await waitUntil("the start", () => server.text(job.attempt) === "up\n");
       await server.stop();
       writeFileSync(go, "");
       await agent.says("ended: succeeded");
@@ -191,7 +191,7 @@ describe("troupe-agent", () => {
     const { agent } = await connectedProcess(server, {
       args: ["--token-file", "-", "--log-file", file],
     });
-    await until(() => readFileSync(file, "utf8").includes("connected as"), "the log");
+    await waitUntil("the log", () => readFileSync(file, "utf8").includes("connected as"));
     expect(readFileSync(file, "utf8").length).toBeLessThan(10_000);
     expect(readFileSync(`${file}.1`, "utf8").length).toBe(1024 * 1024);
     expect(agent.stderr()).toBe("");

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { Outcome } from "../../proto/troupe/agent/v1/agent.ts";
 import { systemProcessTable } from "../../src/agent/process-table.ts";
+import { waitUntil } from "../support/wait-until.ts";
 import { hasCgroups, isAlive, newExecutor, runJob, startJob } from "./support/job.ts";
-import { until } from "./support/until.ts";
 
 const table = systemProcessTable();
 const ways = hasCgroups() ? [{ cgroups: true }, { cgroups: false }] : [{ cgroups: false }];
@@ -22,7 +22,7 @@ async function warm({ cgroups = false, slots = 1 } = {}) {
   const setting = { executor, mark };
   const job = startJob({ script: ":" }, setting);
   await job.end;
-  await until(() => ready().length === slots, "the ready processes");
+  await waitUntil("the ready processes", () => ready().length === slots);
   return { setting, ready };
 }
 
@@ -33,7 +33,7 @@ describe.each(ways)("a process that is there before its job, with cgroups: $cgro
     const job = startJob({ script: "echo $$; cut -d' ' -f1,5,6 /proc/$$/stat" }, setting);
     expect(await job.end).toMatchObject({ outcome: Outcome.SUCCEEDED });
     expect(job.log()).toBe(`${pid}\n${pid} ${pid} ${pid}\n`);
-    await until(() => ready().length === 1 && !ready().includes(pid), "the next one");
+    await waitUntil("the next one", () => ready().length === 1 && !ready().includes(pid));
     const [last = 0] = ready();
     await job.close();
     expect(isAlive(last)).toBe(false);
@@ -43,7 +43,7 @@ describe.each(ways)("a process that is there before its job, with cgroups: $cgro
     const { setting, ready } = await warm(way);
     const [pid = 0] = ready();
     process.kill(pid, "SIGKILL");
-    await until(() => table.get(pid) === undefined, "the agent to have heard of its death");
+    await waitUntil("the agent to have heard of its death", () => table.get(pid) === undefined);
     const job = startJob({ script: "echo $$" }, setting);
     expect(await job.end).toMatchObject({ outcome: Outcome.SUCCEEDED });
     expect(job.log()).not.toBe(`${pid}\n`);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { processProvider } from "../../src/providers/process/index.ts";
 import { isAlive } from "../agent/support/job.ts";
-import { until } from "../agent/support/until.ts";
+import { waitUntil } from "../support/wait-until.ts";
 import { type ProviderHarness, providerContract } from "./provider-contract.ts";
 
 providerContract("process", async (): Promise<ProviderHarness> => {
@@ -17,7 +17,7 @@ providerContract("process", async (): Promise<ProviderHarness> => {
     killAgent: async (agentName) => {
       const pid = pidOf(agentName);
       process.kill(pid, "SIGKILL");
-      await until(() => !isAlive(pid), "its end");
+      await waitUntil("its end", () => !isAlive(pid));
     },
     traces: async () => {
       const files = readdirSync(stateDir, { recursive: true, withFileTypes: true })

@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import type { Assignment } from "../../proto/troupe/agent/v1/agent.ts";
 import type { Provider, ProvisionedAgent, ProvisionRequest } from "../../src/providers/provider.ts";
 import { assignment, FakeServer } from "../agent/support/fake-server.ts";
-import { until } from "../agent/support/until.ts";
+import { waitUntil } from "../support/wait-until.ts";
 
 export interface ProviderHarness {
   /** A provider over the same agents as any other of this harness: as after a restart of the server. */
@@ -52,7 +52,7 @@ export function providerContract(name: string, makeHarness: () => Promise<Provid
   async function runningJob(server: FakeServer, changes: Partial<Assignment>) {
     const job = assignment(changes);
     server.last.assign(job);
-    await until(() => server.text(job.attempt) !== "", "the job's output");
+    await waitUntil("the job's output", () => server.text(job.attempt) !== "");
     return job;
   }
 
@@ -151,7 +151,7 @@ export function providerContract(name: string, makeHarness: () => Promise<Provid
       await provider.provision(request());
       await server.session(0);
       await harness.killAgent("agent-a");
-      await until(() => told.length > 0, "the news");
+      await waitUntil("the news", () => told.length > 0);
       expect(told).toMatchObject([{ agent: { agentName: "agent-a", status: "gone" } }]);
       expect(told[0]?.cause).not.toBe("");
       await provider.destroy("agent-a");
@@ -168,7 +168,7 @@ export function providerContract(name: string, makeHarness: () => Promise<Provid
       const causes: string[] = [];
       provider.watch((_agent, cause) => causes.push(cause));
       await provider.provision(request({ token: "wrong" }));
-      await until(() => causes.length > 0, "the news");
+      await waitUntil("the news", () => causes.length > 0);
       expect(causes[0]).toMatch(/does not take this token/);
     });
 
@@ -184,7 +184,7 @@ export function providerContract(name: string, makeHarness: () => Promise<Provid
       const gone: string[] = [];
       next.watch((agent) => gone.push(agent.agentName));
       await harness.killAgent("agent-a");
-      await until(() => gone.length > 0, "the news");
+      await waitUntil("the news", () => gone.length > 0);
       expect(gone).toEqual(["agent-a"]);
       await next.destroy("agent-a");
       await next.destroy("agent-b");
@@ -197,7 +197,7 @@ export function providerContract(name: string, makeHarness: () => Promise<Provid
       await server.session(0);
       const job = await runningJob(server, { script: "echo $$; exec sleep 300" });
       await harness.killAgent("agent-a");
-      await until(() => server.last.over, "the end of the session");
+      await waitUntil("the end of the session", () => server.last.over);
       const next = harness.provider();
       expect(await next.list(systemId)).toMatchObject([{ agentName: "agent-a", status: "gone" }]);
       await next.destroy("agent-a");

@@ -6,7 +6,7 @@ import { processProvider } from "../../src/providers/process/index.ts";
 import { listProcesses, startOf, withDescendants } from "../../src/providers/process/processes.ts";
 import { temporaryFolder } from "../agent/support/folder.ts";
 import { isAlive } from "../agent/support/job.ts";
-import { until } from "../agent/support/until.ts";
+import { waitUntil } from "../support/wait-until.ts";
 
 const systemId = "system-1";
 
@@ -16,7 +16,7 @@ async function stranger(environment: Record<string, string>): Promise<number> {
   onTestFinished(() => {
     child.kill("SIGKILL");
   });
-  await until(() => startOf(child.pid as number) !== undefined, "the process");
+  await waitUntil("the process", () => startOf(child.pid as number) !== undefined);
   return child.pid as number;
 }
 

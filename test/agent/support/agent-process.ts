@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { onTestFinished } from "vitest";
+import { waitUntil } from "../../support/wait-until.ts";
 import { temporaryFolder } from "./folder.ts";
-import { until } from "./until.ts";
 
 const entry = fileURLToPath(new URL("../../../src/agent/main.ts", import.meta.url));
 const loader = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
@@ -16,7 +16,7 @@ export interface AgentProcess {
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   stdout(): string;
   stderr(): string;
-  says(text: string): Promise<void>;
+  says(text: string): Promise<unknown>;
 }
 
 export interface AgentProcessOptions {
@@ -56,6 +56,7 @@ export function agentProcess(options: AgentProcessOptions = {}): AgentProcess {
     }),
     stdout: () => stdout,
     stderr: () => stderr,
-    says: (text) => until(() => stderr.includes(text), `${JSON.stringify(text)} from the agent`),
+    says: (text) =>
+      waitUntil(`${JSON.stringify(text)} from the agent`, () => stderr.includes(text)),
   };
 }

@@ -25,7 +25,7 @@ import {
 } from "../../../proto/troupe/agent/v1/agent.ts";
 import { attemptKey } from "../../../src/agent/attempt.ts";
 import type { FromServer, ToServer } from "../../../src/agent/session-messages.ts";
-import { until } from "./until.ts";
+import { waitUntil } from "../../support/wait-until.ts";
 
 export interface FakeServerOptions {
   readonly welcome?: Partial<Welcome>;
@@ -80,7 +80,7 @@ export class FakeServer {
   }
 
   async session(index = this.sessions.length): Promise<FakeSession> {
-    await until(() => this.sessions[index]?.hello !== undefined, `session ${index}`);
+    await waitUntil(`session ${index}`, () => this.sessions[index]?.hello !== undefined);
     return this.sessions[index] as FakeSession;
   }
 
@@ -90,7 +90,7 @@ export class FakeServer {
 
   async result(ref: AttemptRef): Promise<JobResult> {
     const key = attemptKey(ref);
-    await until(() => this.results.has(key), `the result of ${key}`);
+    await waitUntil(`the result of ${key}`, () => this.results.has(key));
     return this.results.get(key)?.[0] as JobResult;
   }
 
@@ -189,7 +189,7 @@ export class FakeSession {
   }
 
   async waitFor(kind: ToServer["$case"]): Promise<void> {
-    await until(() => this.kinds().includes(kind), `a message of kind ${kind}`);
+    await waitUntil(`a message of kind ${kind}`, () => this.kinds().includes(kind));
   }
 
   #take(message: ConnectRequest["message"]): void {

@@ -7,9 +7,9 @@ import type { Executor, JobEnd, RunningJob } from "../../../src/agent/executor.t
 import { processExecutor } from "../../../src/agent/process-executor.ts";
 import { systemProcessTable } from "../../../src/agent/process-table.ts";
 import { Transfers } from "../../../src/agent/transfers.ts";
+import { waitUntil } from "../../support/wait-until.ts";
 import { assignment } from "./fake-server.ts";
 import { temporaryFolder } from "./folder.ts";
-import { until } from "./until.ts";
 
 export interface TestJob {
   readonly assignment: Assignment & { attempt: AttemptRef };
@@ -21,7 +21,7 @@ export interface TestJob {
   log(): string;
   bytes(): Buffer;
   /** Waits until the log holds this. */
-  prints(text: string): Promise<void>;
+  prints(text: string): Promise<unknown>;
   /** Ends it, and all that its executor keeps. */
   close(): Promise<void>;
 }
@@ -78,7 +78,8 @@ export function startJob(changes: Partial<Assignment>, setting: JobSetting = {})
     startedAtMs: undefined,
     log: () => Buffer.concat(pieces).toString("utf8"),
     bytes: () => Buffer.concat(pieces),
-    prints: (text) => until(() => job.log().includes(text), `${JSON.stringify(text)} in the log`),
+    prints: (text) =>
+      waitUntil(`${JSON.stringify(text)} in the log`, () => job.log().includes(text)),
     close: async () => {
       running.cancel("the test is over", 0);
       await end;

@@ -10,6 +10,7 @@ import {
   type Wire,
 } from "../../../src/actors/persistence/journals/kafka/kafkajs-wire.ts";
 import { encodeProduce } from "../../../src/actors/persistence/journals/kafka/produce-request.ts";
+import { waitUntil } from "../../support/wait-until.ts";
 
 /** Times by `performance.now()`. */
 export interface Election {
@@ -30,7 +31,9 @@ interface Watched {
   readonly from: number;
 }
 
-const askEveryMs = 20;
+const everyMs = 20;
+/** Only what hangs meets it. */
+const watchMsMax = 240_000;
 const timeoutMs = 5_000;
 
 export class LeaderElections {
@@ -65,7 +68,7 @@ export class LeaderElections {
 
   async #ask(wire: Wire): Promise<void> {
     const led = new Set<number>();
-    while (!this.#isEnding) {
+    const asked = async (): Promise<boolean> => {
       const { partitions } = await viewOf(wire, this.#topic);
       const namedMs = performance.now();
       for (const [partition, { leader }] of partitions.slice(0, this.#shards).entries()) {
@@ -74,11 +77,12 @@ export class LeaderElections {
           this.#elections.set(partition, this.#probe({ partition, leader, namedMs }));
         }
       }
-      await new Promise((resolve) => setTimeout(resolve, askEveryMs));
-    }
+      return this.#isEnding;
+    };
+    await waitUntil("the elections are over", asked, { deadlineMs: watchMsMax, everyMs });
   }
 
-  async #probe(named: {
+  #probe(named: {
     readonly partition: number;
     readonly leader: number;
     readonly namedMs: number;
@@ -86,13 +90,16 @@ export class LeaderElections {
     const { partition, leader, namedMs } = named;
     const records = [Buffer.from("probe")];
     const options = { topic: this.#topic, ackTimeoutMs: timeoutMs, nowMs: Date.now() };
-    for (;;) {
+    const confirmed = async (): Promise<Election | undefined> => {
       const body = encodeProduce([{ partition, records }], options);
       const answer = await this.#wires.get(leader)?.send<ProduceAnswer>("Produce", body, timeoutMs);
       const codes = answer?.topics.flatMap((one) => one.partitions.map((two) => two.errorCode));
-      if (codes?.[0] === 0) return { partition, namedMs, confirmsMs: performance.now() };
-      await new Promise((resolve) => setTimeout(resolve, askEveryMs));
-    }
+      return codes?.[0] === 0 ? { partition, namedMs, confirmsMs: performance.now() } : undefined;
+    };
+    return waitUntil("the new leader confirms a record", confirmed, {
+      deadlineMs: watchMsMax,
+      everyMs,
+    });
   }
 
   /** One for each partition that has another leader now. */

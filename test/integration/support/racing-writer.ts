@@ -9,6 +9,10 @@ import { isTroupeError } from "../../../src/actors/kernel/index.ts";
 import { openKafkaJournal } from "../../../src/actors/persistence/journals/index.ts";
 import type { ShardLog } from "../../../src/actors/persistence/shard-log.ts";
 import { openShardLogs } from "../../../src/actors/persistence/shard-logs.ts";
+import { waitUntil } from "../../support/wait-until.ts";
+
+/** Only what hangs meets it. */
+const openMsMax = 240_000;
 
 const [, , brokers = "", topic = "", shardCount = "", name = ""] = process.argv;
 const shards = Number(shardCount);
@@ -35,16 +39,24 @@ async function write(log: ShardLog, shard: number, text: string): Promise<void> 
   }
 }
 
+/** undefined = it cannot be had just now. */
+async function opened(shard: number): Promise<ShardLog | undefined> {
+  try {
+    return await logs.open(shard);
+  } catch (error) {
+    if (!isTroupeError(error)) throw error;
+    return undefined;
+  }
+}
+
 async function writeTo(shard: number): Promise<void> {
   for (let number = 0; !isEnding; ) {
-    let log: ShardLog;
-    try {
-      log = await logs.open(shard);
-    } catch (error) {
-      if (!isTroupeError(error)) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      continue;
-    }
+    const log = await waitUntil(
+      `shard ${shard} opens`,
+      async () => (await opened(shard)) ?? (isEnding ? "ending" : undefined),
+      { deadlineMs: openMsMax, everyMs: 5 },
+    );
+    if (log === "ending") return;
     const texts = Array.from({ length: 3 }, () => `${name}-${shard}-${number++}`);
     await Promise.all(texts.map((text) => write(log, shard, text)));
   }

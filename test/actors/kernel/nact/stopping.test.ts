@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createKernel, defineActor } from "../../../../src/actors/kernel/index.ts";
 import { createTestKernel } from "../../../../src/actors/testing/index.ts";
+import { waitUntil } from "../../../support/wait-until.ts";
 import { gate, nact, type Ref, rounds } from "./plain-nact.ts";
 
 let system: Ref;
@@ -181,9 +182,15 @@ describe("fault 17: idle time", () => {
   test("nact: a long shutdownAfter stops the actor at once, and what comes later vanishes", async () => {
     let handled = 0;
     const days30 = 30 * 86_400_000;
-    const actor = nact.spawn(system, () => handled++, "sleepy", { shutdownAfter: days30 });
-    // 30 days do not fit into a timer, so they are 1 ms, like these; timers of one length fire in order.
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    let isStopped = false;
+    const actor = nact.spawn(system, () => handled++, "sleepy", {
+      shutdownAfter: days30,
+      afterStop: () => {
+        isStopped = true;
+      },
+    });
+    // 30 days do not fit into a timer, so they are 1 ms.
+    await waitUntil("nact has stopped it", () => isStopped);
     nact.dispatch(actor, "hello");
     await rounds();
     expect(handled).toBe(0);
