@@ -4,7 +4,7 @@ import { runStages } from "./stages.mjs";
 
 ensureBuilt();
 const bin = (name) => `node_modules/.bin/${name}`;
-const ok = runStages([
+const ok = await runStages([
   { name: "format", budgetS: 10, command: [bin("biome"), "check", "--error-on-warnings", "."] },
   {
     name: "lint",

@@ -15,7 +15,7 @@ const results = join(root, "benchmarks", "results");
 mkdirSync(results, { recursive: true });
 const day = Math.floor(Date.now() / 86_400_000);
 const vitest = ["node_modules/.bin/vitest", "run", "--testTimeout", "7200000"];
-const held = runStages([
+const held = await runStages([
   {
     name: "random histories and schedules",
     budgetS: 3_600,

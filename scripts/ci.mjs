@@ -1,8 +1,9 @@
 /** All of CI, stage by stage. `.ci/run` starts it on a fresh clone. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ensureBuilt, root, run, step } from "./prepare.mjs";
 import { runStages } from "./stages.mjs";
+import { readTestReports, reportArguments } from "./test-reports.mjs";
 
 ensureBuilt();
 
@@ -11,7 +12,7 @@ const reports = join(root, ".cache", "ci-tests");
 rmSync(reports, { recursive: true, force: true });
 mkdirSync(reports, { recursive: true });
 const unitTests = ["node_modules/vitest/vitest.mjs", "run", "--project", "unit*"];
-const passed = runStages([
+const stages = [
   { name: "check", budgetS: 90, command: ["npm", "run", "-s", "check", "--", "--static"] },
   { name: "demo", budgetS: 60, command: ["npm", "run", "-s", "demo"] },
   {
@@ -35,7 +36,7 @@ const passed = runStages([
   ...[22, 24].map((major) => ({
     name: `unit tests on Node ${major}`,
     budgetS: 150,
-    command: [nodeOf(major), ...unitTests],
+    command: [nodeOf(major), ...unitTests, ...reportArguments(reports, `node-${major}`)],
   })),
   {
     name: "tests",
@@ -48,11 +49,12 @@ const passed = runStages([
     budgetS: 210,
     command: ["npm", "run", "-s", "chaos", "--", "2"],
   },
-]);
-const counts = readdirSync(reports).map((name) => JSON.parse(readFileSync(join(reports, name))));
-const total = (count) => counts.reduce((sum, each) => sum + each[count], 0);
-console.log(`\n${total("numPassedTests")} passed, ${total("numFailedTests")} failed`);
-process.exit(passed ? 0 : 1);
+];
+const held = await runStages(stages, { retell: true });
+const { passed, failed, failures } = readTestReports(reports);
+for (const failure of failures) console.log(`\nFAILED in ${failure}`);
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exit(held ? 0 : 1);
 
 /** Another Node from the package that ships its binary; the machine's own stays as it is. */
 function nodeOf(major) {

@@ -7,6 +7,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { ensureBuilt, root } from "./prepare.mjs";
+import { reportArguments } from "./test-reports.mjs";
 
 ensureBuilt();
 // After the installation: the services' scripts use packages.
@@ -25,7 +26,13 @@ try {
     args.length > 0
       ? [runVitest(args, env)]
       : Object.entries(lanes).map(([lane, projects]) =>
-          runVitest([...projects.flatMap((name) => ["--project", name]), ...reportOf(lane)], env),
+          runVitest(
+            [
+              ...projects.flatMap((name) => ["--project", name]),
+              ...reportArguments(process.env.TROUPE_TEST_REPORTS, lane),
+            ],
+            env,
+          ),
         ),
   );
   status = Math.max(...statuses);
@@ -41,12 +48,6 @@ if (services.absent.length > 0) {
   if (process.env.CI) status ||= 1;
 }
 process.exit(status);
-
-function reportOf(lane) {
-  const folder = process.env.TROUPE_TEST_REPORTS;
-  if (!folder) return [];
-  return ["--reporter=default", "--reporter=json", `--outputFile=${join(folder, `${lane}.json`)}`];
-}
 
 function runVitest(args, env) {
   const child = spawn(
