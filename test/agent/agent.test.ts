@@ -76,9 +76,7 @@ describe("a job on the line", () => {
     const { server } = await connected({ welcome: { logFlushMs: 30 } });
     const job = assignment({ script: "while :; do echo tick; sleep 0.01; done" });
     server.last.assign(job);
-    await waitUntil("the first line", () => server.text(job.attempt).includes("tick"), {
-      deadlineMs: 2_000,
-    });
+    await waitUntil("the first line", () => server.text(job.attempt).includes("tick"));
   });
 });
 

@@ -12,6 +12,7 @@ import { checkoutProblem } from "../../src/agent/checkout-problem.ts";
 import { type AgentClock, systemClock } from "../../src/agent/clock.ts";
 import { systemProcessTable } from "../../src/agent/process-table.ts";
 import { Repository, startGitDaemon, startGitServer } from "../support/git-server.ts";
+import { waitUntil } from "../support/wait-until.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { isAlive, runJob, startJob } from "./support/job.ts";
 
@@ -216,7 +217,7 @@ describe("a checkout", () => {
     server.failures.push("silence", "silence");
     const job = startJob({ checkout: checkout({ repository }), script: "echo ran" });
     await job.prints("checkout of");
-    await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(1);
+    await waitUntil("git has asked", () => server.requests.length === 1);
     const gits = gitsOf(repository);
     expect(gits).not.toEqual([]);
     job.running.cancel("superseded", 50);

@@ -231,4 +231,4 @@ it("garbage on real sockets touches no other session", async () => {
     good.all("logAck").some(({ offset }) => offset === "still here\n".length),
   );
   expect(good.ended).toBeUndefined();
-}, 60_000);
+});

@@ -8,6 +8,7 @@ import {
   openEmbeddedJournal,
 } from "../../../src/actors/persistence/journals/index.ts";
 import type { BaseSource, ShardLog } from "../../../src/actors/persistence/shard-log.ts";
+import { waitUntil } from "../../support/wait-until.ts";
 import {
   base,
   event,
@@ -169,7 +170,7 @@ describe("a cut", () => {
       const events = [event("x".repeat(100)), ...(round % 50 === 0 ? [base("s")] : [])];
       await log.commit("a", events).confirmed;
     }
-    await expect.poll(() => lowOf(journal)).toBeGreaterThan(0);
+    await waitUntil("the log is cut", async () => (await lowOf(journal)) > 0);
     expect((await recordsOf(journal)).length).toBeLessThan(300);
     expect((await quickLogs(journal).open(0)).entry("a")?.sequenceNumber).toBe(400);
   });

@@ -3,6 +3,7 @@ import { faultJournal, memoryJournal } from "../../../src/actors/persistence/jou
 import type { ViewSource } from "../../../src/actors/persistence/shard-context.ts";
 import type { ShardLog } from "../../../src/actors/persistence/shard-log.ts";
 import type { NodeShardLogs } from "../../../src/actors/persistence/shard-logs.ts";
+import { waitUntil } from "../../support/wait-until.ts";
 import { codeOf, event, linesOf, quickLogs } from "./shard-fixture.ts";
 
 /** A view that a test moves by hand. */
@@ -163,7 +164,10 @@ describe("a lost claim", () => {
     const log = await logs.open(0);
     await quickLogs(journal, { node: "intruder" }).open(0);
     await log.barrier().catch(() => {});
-    await expect.poll(() => codeOf(logs.open(0))).toBe("TROUPE_SHARD_STALLED");
+    await waitUntil(
+      "it stalls",
+      async () => (await codeOf(logs.open(0))) === "TROUPE_SHARD_STALLED",
+    );
     view.moveTo("a");
     await (await logs.open(0)).barrier();
   });

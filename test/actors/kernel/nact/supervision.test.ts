@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createKernel, defineActor, isTroupeError } from "../../../../src/actors/kernel/index.ts";
 import { createTestKernel } from "../../../../src/actors/testing/index.ts";
+import { waitUntil } from "../../../support/wait-until.ts";
 import { ArrayEngine, gate, nact, type Ref, rounds } from "./plain-nact.ts";
 
 let system: Ref;
@@ -220,7 +221,7 @@ describe("fault 5: an initial state that cannot be made", () => {
     const kernel = createKernel({ name: "ours" });
     const { path } = kernel.spawn(Bad, "b").ref;
     // Polling needs timers: that it ends is the proof that they fire meanwhile.
-    await expect.poll(() => kernel.actors().some((actor) => actor.path === path)).toBe(false);
+    await waitUntil("it is given up", () => !kernel.actors().some((actor) => actor.path === path));
     expect(starts).toBe(6);
     await kernel.stop();
   });
