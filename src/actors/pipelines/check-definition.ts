@@ -79,7 +79,7 @@ function checkOuterReferences(
     addMisreadings(found, ["jobs", index, ...path], problems);
     readsJobs ||= namesJobs(template);
   }
-  for (const variable of Object.keys(env)) {
+  for (const variable in env) {
     const template = env[variable] ?? [];
     const found = outerMisreadings(template, job, parameters);
     if (found.length > 0) addMisreadings(found, ["jobs", index, "env", variable], problems);
