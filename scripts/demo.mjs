@@ -1,9 +1,10 @@
 /** `npm run demo`: from a fresh clone to a pipeline that ran, on the embedded store, with one agent. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { ensureBuilt, root } from "./prepare.mjs";
+import { root } from "./prepare.mjs";
+import { ensureRunnable } from "./transpile.mjs";
 
-ensureBuilt();
+await ensureRunnable();
 const result = spawnSync(
   process.execPath,
   [

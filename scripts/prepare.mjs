@@ -24,20 +24,23 @@ export function ensureInstalled() {
   run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
 }
 
+/** Written by tsc at the end of a whole build. */
+export const buildStamp = join(root, "dist", "build.tsbuildinfo");
+
 /** Builds dist/ when a source is newer than the last build. */
 export function ensureBuilt() {
   ensureInstalled();
-  const stamp = join(root, "dist", "build.tsbuildinfo");
-  const built = existsSync(stamp) ? statSync(stamp).mtimeMs : 0;
-  const sources = [
-    "src",
-    "proto",
-    "benchmarks",
-    "test/chaos",
-    "tsconfig.json",
-    "tsconfig.build.json",
-  ];
-  if (built > 0 && sources.every((source) => newestMs(join(root, source)) <= built)) return;
+  if (
+    isNewer(buildStamp, [
+      "src",
+      "proto",
+      "benchmarks",
+      "test/chaos",
+      "tsconfig.json",
+      "tsconfig.build.json",
+    ])
+  )
+    return;
   step("building (tsc)");
   removeOrphans(join(root, "dist"));
   run(process.execPath, [
@@ -72,6 +75,13 @@ export function run(command, args) {
 
 export function step(text) {
   console.error(`» ${text}`);
+}
+
+/** Is this file there, and none of the sources (within the project) newer? */
+export function isNewer(file, sources) {
+  if (!existsSync(file)) return false;
+  const { mtimeMs } = statSync(file);
+  return sources.every((source) => newestMs(join(root, source)) <= mtimeMs);
 }
 
 function newestMs(path) {
