@@ -12,6 +12,7 @@ import {
 import {
   AgentServiceClient,
   AgentServiceService,
+  type ConnectRequest,
   type EnrollRequest,
   type EnrollResponse,
   type RenewResponse,
@@ -26,6 +27,7 @@ import {
 } from "./channel-security.ts";
 import { type CertificateIdentity, hasCertificate, type Identity } from "./identity.ts";
 import { agentLimits } from "./limits.ts";
+import { MessageBuffers } from "./message-buffers.ts";
 import { requestBytes } from "./request-bytes.ts";
 import { parseServerAddress } from "./server-address.ts";
 import { parseToken, ServerUnknownError } from "./server-trust.ts";
@@ -152,6 +154,7 @@ function unary<Response>(client: AgentServiceClient, call: UnaryCall<Response>):
 class GrpcLink implements Link {
   readonly #client: AgentServiceClient;
   readonly #call: ReturnType<AgentServiceClient["connect"]>;
+  readonly #buffers = new MessageBuffers();
   #over = false;
   #writable = true;
 
@@ -159,7 +162,9 @@ class GrpcLink implements Link {
     this.#client = client;
     const { path, responseDeserialize } = AgentServiceService.connect;
     const metadata = metadataOf(identity);
-    this.#call = client.makeBidiStreamRequest(path, requestBytes, responseDeserialize, metadata);
+    const serialize = (request: ConnectRequest): Buffer =>
+      requestBytes(request, (bytes) => this.#buffers.take(bytes));
+    this.#call = client.makeBidiStreamRequest(path, serialize, responseDeserialize, metadata);
     this.#call.on("data", ({ message }: { message: FromServer }) => {
       if (!this.#over) events.onMessage(message);
     });
@@ -189,7 +194,9 @@ class GrpcLink implements Link {
   }
 
   send(message: ToServer): void {
-    if (!this.#over) this.#writable = this.#call.write({ message });
+    if (this.#over) return;
+    // The library has copied the message behind its own five bytes by then.
+    this.#writable = this.#call.write({ message }, () => this.#buffers.release());
   }
 
   finish(): void {

@@ -10,10 +10,14 @@ const logTag = (5 << 3) | 2;
 const dataTag = (3 << 3) | 2;
 const noBytes = Buffer.alloc(0);
 
-export function requestBytes(request: ConnectRequest): Buffer {
+/** `take` gives memory for a message of that many bytes. */
+export function requestBytes(request: ConnectRequest, take: (bytes: number) => Buffer): Buffer {
   const { message } = request;
   if (message?.$case !== "log" || message.value.data.length === 0) {
-    return Buffer.from(ConnectRequest.encode(request).finish());
+    const encoded = ConnectRequest.encode(request).finish();
+    const bytes = take(encoded.length);
+    bytes.set(encoded);
+    return bytes;
   }
   const { attempt, offset, data, times } = message.value;
   const about = LogChunk.encode({ attempt, offset, data: noBytes, times: [] }).finish();
@@ -24,7 +28,7 @@ export function requestBytes(request: ConnectRequest): Buffer {
     .uint32(beforeData.length + data.length + tail.length)
     .raw(beforeData)
     .finish();
-  const bytes = Buffer.allocUnsafe(head.length + data.length + tail.length);
+  const bytes = take(head.length + data.length + tail.length);
   bytes.set(head);
   bytes.set(data, head.length);
   bytes.set(tail, head.length + data.length);

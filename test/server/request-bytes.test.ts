@@ -41,7 +41,7 @@ describe("a message of the agent", () => {
   test("goes out as the generated code would write it, and comes in as it would read it", () => {
     fc.assert(
       fc.property(fc.oneof(log, heartbeat), (request) => {
-        const bytes = requestBytes(request);
+        const bytes = requestBytes(request, Buffer.alloc);
         expect(bytes.equals(Buffer.from(ConnectRequest.encode(request).finish()))).toBe(true);
         expect(requestFromBytes(bytes)).toEqual(ConnectRequest.decode(bytes));
       }),
@@ -52,7 +52,7 @@ describe("a message of the agent", () => {
     const damage = fc.array(fc.record({ at: fc.nat(), to: fc.nat(255) }), { maxLength: 3 });
     fc.assert(
       fc.property(log, damage, fc.nat(), (request, changes, cut) => {
-        const whole = requestBytes(request);
+        const whole = requestBytes(request, Buffer.alloc);
         for (const { at, to } of changes) whole[at % whole.length] = to;
         const bytes = whole.subarray(0, whole.length - (cut % 3));
         expect(ours(bytes)).toEqual(generated(bytes));
@@ -64,7 +64,7 @@ describe("a message of the agent", () => {
   test("shares the log's bytes with the network's buffer", () => {
     const data = Buffer.from("a line\n");
     const value = { attempt: { runId: "r", job: "j", attempt: 1 }, offset: 7, data, times: [] };
-    const bytes = requestBytes({ message: { $case: "log", value } });
+    const bytes = requestBytes({ message: { $case: "log", value } }, Buffer.alloc);
     const { message } = requestFromBytes(bytes);
     expect(message?.$case === "log" && message.value.data.buffer).toBe(bytes.buffer);
   });
