@@ -3,7 +3,7 @@
  * every child and cannot be shed by forking, so a job's tree is known whole, and can be limited and
  * counted whole.
  */
-import { existsSync, mkdirSync, readdirSync, rmdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import {
   applyLimits,
@@ -260,6 +260,8 @@ class Group implements JobCgroup {
   }
 
   kill(): void {
+    // The usual case: all have ended by themselves. To freeze a group, even an empty one, waits for the kernel.
+    if (this.pids().length === 0) return;
     const killFile = join(this.#path, "cgroup.kill");
     if (this.#version === 2 && existsSync(killFile)) {
       write(killFile, "1");
@@ -278,9 +280,11 @@ class Group implements JobCgroup {
   }
 
   remove(): void {
-    // A job may have made groups below its own: the deepest first. The parent goes with the last job.
     for (const folder of this.#folders()) {
-      for (const path of withAllBelow(folder).reverse()) removeFolder(path);
+      // A job may have made groups below its own: then the deepest first.
+      if (!removeFolder(folder))
+        for (const path of withAllBelow(folder).reverse()) removeFolder(path);
+      // The parent goes with the last job.
       removeFolder(dirname(folder));
     }
   }
@@ -296,9 +300,9 @@ function withAllBelow(path: string): string[] {
 
 function foldersIn(path: string): string[] {
   try {
-    return readdirSync(path)
-      .map((name) => join(path, name))
-      .filter((below) => statSync(below).isDirectory());
+    return readdirSync(path, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => join(path, name));
   } catch {
     return [];
   }
@@ -311,9 +315,12 @@ function write(path: string, text: string): void {
   } catch {}
 }
 
-/** A group with members cannot be removed; the next agent with the same state folder tries again. */
-function removeFolder(path: string): void {
+/** False: it is there still. A group with members cannot be removed; the next agent with the same state folder tries again. */
+function removeFolder(path: string): boolean {
   try {
     rmdirSync(path);
-  } catch {}
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT";
+  }
 }
