@@ -5,6 +5,7 @@ import type { CliContext } from "./cli-context.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { Interruption } from "./interruption.ts";
 import { exitCodeOf, presenter } from "./render/presenter.ts";
+import { SilentJobs } from "./silent-jobs.ts";
 
 export interface FollowOptions {
   readonly quiet: boolean;
@@ -37,12 +38,17 @@ export async function followRun(
     });
   }
   const { signal } = interruption;
+  const silent = new SilentJobs();
   let final: RunView | undefined;
   try {
     const request = { runId, logs: true, logTimes: options.timestamps };
     for await (const { change } of client.watchRun(request, signal)) {
-      if (change !== undefined) view.apply(change);
+      if (change === undefined) continue;
+      view.apply(change);
+      silent.see(change);
     }
+    const gone = await silent.reason(client, runId);
+    if (gone !== undefined) view.note(gone);
     ({ run: final } = await client.getRun({ runId }));
   } catch (error) {
     if (!signal.aborted) throw error;

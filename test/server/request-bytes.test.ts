@@ -5,6 +5,7 @@ import { ConnectRequest } from "../../proto/troupe/agent/v1/agent.ts";
 import { requestBytes } from "../../src/agent/request-bytes.ts";
 import { requestFromBytes } from "../../src/server/request-from-bytes.ts";
 
+const newBuffer = (bytes: number): Buffer => Buffer.alloc(bytes);
 const log = fc
   .record({
     attempt: fc.option(fc.record({ runId: fc.string(), job: fc.string(), attempt: fc.nat() }), {
@@ -41,7 +42,7 @@ describe("a message of the agent", () => {
   test("goes out as the generated code would write it, and comes in as it would read it", () => {
     fc.assert(
       fc.property(fc.oneof(log, heartbeat), (request) => {
-        const bytes = requestBytes(request, Buffer.alloc);
+        const bytes = requestBytes(request, newBuffer);
         expect(bytes.equals(Buffer.from(ConnectRequest.encode(request).finish()))).toBe(true);
         expect(requestFromBytes(bytes)).toEqual(ConnectRequest.decode(bytes));
       }),
@@ -52,7 +53,7 @@ describe("a message of the agent", () => {
     const damage = fc.array(fc.record({ at: fc.nat(), to: fc.nat(255) }), { maxLength: 3 });
     fc.assert(
       fc.property(log, damage, fc.nat(), (request, changes, cut) => {
-        const whole = requestBytes(request, Buffer.alloc);
+        const whole = requestBytes(request, newBuffer);
         for (const { at, to } of changes) whole[at % whole.length] = to;
         const bytes = whole.subarray(0, whole.length - (cut % 3));
         expect(ours(bytes)).toEqual(generated(bytes));
@@ -64,7 +65,7 @@ describe("a message of the agent", () => {
   test("shares the log's bytes with the network's buffer", () => {
     const data = Buffer.from("a line\n");
     const value = { attempt: { runId: "r", job: "j", attempt: 1 }, offset: 7, data, times: [] };
-    const bytes = requestBytes({ message: { $case: "log", value } }, Buffer.alloc);
+    const bytes = requestBytes({ message: { $case: "log", value } }, newBuffer);
     const { message } = requestFromBytes(bytes);
     expect(message?.$case === "log" && message.value.data.buffer).toBe(bytes.buffer);
   });

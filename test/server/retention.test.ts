@@ -11,6 +11,7 @@ import { GrpcBlobLink } from "../../src/agent/blob-link.ts";
 import { systemClock as agentClock } from "../../src/agent/clock.ts";
 import { Transfers } from "../../src/agent/transfers.ts";
 import { addRetentionOptions, retentionOf } from "../../src/cli/program/retention-options.ts";
+import { SilentJobs } from "../../src/cli/silent-jobs.ts";
 import { type ControlClient, connectControl, startServer } from "../../src/server/index.ts";
 import { jumpingClock } from "./jumping-clock.ts";
 import { obedientAgent } from "./obedient-agent.ts";
@@ -96,6 +97,16 @@ async function expectGone(client: ControlClient): Promise<void> {
   for (const file of [JobFile.ARTIFACTS, JobFile.SUMMARY]) {
     await expect(first(client.readJobFile({ ...of, file }))).rejects.toMatchObject(gone);
   }
+  expect(await toldToWatcher(client)).toMatch(/log of job a of run ended is gone by retention/);
+}
+
+/** What `troupe watch` says of the ended run's logs, beside showing them. */
+async function toldToWatcher(client: ControlClient): Promise<string | undefined> {
+  const silent = new SilentJobs();
+  for await (const { change } of client.watchRun({ runId: "ended", logs: true })) {
+    if (change !== undefined) silent.see(change);
+  }
+  return silent.reason(client, "ended");
 }
 
 it("what is old goes and is said to be gone, what a waiting run holds stays, and so it is after a restart", async () => {
@@ -141,6 +152,7 @@ it("nothing goes before its time", async () => {
   // Nothing of this job was ever logged, and nothing has been removed.
   const silent = { runId: "ended", job: "never", attempt: 0, offset: 0, follow: false };
   expect(await first(client.readLog(silent))).toBeUndefined();
+  expect(await toldToWatcher(client)).toBeUndefined();
 });
 
 describe("the flags of a server", () => {
