@@ -5,6 +5,7 @@ import { type CliContext, processContext } from "./cli-context.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { reportFailure } from "./failure.ts";
 import { packageVersion } from "./package-version.ts";
+import { addCacheCommands } from "./program/cache-commands.ts";
 import { addIdentityCommands } from "./program/identity-commands.ts";
 import { addJournalCommands } from "./program/journal-commands.ts";
 import { addPipelineCommands } from "./program/pipeline-commands.ts";
@@ -47,6 +48,7 @@ NO_COLOR turns colours off; without a terminal the output is plain lines.`,
   );
   addRunCommands(program, host);
   addServerCommands(program, host);
+  addCacheCommands(program, host);
   addIdentityCommands(program, host);
   addPipelineCommands(program, host);
   addJournalCommands(program, host);

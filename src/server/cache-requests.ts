@@ -2,13 +2,12 @@
  * What agents ask of caches, held against what the run says of the attempt: an agent can name only keys that its
  * job's definition allows, in the scope of its pipeline.
  */
-import { createHash } from "node:crypto";
 import type {
   CacheName,
   FindCacheRequest,
   FindCacheResponse,
 } from "../../proto/troupe/agent/v1/transfer.ts";
-import type { Caches } from "../actors/caches/index.ts";
+import { type Caches, cacheScope } from "../actors/caches/index.ts";
 import { limits } from "../actors/kernel/index.ts";
 import type {
   AttemptGrant,
@@ -64,10 +63,8 @@ export async function mayRead(
   return false;
 }
 
-/** The pipeline, and what the cache keeps: an archive of other paths would be of no use. */
 function scopeOf({ pipeline }: AttemptGrant, { paths }: PreparedCache): string {
-  const hash = createHash("sha256").update(JSON.stringify(paths)).digest("hex");
-  return `${pipeline}/${hash.slice(0, 16)}`;
+  return cacheScope(pipeline, paths);
 }
 
 /** Could the agent have made this of that? */

@@ -20,6 +20,8 @@ import {
   ControlServiceClient,
   type CreateTokenRequest,
   type CreateTokenResponse,
+  type DeleteCachesRequest,
+  type DeleteCachesResponse,
   type DenyAgentRequest,
   type DenyAgentResponse,
   type GetRunRequest,
@@ -32,6 +34,8 @@ import {
   type ListAuditResponse,
   type ListAuthoritiesRequest,
   type ListAuthoritiesResponse,
+  type ListCachesRequest,
+  type ListCachesResponse,
   type ListRunsRequest,
   type ListRunsResponse,
   type ListWorkersRequest,
@@ -83,6 +87,8 @@ export interface ControlClient {
   listAudit(request: ListAuditRequest): Promise<ListAuditResponse>;
   listAuthorities(request: ListAuthoritiesRequest): Promise<ListAuthoritiesResponse>;
   rotateAuthority(request: RotateAuthorityRequest): Promise<RotateAuthorityResponse>;
+  listCaches(request: ListCachesRequest): Promise<ListCachesResponse>;
+  deleteCaches(request: DeleteCachesRequest): Promise<DeleteCachesResponse>;
   listWorkers(request: ListWorkersRequest): Promise<ListWorkersResponse>;
   listActors(request: ListActorsRequest): Promise<ListActorsResponse>;
   /** Ends the connection; calls under way fail. */
@@ -178,6 +184,12 @@ function promised(grpc: ControlServiceClient, server: string, timeoutMs: number)
     rotateAuthority: unary<RotateAuthorityRequest, RotateAuthorityResponse>(
       "rotateAuthority",
       (...call) => grpc.rotateAuthority(...call),
+    ),
+    listCaches: unary<ListCachesRequest, ListCachesResponse>("listCaches", (...call) =>
+      grpc.listCaches(...call),
+    ),
+    deleteCaches: unary<DeleteCachesRequest, DeleteCachesResponse>("deleteCaches", (...call) =>
+      grpc.deleteCaches(...call),
     ),
     listWorkers: unary<ListWorkersRequest, ListWorkersResponse>("listWorkers", (...call) =>
       grpc.listWorkers(...call),

@@ -35,6 +35,7 @@ import type { LogStore } from "../actors/logs/index.ts";
 import { invalidPipeline, parseDefinition, type Runs } from "../actors/pipelines/index.ts";
 import type { System } from "../actors/system/index.ts";
 import type { Workers } from "../actors/workers/index.ts";
+import { type CacheServices, deleteCaches, listCaches } from "./cache-listing.ts";
 import type { FilesInUse } from "./file-sweep.ts";
 import { serviceErrorOf } from "./grpc-errors.ts";
 import {
@@ -61,7 +62,7 @@ import {
 import { watchRun } from "./run-watch.ts";
 import { type StreamOutput, streamOutput } from "./stream-output.ts";
 
-export interface ControlServices extends IdentityServices {
+export interface ControlServices extends IdentityServices, CacheServices {
   readonly runs: Runs;
   readonly workers: Workers;
   readonly logs: LogStore;
@@ -109,6 +110,8 @@ export function controlHandlers(options: ControlServiceOptions): ControlServiceS
     listAudit: unary(options, listAudit),
     listAuthorities: unary(options, listAuthorities),
     rotateAuthority: unary(options, rotateAuthority),
+    listCaches: unary(options, listCaches),
+    deleteCaches: unary(options, deleteCaches),
     listWorkers: unary(options, async ({ workers }) => ({
       workers: workers.list().map(workerMessage),
     })),

@@ -374,7 +374,8 @@ export function controlServicesOf(
   { jobs, agents }: { readonly jobs: Jobs; readonly agents: AgentPort },
 ): ControlServices {
   const { options, version, startedAtMs, clock, random } = ground;
-  const { system, engine, logs, blobs, filesInUse, marks, enrolment, audit, authority } = jobs;
+  const { system, engine, logs, blobs, filesInUse, marks, caches } = jobs;
+  const { enrolment, audit, authority } = jobs;
   const { runs, workers } = engine;
   const server = {
     version,
@@ -391,6 +392,7 @@ export function controlServicesOf(
     blobs,
     filesInUse,
     marks,
+    caches,
     enrolment,
     audit,
     authority,

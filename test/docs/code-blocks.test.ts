@@ -95,7 +95,7 @@ describe("shell blocks", () => {
 
   const commands = lines.flatMap(({ place, line }) => {
     const match =
-      /(?:^|[ $/])troupe ((?:(?:token|journal) )?[a-z]+(?: (?:deny|allow|rotate))?)(.*)$/.exec(
+      /(?:^|[ $/])troupe ((?:(?:token|journal) )?[a-z]+(?: (?:deny|allow|rotate|delete))?)(.*)$/.exec(
         line.replace(/\s#.*$/, ""),
       );
     if (match === null) return [];

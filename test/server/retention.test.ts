@@ -173,12 +173,22 @@ describe("the flags of a server", () => {
     });
   });
 
+  it("bound caches by their use and by their size in all", () => {
+    expect(parsed("--caches-max-unused", "2d", "--caches-max-size", "1GiB")).toEqual({
+      logRetention: {},
+      cacheUnusedMs: 48 * hourMs,
+      cachesBytesMax: 2 ** 30,
+    });
+  });
+
   it.each([
     ["--logs-max-age", "30"],
     ["--files-max-age", "0d"],
     ["--files-max-age", "soon"],
     ["--logs-max-size", "50"],
     ["--logs-max-count", "-1"],
+    ["--caches-max-unused", "7"],
+    ["--caches-max-size", "10"],
   ])("refuse %s %s", (flag, value) => {
     expect(() => parsed(flag, value)).toThrow(`${flag} wants`);
   });

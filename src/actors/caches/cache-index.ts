@@ -4,6 +4,7 @@
  */
 import { limits } from "../kernel/index.ts";
 import { definePersistentActor } from "../persistence/index.ts";
+import { type CacheChoice, chosenOf, freedBytesOf, unknownKeysOf } from "./cache-choice.ts";
 import {
   type CacheBounds,
   type CacheEntry,
@@ -20,6 +21,16 @@ interface CacheList {
 }
 
 type EntryKey = Pick<CacheEntry, "scope" | "key">;
+
+/** What came of a removal. */
+export interface CacheRemoval {
+  readonly removed: number;
+  readonly freedBytes: number;
+  /** Keys of the choice that nothing has. One is enough: then nothing was removed. */
+  readonly unknownKeys: readonly string[];
+  /** Content that may be deleted now. */
+  readonly unnamed: readonly string[];
+}
 
 export type NewCacheEntry = Omit<CacheEntry, "savedAtMs" | "usedAtMs">;
 
@@ -80,6 +91,22 @@ export const CacheIndex = definePersistentActor("cache-index", {
       index.persist("dropped", { keys: keysOf(dropped) });
       return contentOnlyOf(dropped, index.state.entries);
     },
+
+    /** Drops what a person has chosen: all of it, or nothing where a key is unknown. */
+    remove: (index, choice: CacheChoice): CacheRemoval => {
+      const dropped = chosenOf(index.state.entries, choice);
+      const unknownKeys = unknownKeysOf(dropped, choice);
+      if (dropped.length === 0 || unknownKeys.length > 0) {
+        return { removed: 0, freedBytes: 0, unknownKeys, unnamed: [] };
+      }
+      index.persist("dropped", { keys: keysOf(dropped) });
+      const { entries: kept } = index.state;
+      const freedBytes = freedBytesOf(dropped, kept);
+      const unnamed = contentOnlyOf(dropped, kept);
+      return { removed: dropped.length, freedBytes, unknownKeys, unnamed };
+    },
+
+    list: ({ state }): readonly CacheEntry[] => state.entries,
 
     /** Is this the content of an entry of that scope? */
     holds: ({ state }, scope: string, sha256: string): boolean =>

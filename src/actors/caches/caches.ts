@@ -7,8 +7,9 @@
  */
 import { type BlobStore, contentKey } from "../blobs/index.ts";
 import { type Clock, type Logger, limits, TroupeError } from "../kernel/index.ts";
+import type { CacheChoice } from "./cache-choice.ts";
 import type { CacheBounds, CacheEntry, CacheWanted } from "./cache-entries.ts";
-import type { CacheIndexHandle, NewCacheEntry } from "./cache-index.ts";
+import type { CacheIndexHandle, CacheRemoval, NewCacheEntry } from "./cache-index.ts";
 
 export interface CachesOptions {
   /** For caches alone: whatever else is in it is deleted. */
@@ -24,12 +25,16 @@ export interface CachesOptions {
 
 export class Caches {
   readonly blobs: BlobStore;
+  /** Of one. */
   readonly bytesMax: number;
+  /** Of all of them. */
+  readonly storedBytesMax: number;
   readonly #options: CachesOptions;
 
   constructor(options: CachesOptions) {
     this.#options = options;
     this.blobs = options.blobs;
+    this.storedBytesMax = options.bytesMax;
     this.bytesMax = Math.min(options.bytesMax, limits.blobBytesMax);
   }
 
@@ -60,6 +65,22 @@ export class Caches {
     return this.#options.index().holds(scope, sha256);
   }
 
+  list(): Promise<readonly CacheEntry[]> {
+    return this.#options.index().list();
+  }
+
+  /**
+   * Deletes what a person has chosen, as eviction does: first no entry names the content, then it goes. Who is reading it
+   * reads on where the store can, and else does without (H2).
+   */
+  async remove(choice: CacheChoice): Promise<Omit<CacheRemoval, "unnamed">> {
+    const { unnamed, ...removal } = await this.#options.index().remove(choice);
+    await this.#delete(unnamed);
+    const { removed, freedBytes } = removal;
+    if (removed > 0) this.#options.logger.info("caches were deleted", { removed, freedBytes });
+    return removal;
+  }
+
   /** Deletes what is too old or too much, and what nobody names. */
   async sweep(): Promise<void> {
     const { clock, unusedMs, logger, index } = this.#options;
@@ -72,7 +93,7 @@ export class Caches {
   }
 
   get #bounds(): CacheBounds {
-    return { bytesMax: this.#options.bytesMax, entriesMax: limits.cacheEntriesMax };
+    return { bytesMax: this.storedBytesMax, entriesMax: limits.cacheEntriesMax };
   }
 
   /** H3. */

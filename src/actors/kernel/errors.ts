@@ -390,6 +390,14 @@ export const errorTable = {
     message: (d) =>
       `There is no blob ${JSON.stringify(d.key)}. It was never stored, or its retention is over: store it again.`,
   }),
+  TROUPE_CACHE_NOT_FOUND: entry<{ keys: readonly string[]; pipeline?: string }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) =>
+      `There is no cache ${d.keys.map((key) => JSON.stringify(key)).join(", ")}` +
+      `${d.pipeline === undefined ? "" : ` of the pipeline "${d.pipeline}"`}, so none was deleted. ` +
+      `List the caches with: troupe caches`,
+  }),
   TROUPE_BLOB_MISMATCH: entry<{ expected: string; got: string; bytes: number }>({
     retryable: false,
     outcome: "not-done",

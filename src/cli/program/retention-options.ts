@@ -10,6 +10,8 @@ export interface RetentionOptions {
   readonly logsMaxCount?: number;
   readonly logsMaxSize?: number;
   readonly filesMaxAge?: number;
+  readonly cachesMaxUnused?: number;
+  readonly cachesMaxSize?: number;
 }
 
 export function addRetentionOptions(command: Command): Command {
@@ -36,15 +38,38 @@ export function addRetentionOptions(command: Command): Command {
       )
         .env("TROUPE_FILES_MAX_AGE")
         .argParser(age("--files-max-age")),
+    )
+    .addOption(
+      new Option(
+        "--caches-max-unused <time>",
+        "delete caches that no job has used for so long (default: 7d)",
+      )
+        .env("TROUPE_CACHES_MAX_UNUSED")
+        .argParser(age("--caches-max-unused")),
+    )
+    .addOption(
+      new Option(
+        "--caches-max-size <size>",
+        "keep the last used caches up to this in all (default: 10GiB)",
+      )
+        .env("TROUPE_CACHES_MAX_SIZE")
+        .argParser(size("--caches-max-size")),
     );
 }
+
+type RetentionServerOptions = Pick<
+  ServerOptions,
+  "logRetention" | "fileRetention" | "cacheUnusedMs" | "cachesBytesMax"
+>;
 
 export function retentionOf({
   logsMaxAge: ageMsMax,
   logsMaxCount: countMax,
   logsMaxSize: bytesMax,
   filesMaxAge,
-}: RetentionOptions): Pick<ServerOptions, "logRetention" | "fileRetention"> {
+  cachesMaxUnused: cacheUnusedMs,
+  cachesMaxSize: cachesBytesMax,
+}: RetentionOptions): RetentionServerOptions {
   return {
     logRetention: {
       ...(ageMsMax !== undefined && { ageMsMax }),
@@ -52,6 +77,8 @@ export function retentionOf({
       ...(bytesMax !== undefined && { bytesMax }),
     },
     ...(filesMaxAge !== undefined && { fileRetention: { ageMsMax: filesMaxAge } }),
+    ...(cacheUnusedMs !== undefined && { cacheUnusedMs }),
+    ...(cachesBytesMax !== undefined && { cachesBytesMax }),
   };
 }
 

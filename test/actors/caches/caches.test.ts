@@ -171,4 +171,47 @@ describe("caches", () => {
     expect(await save("k", "second")).toBe(true);
     expect(await find("k")).toBe(hashOf("second"));
   });
+
+  it("go when a person says so, and content that another entry names stays", async () => {
+    const { caches, save, find, stored } = await bench();
+    await save("a", "same", "p/0");
+    await save("a", "same", "q/0");
+    await save("b", "other", "p/0");
+    expect(await caches.remove({ pipeline: "p", keys: ["a"] })).toEqual({
+      removed: 1,
+      freedBytes: 0,
+      unknownKeys: [],
+    });
+    expect(await find("a", "p/0")).toBeUndefined();
+    expect(await find("a", "q/0")).toBe(hashOf("same"));
+    expect(await stored()).toBe(2);
+    expect(await caches.remove({ keys: ["a", "b"] })).toMatchObject({ removed: 2, freedBytes: 9 });
+    expect(await stored()).toBe(0);
+    expect(await caches.list()).toEqual([]);
+    expect(await caches.remove({ pipeline: "p" })).toMatchObject({ removed: 0, unknownKeys: [] });
+    expect(await save("a", "anew", "p/0")).toBe(true);
+  });
+
+  it("stay all of them where one of the keys is unknown", async () => {
+    const { caches, save, find, stored } = await bench();
+    await save("a", "aaaa");
+    const removal = await caches.remove({ keys: ["a", "b"] });
+    expect(removal).toEqual({ removed: 0, freedBytes: 0, unknownKeys: ["b"] });
+    expect(await find("a")).toBe(hashOf("aaaa"));
+    expect(await stored()).toBe(1);
+  });
+
+  it("are read to their end by whoever reads them while they are deleted", async () => {
+    const { caches, blobs, save, find } = await bench(10_000_000);
+    const text = "0123456789".repeat(300_000);
+    await save("k", text);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of blobs.get(contentKey(hashOf(text)))) {
+      if (pieces.length === 0) await caches.remove({ keys: ["k"] });
+      pieces.push(piece);
+    }
+    expect(pieces.length).toBeGreaterThan(1);
+    expect(Buffer.concat(pieces).toString()).toBe(text);
+    expect(await find("k")).toBeUndefined();
+  });
 });

@@ -474,6 +474,51 @@ export interface RotateAuthorityResponse {
   authorities: AuthorityView[];
 }
 
+export interface ListCachesRequest {
+  /** Empty: of every pipeline. */
+  pipeline: string;
+  /** 0 = 50. */
+  limit: number;
+}
+
+export interface ListCachesResponse {
+  /** The last used first. */
+  caches: CacheView[];
+  /** Of the asked pipeline, with those that are not listed. */
+  cachesTotal: number;
+  /** What those take, the same content counted once. */
+  storedBytes: number;
+  /** What the caches of all pipelines together may take. */
+  bytesMax: number;
+}
+
+export interface CacheView {
+  pipeline: string;
+  /** Two of one pipeline may have the same one, if they keep other paths. */
+  key: string;
+  bytes: number;
+  savedAtMs: number;
+  /** When a job last found it, to the hour. */
+  usedAtMs: number;
+  /** Of its content. */
+  sha256: string;
+}
+
+export interface DeleteCachesRequest {
+  /** Empty: of every pipeline, only with `keys`. */
+  pipeline: string;
+  /** All of them, or none where one is unknown. */
+  keys: string[];
+  /** All caches of the pipeline; without `keys`. */
+  all: boolean;
+}
+
+export interface DeleteCachesResponse {
+  deleted: number;
+  /** What was stored for them alone. */
+  freedBytes: number;
+}
+
 function createBaseGetServerRequest(): GetServerRequest {
   return {};
 }
@@ -5021,6 +5066,425 @@ export const RotateAuthorityResponse: MessageFns<RotateAuthorityResponse> = {
   },
 };
 
+function createBaseListCachesRequest(): ListCachesRequest {
+  return { pipeline: "", limit: 0 };
+}
+
+export const ListCachesRequest: MessageFns<ListCachesRequest> = {
+  encode(message: ListCachesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pipeline !== "") {
+      writer.uint32(10).string(message.pipeline);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(16).uint32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListCachesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListCachesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pipeline = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListCachesRequest>): ListCachesRequest {
+    return ListCachesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListCachesRequest>): ListCachesRequest {
+    const message = createBaseListCachesRequest();
+    message.pipeline = object.pipeline ?? "";
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseListCachesResponse(): ListCachesResponse {
+  return { caches: [], cachesTotal: 0, storedBytes: 0, bytesMax: 0 };
+}
+
+export const ListCachesResponse: MessageFns<ListCachesResponse> = {
+  encode(message: ListCachesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.caches) {
+      CacheView.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.cachesTotal !== 0) {
+      writer.uint32(16).uint32(message.cachesTotal);
+    }
+    if (message.storedBytes !== 0) {
+      writer.uint32(24).uint64(message.storedBytes);
+    }
+    if (message.bytesMax !== 0) {
+      writer.uint32(32).uint64(message.bytesMax);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListCachesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListCachesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.caches.push(CacheView.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.cachesTotal = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.storedBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.bytesMax = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListCachesResponse>): ListCachesResponse {
+    return ListCachesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListCachesResponse>): ListCachesResponse {
+    const message = createBaseListCachesResponse();
+    message.caches = object.caches?.map((e) => CacheView.fromPartial(e)) || [];
+    message.cachesTotal = object.cachesTotal ?? 0;
+    message.storedBytes = object.storedBytes ?? 0;
+    message.bytesMax = object.bytesMax ?? 0;
+    return message;
+  },
+};
+
+function createBaseCacheView(): CacheView {
+  return { pipeline: "", key: "", bytes: 0, savedAtMs: 0, usedAtMs: 0, sha256: "" };
+}
+
+export const CacheView: MessageFns<CacheView> = {
+  encode(message: CacheView, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pipeline !== "") {
+      writer.uint32(10).string(message.pipeline);
+    }
+    if (message.key !== "") {
+      writer.uint32(18).string(message.key);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(24).uint64(message.bytes);
+    }
+    if (message.savedAtMs !== 0) {
+      writer.uint32(32).uint64(message.savedAtMs);
+    }
+    if (message.usedAtMs !== 0) {
+      writer.uint32(40).uint64(message.usedAtMs);
+    }
+    if (message.sha256 !== "") {
+      writer.uint32(50).string(message.sha256);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CacheView {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCacheView();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pipeline = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.savedAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.usedAtMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.sha256 = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CacheView>): CacheView {
+    return CacheView.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CacheView>): CacheView {
+    const message = createBaseCacheView();
+    message.pipeline = object.pipeline ?? "";
+    message.key = object.key ?? "";
+    message.bytes = object.bytes ?? 0;
+    message.savedAtMs = object.savedAtMs ?? 0;
+    message.usedAtMs = object.usedAtMs ?? 0;
+    message.sha256 = object.sha256 ?? "";
+    return message;
+  },
+};
+
+function createBaseDeleteCachesRequest(): DeleteCachesRequest {
+  return { pipeline: "", keys: [], all: false };
+}
+
+export const DeleteCachesRequest: MessageFns<DeleteCachesRequest> = {
+  encode(message: DeleteCachesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pipeline !== "") {
+      writer.uint32(10).string(message.pipeline);
+    }
+    for (const v of message.keys) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.all !== false) {
+      writer.uint32(24).bool(message.all);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteCachesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteCachesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pipeline = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.keys.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.all = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DeleteCachesRequest>): DeleteCachesRequest {
+    return DeleteCachesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteCachesRequest>): DeleteCachesRequest {
+    const message = createBaseDeleteCachesRequest();
+    message.pipeline = object.pipeline ?? "";
+    message.keys = object.keys?.map((e) => e) || [];
+    message.all = object.all ?? false;
+    return message;
+  },
+};
+
+function createBaseDeleteCachesResponse(): DeleteCachesResponse {
+  return { deleted: 0, freedBytes: 0 };
+}
+
+export const DeleteCachesResponse: MessageFns<DeleteCachesResponse> = {
+  encode(message: DeleteCachesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.deleted !== 0) {
+      writer.uint32(8).uint32(message.deleted);
+    }
+    if (message.freedBytes !== 0) {
+      writer.uint32(16).uint64(message.freedBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteCachesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteCachesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.deleted = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.freedBytes = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DeleteCachesResponse>): DeleteCachesResponse {
+    return DeleteCachesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteCachesResponse>): DeleteCachesResponse {
+    const message = createBaseDeleteCachesResponse();
+    message.deleted = object.deleted ?? 0;
+    message.freedBytes = object.freedBytes ?? 0;
+    return message;
+  },
+};
+
 export type ControlServiceService = typeof ControlServiceService;
 export const ControlServiceService = {
   getServer: {
@@ -5200,6 +5664,27 @@ export const ControlServiceService = {
       Buffer.from(RotateAuthorityResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RotateAuthorityResponse => RotateAuthorityResponse.decode(value),
   },
+  /** What jobs have cached for later runs. */
+  listCaches: {
+    path: "/troupe.control.v1.ControlService/ListCaches" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListCachesRequest): Buffer => Buffer.from(ListCachesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListCachesRequest => ListCachesRequest.decode(value),
+    responseSerialize: (value: ListCachesResponse): Buffer => Buffer.from(ListCachesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListCachesResponse => ListCachesResponse.decode(value),
+  },
+  /** A job that restores one of them meanwhile does without it. */
+  deleteCaches: {
+    path: "/troupe.control.v1.ControlService/DeleteCaches" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteCachesRequest): Buffer => Buffer.from(DeleteCachesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteCachesRequest => DeleteCachesRequest.decode(value),
+    responseSerialize: (value: DeleteCachesResponse): Buffer =>
+      Buffer.from(DeleteCachesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteCachesResponse => DeleteCachesResponse.decode(value),
+  },
 } as const;
 
 export interface ControlServiceServer extends UntypedServiceImplementation {
@@ -5230,6 +5715,10 @@ export interface ControlServiceServer extends UntypedServiceImplementation {
   listAuthorities: handleUnaryCall<ListAuthoritiesRequest, ListAuthoritiesResponse>;
   /** A new one takes over. */
   rotateAuthority: handleUnaryCall<RotateAuthorityRequest, RotateAuthorityResponse>;
+  /** What jobs have cached for later runs. */
+  listCaches: handleUnaryCall<ListCachesRequest, ListCachesResponse>;
+  /** A job that restores one of them meanwhile does without it. */
+  deleteCaches: handleUnaryCall<DeleteCachesRequest, DeleteCachesResponse>;
 }
 
 export interface ControlServiceClient extends Client {
@@ -5476,6 +5965,38 @@ export interface ControlServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RotateAuthorityResponse) => void,
+  ): ClientUnaryCall;
+  /** What jobs have cached for later runs. */
+  listCaches(
+    request: ListCachesRequest,
+    callback: (error: ServiceError | null, response: ListCachesResponse) => void,
+  ): ClientUnaryCall;
+  listCaches(
+    request: ListCachesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListCachesResponse) => void,
+  ): ClientUnaryCall;
+  listCaches(
+    request: ListCachesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListCachesResponse) => void,
+  ): ClientUnaryCall;
+  /** A job that restores one of them meanwhile does without it. */
+  deleteCaches(
+    request: DeleteCachesRequest,
+    callback: (error: ServiceError | null, response: DeleteCachesResponse) => void,
+  ): ClientUnaryCall;
+  deleteCaches(
+    request: DeleteCachesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteCachesResponse) => void,
+  ): ClientUnaryCall;
+  deleteCaches(
+    request: DeleteCachesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteCachesResponse) => void,
   ): ClientUnaryCall;
 }
 
