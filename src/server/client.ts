@@ -122,6 +122,9 @@ export async function connectControl(options: ConnectControlOptions): Promise<Co
     "grpc.max_receive_message_length": -1,
     "grpc.max_send_message_length": -1,
     "grpc.enable_http_proxy": 0,
+    // A connection of its own: a server that sees a thousand calls given up at once on one takes that for an attack and
+    // ends it, and no other client of this process should lose its calls by that.
+    "grpc.use_local_subchannel_pool": 1,
   });
   const client = promised(grpc, server, timeoutMs);
   try {
