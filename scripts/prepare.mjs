@@ -27,20 +27,19 @@ export function ensureInstalled() {
 /** Written by tsc at the end of a whole build. */
 export const buildStamp = join(root, "dist", "build.tsbuildinfo");
 
+const builtFrom = [
+  "src",
+  "proto",
+  "benchmarks",
+  "test/chaos",
+  "tsconfig.json",
+  "tsconfig.build.json",
+];
+
 /** Builds dist/ when a source is newer than the last build. */
 export function ensureBuilt() {
   ensureInstalled();
-  if (
-    isNewer(buildStamp, [
-      "src",
-      "proto",
-      "benchmarks",
-      "test/chaos",
-      "tsconfig.json",
-      "tsconfig.build.json",
-    ])
-  )
-    return;
+  if (isNewer(buildStamp, builtFrom)) return;
   step("building (tsc)");
   removeOrphans(join(root, "dist"));
   run(process.execPath, [

@@ -45,12 +45,17 @@ function runStage({ command: [program, ...args], env }, retell) {
   let lastLines = [];
   const keep = (stream, destination) => {
     let unended = "";
+    const take = (lines) => {
+      lastLines = [...lastLines, ...lines].slice(-retoldLines);
+    };
     stream?.setEncoding("utf8").on("data", (text) => {
       destination.write(text);
       const lines = (unended + text).split("\n");
       unended = lines.pop();
-      lastLines = [...lastLines, ...lines].slice(-retoldLines);
+      take(lines);
     });
+    // What a program says last, before it dies, may lack its line break.
+    stream?.on("end", () => take(unended === "" ? [] : [unended]));
   };
   keep(child.stdout, process.stdout);
   keep(child.stderr, process.stderr);

@@ -260,8 +260,9 @@ class Group implements JobCgroup {
   }
 
   kill(): void {
-    // The usual case: all have ended by themselves. To freeze a group, even an empty one, waits for the kernel.
-    if (this.pids().length === 0) return;
+    // The usual case: all have ended by themselves. To freeze a group, even an empty one, waits for the kernel. Where
+    // there are groups below, somebody may move from one to the other while they are read: those are frozen first.
+    if (foldersIn(this.#path).length === 0 && this.pids().length === 0) return;
     const killFile = join(this.#path, "cgroup.kill");
     if (this.#version === 2 && existsSync(killFile)) {
       write(killFile, "1");

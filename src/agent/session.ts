@@ -21,14 +21,8 @@ import { HeldJob } from "./held-job.ts";
 import { linkTerms } from "./link-terms.ts";
 import type { LogLink } from "./log-outbox.ts";
 import type { FromServer, ToServer } from "./session-messages.ts";
-import {
-  newSession,
-  running,
-  type SessionEffect,
-  type SessionInput,
-  type SessionState,
-  step,
-} from "./session-state.ts";
+import { newSession, running, step } from "./session-state.ts";
+import type { SessionEffect, SessionInput, SessionState } from "./session-step.ts";
 
 /** How often an agent that would give up looks whether its jobs have ended. */
 const lookAgainMs = 1_000;

@@ -5,8 +5,10 @@
  *   server.json    of the running server: pid, agent address, since when; gone after a clean stop
  *   retention.json how far retention has come; not there where nothing was ever removed
  *
- * All are replaced atomically, so a reader sees the old one or the new one, never half of one.
+ * All are replaced atomically, so a reader sees the old one or the new one, never half of one. What is written beside
+ * them has a name nobody else has: two servers that start at once may share a process, or be number 1 of two containers.
  */
+import { randomUUID } from "node:crypto";
 import { readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { reasonOf, TroupeError } from "../actors/kernel/index.ts";
@@ -48,7 +50,7 @@ export async function openDataFolder(dataDir: string): Promise<string> {
   try {
     await makeFolders(dataDir, 0o700);
     const folder = await realpath(dataDir);
-    const probe = join(folder, `.writable-${process.pid}`);
+    const probe = join(folder, `.writable-${randomUUID()}`);
     await writeFile(probe, "troupe\n", { mode: 0o600 });
     await rm(probe);
     return folder;
@@ -108,7 +110,7 @@ async function readJson<File>(path: string): Promise<File | undefined> {
 
 async function replaceJson(dataDir: string, name: string, file: object): Promise<void> {
   const path = join(dataDir, name);
-  const draft = `${path}.${process.pid}`;
+  const draft = `${path}.${randomUUID()}`;
   try {
     await writeFile(draft, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 });
     await rename(draft, path);

@@ -9,20 +9,16 @@
  *  V3. A call that comes while the system opens waits for it.
  */
 import { silentLogger, systemClock, systemRandom } from "../actors/kernel/index.ts";
+import { openAgentService } from "./agent-port.ts";
 import type { AgentService } from "./agent-service.ts";
 import type { ControlServices } from "./control-service.ts";
 import { openDataFolder } from "./data-folder.ts";
 import { parseListenAddress, speaksTls } from "./listen-address.ts";
+import type { ServerGround } from "./server-ground.ts";
+import { openJobs } from "./server-jobs.ts";
 import type { ServerMetrics } from "./server-metrics.ts";
 import type { ServerOptions, StopServerOptions, TroupeServer } from "./server-options.ts";
-import {
-  controlServicesOf,
-  openAgentService,
-  openControlService,
-  openJobs,
-  openSupply,
-  type ServerGround,
-} from "./server-parts.ts";
+import { controlServicesOf, openControlService, openSupply } from "./server-parts.ts";
 import { serverVersion } from "./server-version.ts";
 import { Teardown } from "./teardown.ts";
 

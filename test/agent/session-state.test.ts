@@ -4,13 +4,8 @@ import { type JobResult, OnDisconnect, Outcome } from "../../proto/troupe/agent/
 import { attemptKey, attemptText } from "../../src/agent/attempt.ts";
 import { agentLimits } from "../../src/agent/limits.ts";
 import type { FromServer, ToServer } from "../../src/agent/session-messages.ts";
-import {
-  newSession,
-  type SessionEffect,
-  type SessionInput,
-  type SessionState,
-  step,
-} from "../../src/agent/session-state.ts";
+import { newSession, step } from "../../src/agent/session-state.ts";
+import type { SessionEffect, SessionInput, SessionState } from "../../src/agent/session-step.ts";
 import { assignment, welcome } from "./support/fake-server.ts";
 
 /** Attempts of these transcripts are called by one letter. */

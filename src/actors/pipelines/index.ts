@@ -1,5 +1,7 @@
 // ── definitions ──────────────────────────────────────────────────────────────────────────
 
+// ── runs: the pure state machine ─────────────────────────────────────────────────────────
+export { type Refusal, type Report, resumeVerdict } from "./attempt-standing.ts";
 export { buildGraph, type GraphNode, type GraphProblem, type GraphReport } from "./build-graph.ts";
 // ── checks ───────────────────────────────────────────────────────────────────────────────
 export { checkDefinition } from "./check-definition.ts";
@@ -56,14 +58,10 @@ export {
   problemReport,
   type ReportOptions,
 } from "./problem-report.ts";
-// ── runs: the pure state machine ─────────────────────────────────────────────────────────
 export {
   type Decision,
   decide,
-  type Refusal,
-  type Report,
   type RunInput,
-  resumeVerdict,
 } from "./run-decisions.ts";
 export { effectsOf, type PendingWork, pendingWork, type RunEffect } from "./run-effects.ts";
 export type { RunEvent, RunEventData, RunEventType, StopRequest } from "./run-events.ts";

@@ -17,16 +17,9 @@ import type {
   ResumeAnswer,
   StoredFile,
 } from "../workers/index.ts";
+import { grantOf, isStopping, type Report, resumeVerdict } from "./attempt-standing.ts";
 import type { PipelineDefinition } from "./pipeline-definition.ts";
-import {
-  type Decision,
-  decide,
-  grantOf,
-  isStopping,
-  type Report,
-  type RunInput,
-  resumeVerdict,
-} from "./run-decisions.ts";
+import { type Decision, decide, type RunInput } from "./run-decisions.ts";
 import type { RunEvent, RunEventData } from "./run-events.ts";
 import { newRun, runEventHandlers } from "./run-fold.ts";
 import { wakeAtMs } from "./run-follow-ups.ts";

@@ -49,7 +49,15 @@
  *  D3. A decision is bounded: at most `runEventsPerTurnMax` follow-ups, then `more` is true.
  */
 import { limits } from "../kernel/index.ts";
-import type { AttemptGrant, AttemptResult, ResumeAnswer, StoredFile } from "../workers/index.ts";
+import type { AttemptResult, StoredFile } from "../workers/index.ts";
+import {
+  isRecorded,
+  isStopping,
+  type Refusal,
+  type Report,
+  refusal,
+  refusalOf,
+} from "./attempt-standing.ts";
 import type { PipelineDefinition } from "./pipeline-definition.ts";
 import type { RunEvent } from "./run-events.ts";
 import { applyRunEvent } from "./run-fold.ts";
@@ -63,7 +71,6 @@ import {
   type Run,
   type RunState,
 } from "./run-state.ts";
-import { cachesOf, inputsOf } from "./run-values.ts";
 
 export type RunInput =
   | {
@@ -85,27 +92,6 @@ export type RunInput =
   | { readonly type: "advance" };
 
 /** What a worker says of one attempt. */
-export interface Report {
-  readonly job: string;
-  readonly attempt: number;
-  readonly workerId: string;
-}
-
-export interface Refusal {
-  readonly code:
-    | "no-run"
-    | "run-ended"
-    | "unknown-job"
-    | "job-ended"
-    | "older-attempt"
-    | "newer-attempt"
-    | "not-assigned"
-    | "other-worker"
-    | "too-many-files";
-  /** One plain sentence. */
-  readonly reason: string;
-}
-
 export interface Decision {
   readonly events: readonly RunEvent[];
   /** The input counted for nothing. Events may still follow from the state. */
@@ -313,64 +299,6 @@ function retryAtMs(run: Run, job: JobState, name: string, nowMs: number): number
   return nowMs + Math.round(Math.min(delayMs, retry.delayMaxMs));
 }
 
-/** Was the result of this attempt taken in before? Attempts that were given up never are. */
-function isRecorded(job: JobState, attempt: number): boolean {
-  if (job.status === "waiting" || job.lost.includes(attempt)) return false;
-  if (attempt < job.attempt) return attempt >= 1;
-  if (attempt > job.attempt) return false;
-  return job.status === "retrying" || (isEnded(job) && !job.withdrawn);
-}
-
-/** Why a report on this attempt counts for nothing; undefined = it is the one that is with this worker. */
-function refusalOf(job: JobState, report: Report): Refusal | undefined {
-  const { attempt, workerId } = report;
-  const current = job.status === "waiting" ? 0 : job.attempt;
-  if (attempt < current) {
-    return refusal("older-attempt", `attempt ${attempt} was given up; attempt ${current} counts`);
-  }
-  if (attempt > current) return refusal("newer-attempt", `there is no attempt ${attempt} yet`);
-  if (isEnded(job)) return refusal("job-ended", `the job has already ended (${job.status})`);
-  if (!isWithWorker(job)) return refusal("not-assigned", `attempt ${attempt} is with no worker`);
-  if (job.workerId !== workerId) {
-    return refusal("other-worker", `attempt ${attempt} is with another worker, ${job.workerId}`);
-  }
-  return undefined;
-}
-
-/** What this attempt may do with what is stored; undefined = it is not with this worker. */
-export function grantOf(run: Run, report: Report): AttemptGrant | undefined {
-  const job = jobNamed(run, report.job);
-  if (job === undefined || refusalOf(job, report) !== undefined) return undefined;
-  const definition = jobDefinitionNamed(run.definition, report.job);
-  return {
-    given: inputsOf(run, definition),
-    pipeline: run.definition.name,
-    caches: cachesOf(run, definition.caches ?? []),
-  };
-}
-
-/** What becomes of an attempt that an agent still holds after it was away. */
-export function resumeVerdict(run: Run, report: Report): ResumeAnswer {
-  const job = jobNamed(run, report.job);
-  if (job === undefined) return { verdict: "disown", reason: "there is no such job" };
-  const refused = refusalOf(job, report);
-  if (refused !== undefined) return { verdict: "disown", reason: refused.reason };
-  if (!isStopping(run, report.job)) return { verdict: "go-on" };
-  const { killGraceMs } = jobDefinitionNamed(run.definition, report.job);
-  return { verdict: "cancel", reason: stopReason(run, report.job), graceMs: killGraceMs };
-}
-
-/** Has the run asked for this job to be stopped? Finally jobs run on, unless forced. */
-export function isStopping(run: Run, name: string): boolean {
-  if (run.stoppedJobs?.[name] !== undefined) return true;
-  if (run.stop === undefined) return false;
-  return run.stop.force || !jobDefinitionNamed(run.definition, name).finally;
-}
-
-export function stopReason(run: Run, name: string): string {
-  return run.stoppedJobs?.[name] ?? run.stop?.reason ?? "";
-}
-
 /** Outputs become part of the journal: what is too big fails the attempt instead of the run. */
 function withinBounds(result: AttemptResult): AttemptResult {
   let bytes = 0;
@@ -399,8 +327,4 @@ function one(event: RunEvent): Answer {
 
 function refuse(code: Refusal["code"], reason: string): Answer {
   return { events: [], refused: refusal(code, reason) };
-}
-
-function refusal(code: Refusal["code"], reason: string): Refusal {
-  return { code, reason };
 }

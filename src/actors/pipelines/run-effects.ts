@@ -3,8 +3,8 @@
  * again. Effects are requests that may be repeated: whoever carries them out knows attempts by their number.
  */
 import type { AttemptKey } from "../workers/index.ts";
+import { isStopping, stopReason } from "./attempt-standing.ts";
 import { itemsOf } from "./chunked-list.ts";
-import { isStopping, stopReason } from "./run-decisions.ts";
 import type { RunEvent } from "./run-events.ts";
 import { jobDefinitionAt, jobDefinitionNamed } from "./run-plan.ts";
 import { isWithWorker, jobNamed, type Run } from "./run-state.ts";

@@ -11,8 +11,8 @@ import type {
   PreparedCheckout,
   ResumeAnswer,
 } from "../workers/index.ts";
+import type { Report } from "./attempt-standing.ts";
 import type { PipelineRunHandle } from "./pipeline-run.ts";
-import type { Report } from "./run-decisions.ts";
 import type { CheckoutInstructions, JobInstructions } from "./run-values.ts";
 import type { SecretSource } from "./secret-source.ts";
 
