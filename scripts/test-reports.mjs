@@ -2,14 +2,17 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** @param {string} folder @returns {{ passed: number, failed: number, failures: readonly string[] }} */
-export function readTestReports(folder) {
+/**
+ * @param {string} folder
+ * @param {readonly string[]} names those that count, if they are there; default: all
+ * @returns {{ passed: number, failed: number, failures: readonly string[] }}
+ */
+export function readTestReports(folder, names) {
   const reports = readdirSync(folder)
-    .filter((name) => name.endsWith(".json"))
-    .map((name) => ({
-      name: name.slice(0, -".json".length),
-      ...JSON.parse(readFileSync(join(folder, name), "utf8")),
-    }));
+    .filter((file) => file.endsWith(".json"))
+    .map((file) => ({ file, name: file.slice(0, -".json".length) }))
+    .filter(({ name }) => names === undefined || names.includes(name))
+    .map(({ file, name }) => ({ ...JSON.parse(readFileSync(join(folder, file), "utf8")), name }));
   const total = (count) => reports.reduce((sum, report) => sum + report[count], 0);
   return {
     passed: total("numPassedTests"),
@@ -34,8 +37,7 @@ function firstLines(text) {
   return text.split("\n").slice(0, 15).join("\n");
 }
 
-/** Arguments for a vitest that prints as usual and leaves a report of this name in the folder, if there is one. */
+/** Arguments for a vitest that prints as usual and leaves a report of this name in the folder. */
 export function reportArguments(folder, name) {
-  if (!folder) return [];
   return ["--reporter=default", "--reporter=json", `--outputFile=${join(folder, `${name}.json`)}`];
 }

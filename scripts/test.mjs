@@ -2,18 +2,21 @@
  * `npm test [-- vitest arguments]`: installs, builds, brings up the services, runs every test.
  *
  * Without arguments in two lanes, side by side: tests that compute, and tests that mostly wait for
- * real processes and services. TROUPE_TEST_REPORTS names a folder for what each lane has to tell.
+ * real processes and services. Each has its own summary, so the sum comes last. TROUPE_TEST_REPORTS names a
+ * folder that is to keep what they have to tell.
  */
 import { spawn } from "node:child_process";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ensureBuilt, root } from "./prepare.mjs";
-import { reportArguments } from "./test-reports.mjs";
+import { readTestReports, reportArguments } from "./test-reports.mjs";
 
 ensureBuilt();
 // After the installation: the services' scripts use packages.
 const { bringUp } = await import("./services/index.mjs");
 const services = await bringUp();
 const absent = services.absent.map(({ name }) => name.toLowerCase());
+const reports = process.env.TROUPE_TEST_REPORTS ?? emptyFolder(join(root, ".cache", "tests"));
 const lanes = {
   computing: ["unit*", "contract", "simulation", "docs"],
   waiting: ["integration", ...["kafka", "redis", "s3"].filter((name) => !absent.includes(name))],
@@ -27,10 +30,7 @@ try {
       ? [runVitest(args, env)]
       : Object.entries(lanes).map(([lane, projects]) =>
           runVitest(
-            [
-              ...projects.flatMap((name) => ["--project", name]),
-              ...reportArguments(process.env.TROUPE_TEST_REPORTS, lane),
-            ],
+            [...projects.flatMap((name) => ["--project", name]), ...reportArguments(reports, lane)],
             env,
           ),
         ),
@@ -47,7 +47,21 @@ if (services.absent.length > 0) {
   // On a developer's machine the rest is worth knowing; in CI nothing may be left out.
   if (process.env.CI) status ||= 1;
 }
+if (process.argv.length === 2) tellSum();
 process.exit(status);
+
+function emptyFolder(folder) {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+/** Of both lanes; a report that CI has left beside theirs is not of this run. */
+function tellSum() {
+  const { passed, failed, failures } = readTestReports(reports, Object.keys(lanes));
+  for (const failure of failures) console.log(`\nFAILED in ${failure}`);
+  console.log(`\n${passed} passed, ${failed} failed`);
+}
 
 function runVitest(args, env) {
   const child = spawn(
