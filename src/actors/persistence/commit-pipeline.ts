@@ -11,58 +11,52 @@
 import { isTroupeError, reasonOf, TroupeError } from "../kernel/index.ts";
 import { type EntityState, encodeBase, initialEntityState } from "./entity-state.ts";
 import { type Answer, type Call, FinishedTurn, type TurnOwner } from "./entity-work.ts";
-import { Fifo } from "./fifo.ts";
 import type { HostedShard } from "./hosted-shard.ts";
 import { SnapshotGauge } from "./snapshot-gauge.ts";
 import type { SnapshotKeeper } from "./snapshot-keeper.ts";
 import type { Turn } from "./turn.ts";
 import type { TurnSubject } from "./turn-subject.ts";
 
-/** Who is told. */
-export interface PipelineOwner {
-  /** The turn is in the log. */
-  delivered(finished: FinishedTurn): void;
-  /** A caller whose turn, or what it had read, is lost. */
-  failed(call: Call, error: unknown): void;
-  /** What is in memory may not be what is in the log. */
-  lost(error: unknown): void;
-  /** Some turns have left the pipeline. */
-  advanced(): void;
-}
-
 const lostBefore = "what the command may have seen was lost on its way to the journal";
 
-export class CommitPipeline implements TurnOwner {
-  readonly gauge: SnapshotGauge;
+/**
+ * The part of an entity that waits for the log. A base class and not a part of its own, because a command costs
+ * what it touches: with a thousand entities in turn each object beside this one is another miss of the cache.
+ */
+export abstract class CommitPipeline implements TurnOwner {
   state: EntityState;
   confirmed: EntityState;
+  /** The turns that wait, threaded through themselves. */
+  #first: FinishedTurn | undefined = undefined;
+  #last: FinishedTurn | undefined = undefined;
+  /** Turns that wait for the log. */
+  unconfirmed = 0;
   /** A deletion waits: what comes after it must see the new, empty life. */
   deleting = false;
-  readonly #subject: TurnSubject;
-  readonly #shard: HostedShard;
-  readonly #owner: PipelineOwner;
-  readonly #waiting = new Fifo<FinishedTurn>();
+  readonly subject: TurnSubject;
+  readonly shard: HostedShard;
+  readonly gauge: SnapshotGauge;
   readonly #snapshots: SnapshotKeeper | undefined;
   #saving = false;
 
   /** With `snapshots` states go there, once they are confirmed; without, they go into the log as base events. */
-  constructor(
-    subject: TurnSubject,
-    shard: HostedShard,
-    { owner, snapshots }: { owner: PipelineOwner; snapshots: SnapshotKeeper | undefined },
-  ) {
-    this.#subject = subject;
-    this.#shard = shard;
-    this.#owner = owner;
-    this.#snapshots = snapshots;
-    this.gauge = new SnapshotGauge(subject.model.options.snapshot);
+  constructor(subject: TurnSubject, shard: HostedShard, snapshots: SnapshotKeeper | undefined) {
     this.state = initialEntityState(subject.model, subject.id);
     this.confirmed = this.state;
+    this.subject = subject;
+    this.shard = shard;
+    this.gauge = new SnapshotGauge(subject.model.options.snapshot);
+    this.#snapshots = snapshots;
   }
 
-  get length(): number {
-    return this.#waiting.length;
-  }
+  /** The turn is in the log. */
+  protected abstract delivered(finished: FinishedTurn): void;
+  /** A caller whose turn, or what it had read, is lost. */
+  protected abstract failed(call: Call, error: unknown): void;
+  /** What is in memory may not be what is in the log. */
+  protected abstract lost(error: unknown): void;
+  /** Some turns no longer wait. */
+  protected abstract advanced(): void;
 
   /** The entity as its recovery found it. */
   restore(state: EntityState): void {
@@ -74,8 +68,21 @@ export class CommitPipeline implements TurnOwner {
   /** A turn that wrote nothing: it leaves when this node has proved that it still owns the shard. */
   read(turn: Turn, call: Call | undefined, answer: Answer): void {
     const finished = new FinishedTurn(this, turn, call, answer);
-    this.#waiting.push(finished);
-    this.#shard.read(finished);
+    this.#wait(finished);
+    this.shard.read(finished);
+  }
+
+  #wait(finished: FinishedTurn): void {
+    if (this.#last === undefined) this.#first = finished;
+    else this.#last.next = finished;
+    this.#last = finished;
+    this.unconfirmed++;
+  }
+
+  #leaveFirst(first: FinishedTurn): void {
+    this.#first = first.next;
+    if (first.next === undefined) this.#last = undefined;
+    this.unconfirmed--;
   }
 
   /** Writes what the turn staged; one that staged nothing is a read. Returns why it was refused. */
@@ -87,7 +94,7 @@ export class CommitPipeline implements TurnOwner {
 
   /** Hands a turn's events to the log. Returns why it was refused; nothing was taken then. */
   #commit(turn: Turn, call: Call | undefined, answer: Answer): unknown {
-    const { model, id } = this.#subject;
+    const { model, id } = this.subject;
     const state = turn.deleting ? initialEntityState(model, id) : turn.state;
     const finished = new FinishedTurn(this, turn, call, answer);
     finished.state = state;
@@ -102,20 +109,20 @@ export class CommitPipeline implements TurnOwner {
     }
     if (error !== undefined) {
       // Somebody else may have written meanwhile.
-      if (isTroupeError(error, "TROUPE_SHARD_NOT_SERVING")) this.#owner.lost(error);
+      if (isTroupeError(error, "TROUPE_SHARD_NOT_SERVING")) this.lost(error);
       return error;
     }
     this.state = state;
     this.deleting = turn.deleting;
-    this.#waiting.push(finished);
+    this.#wait(finished);
     return undefined;
   }
 
   #hand(finished: FinishedTurn, base: Uint8Array | undefined): unknown {
     try {
-      const { persistenceId } = this.#subject;
+      const { persistenceId } = this.subject;
       const { turn } = finished;
-      const first = this.#shard.commit(finished, persistenceId, turn.group(base));
+      const first = this.shard.commit(finished, persistenceId, turn.group(base));
       finished.sequenceNumber = first + turn.staged.length - (turn.deleting ? 0 : 1);
       return undefined;
     } catch (error) {
@@ -125,7 +132,7 @@ export class CommitPipeline implements TurnOwner {
 
   #encoded(state: EntityState, nowMs: number): Uint8Array | undefined {
     try {
-      const bytes = encodeBase(state, `The state of ${this.#subject.persistenceId}`);
+      const bytes = encodeBase(state, `The state of ${this.subject.persistenceId}`);
       this.gauge.reset(nowMs);
       return bytes;
     } catch (error) {
@@ -138,15 +145,15 @@ export class CommitPipeline implements TurnOwner {
   #save({ turn, sequenceNumber }: FinishedTurn): void {
     const snapshots = this.#snapshots;
     if (snapshots === undefined || this.#saving || !this.gauge.isDue(turn.nowMs)) return;
-    const entry = this.#shard.log?.entry(this.#subject.persistenceId);
+    const entry = this.shard.log?.entry(this.subject.persistenceId);
     if (entry?.sequenceNumber !== sequenceNumber) return;
     const payload = this.#encoded(this.confirmed, turn.nowMs);
     if (payload === undefined) return;
-    const { snapshotVersion: schemaVersion } = this.#subject.model;
+    const { snapshotVersion: schemaVersion } = this.subject.model;
     const { position } = entry;
     const snapshot = { sequenceNumber, position, schemaVersion, timeMs: turn.nowMs, payload };
     this.#saving = true;
-    void snapshots.save(this.#subject, snapshot).finally(() => {
+    void snapshots.save(this.subject, snapshot).finally(() => {
       this.#saving = false;
     });
   }
@@ -154,7 +161,7 @@ export class CommitPipeline implements TurnOwner {
   /** Recovery goes further back than it should; nothing is lost. Tried again a whole interval later. */
   #snapshotFailed(error: unknown, nowMs: number): void {
     this.gauge.reset(nowMs);
-    this.#subject.log.error(`no snapshot: ${reasonOf(error)}`, { error });
+    this.subject.log.error(`no snapshot: ${reasonOf(error)}`, { error });
   }
 
   turnConfirmed(finished: FinishedTurn): void {
@@ -166,41 +173,39 @@ export class CommitPipeline implements TurnOwner {
   turnLost(finished: FinishedTurn, error: unknown): void {
     if (finished.status !== "waiting") return;
     this.#drop(finished, this.#callersError(finished, error));
-    this.#owner.lost(error);
+    this.lost(error);
     this.#advance();
   }
 
   /** Drops all turns that wrote nothing: what they have seen may never have been. */
   invalidate(error: unknown): void {
-    const notDone = this.#shard.notServing(lostBefore, error);
-    for (const finished of this.#waiting) {
-      if (finished.state === undefined && finished.status !== "dropped") {
-        this.#drop(finished, notDone);
-      }
+    const notDone = this.shard.notServing(lostBefore, error);
+    for (let each = this.#first; each !== undefined; each = each.next) {
+      if (each.state === undefined && each.status !== "dropped") this.#drop(each, notDone);
     }
-    while (this.#waiting.first?.status === "dropped") this.#waiting.shift();
+    while (this.#first?.status === "dropped") this.#leaveFirst(this.#first);
   }
 
   #callersError(finished: FinishedTurn, error: unknown): unknown {
-    if (finished.state === undefined) return this.#shard.notServing(lostBefore, error);
+    if (finished.state === undefined) return this.shard.notServing(lostBefore, error);
     if (isTroupeError(error)) return error;
-    const details = { actor: this.#subject.persistenceId, reason: reasonOf(error) };
+    const details = { actor: this.subject.persistenceId, reason: reasonOf(error) };
     return new TroupeError("TROUPE_JOURNAL_UNCERTAIN", details, { cause: error });
   }
 
   #drop(finished: FinishedTurn, error: unknown): void {
     finished.status = "dropped";
-    if (finished.call !== undefined) this.#owner.failed(finished.call, error);
+    if (finished.call !== undefined) this.failed(finished.call, error);
   }
 
   #advance(): void {
-    const waiting = this.#waiting;
-    if (waiting.first?.status === "waiting") return;
-    for (let head = waiting.first; head && head.status !== "waiting"; head = waiting.first) {
-      waiting.shift();
+    let head = this.#first;
+    if (head?.status === "waiting") return;
+    for (; head !== undefined && head.status !== "waiting"; head = this.#first) {
+      this.#leaveFirst(head);
       if (head.status === "confirmed") this.#deliver(head);
     }
-    this.#owner.advanced();
+    this.advanced();
   }
 
   #deliver(finished: FinishedTurn): void {
@@ -208,8 +213,8 @@ export class CommitPipeline implements TurnOwner {
     if (finished.turn.deleting) {
       this.deleting = false;
       this.gauge.reset(undefined);
-      void this.#snapshots?.delete(this.#subject);
+      void this.#snapshots?.delete(this.subject);
     } else if (finished.state !== undefined) this.#save(finished);
-    this.#owner.delivered(finished);
+    this.delivered(finished);
   }
 }

@@ -6,6 +6,7 @@
  *  G3. An attempt that has ended keeps its place until the log has confirmed what became of it.
  */
 import type { Clock, Logger } from "../kernel/index.ts";
+import type { Work } from "./entity-work.ts";
 import type { PendingEffect, PendingEffects } from "./pending-effects.ts";
 import type { EffectContext } from "./reliable-effects.ts";
 
@@ -23,6 +24,8 @@ export interface EffectRunsOptions {
 export class EffectOutcome {
   readonly id: string;
   readonly failure: { readonly error: unknown } | undefined;
+  /** Behind it in the entity's queue. */
+  next: Work | undefined = undefined;
 
   constructor(id: string, failure: { readonly error: unknown } | undefined) {
     this.id = id;

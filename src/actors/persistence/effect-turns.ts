@@ -5,20 +5,18 @@
 import { type Clock, isTroupeError, type Limits, reasonOf } from "../kernel/index.ts";
 import type { CommitPipeline } from "./commit-pipeline.ts";
 import { EffectOutcome, EffectRuns } from "./effect-runs.ts";
-import { retryEffectsWork } from "./entity-work.ts";
+import { RetryEffects } from "./entity-work.ts";
 import { afterFailure, type EffectChange } from "./pending-effects.ts";
 import type { ParkedEffect } from "./reliable-effects.ts";
 import { Turn } from "./turn.ts";
-import type { TurnSubject } from "./turn-subject.ts";
 
 const handAgainMs = 1_000;
 const reasonCharactersMax = 1_000;
 
-export type EffectWork = EffectOutcome | typeof retryEffectsWork;
+export type EffectWork = EffectOutcome | RetryEffects;
 
 export class EffectTurns {
-  readonly #subject: TurnSubject;
-  readonly #pipeline: CommitPipeline;
+  readonly #entity: CommitPipeline;
   readonly #clock: Clock;
   readonly #limits: Limits;
   readonly #offer: (work: EffectWork) => void;
@@ -26,14 +24,12 @@ export class EffectTurns {
 
   /** `offer` puts work into the entity's queue. */
   constructor(
-    subject: TurnSubject,
-    pipeline: CommitPipeline,
+    entity: CommitPipeline,
     { clock, limits }: { readonly clock: Clock; readonly limits: Limits },
     offer: (work: EffectWork) => void,
   ) {
-    const { effects, effectOptions } = subject.model;
-    this.#subject = subject;
-    this.#pipeline = pipeline;
+    const { effects, effectOptions } = entity.subject.model;
+    this.#entity = entity;
     this.#clock = clock;
     this.#limits = limits;
     this.#offer = offer;
@@ -55,11 +51,11 @@ export class EffectTurns {
    * when something has ended.
    */
   start(leaving: boolean): number | undefined {
-    const { effects } = this.#pipeline.confirmed;
+    const { effects } = this.#entity.confirmed;
     if (effects.size === 0 && this.#runs.size === 0) return undefined;
     this.#runs.compare(effects);
     if (leaving) return undefined;
-    this.#runs.start(effects, this.#subject);
+    this.#runs.start(effects, this.#entity.subject);
     const nowMs = this.#clock.nowMs();
     const atMs = effects.dueAtMs((id) => this.#runs.has(id));
     // What is due and was not started waits for the end of another.
@@ -69,19 +65,19 @@ export class EffectTurns {
   /** Ends all attempts. Returns when the entity has to be awake again for the sake of its effects. */
   stop(): number | undefined {
     this.#runs.stop();
-    return this.#pipeline.confirmed.effects.dueAtMs(() => false);
+    return this.#entity.confirmed.effects.dueAtMs(() => false);
   }
 
   take(work: EffectWork): void {
-    const turn = new Turn(this.#subject, this.#pipeline.state, this.#clock.nowMs());
-    if (work === retryEffectsWork) this.#retryParked(turn);
+    const turn = new Turn(this.#entity.subject, this.#entity.state, this.#clock.nowMs());
+    if (work instanceof RetryEffects) this.#retryParked(turn);
     else this.#settle(turn, work);
     turn.end();
     if (turn.staged.length === 0) return;
-    const error = this.#pipeline.write(turn, undefined, { kind: "reply", value: undefined });
+    const error = this.#entity.write(turn, undefined, { kind: "reply", value: undefined });
     // A shard that is lost starts the entity over, and its state says what is still to be done.
     if (error === undefined || isTroupeError(error, "TROUPE_SHARD_NOT_SERVING")) return;
-    this.#subject.log.warn(`an effect's end is written later: ${reasonOf(error)}`);
+    this.#entity.subject.log.warn(`an effect's end is written later: ${reasonOf(error)}`);
     this.#clock.setTimer(handAgainMs, () => this.#offer(work));
   }
 
@@ -96,7 +92,7 @@ export class EffectTurns {
       { reason, nowMs: turn.nowMs },
       {
         attemptsMax:
-          this.#subject.model.effectOptions.attemptsMax ?? this.#limits.effectAttemptsMax,
+          this.#entity.subject.model.effectOptions.attemptsMax ?? this.#limits.effectAttemptsMax,
         retryMaxMs: this.#limits.effectRetryMaxMs,
       },
     );
@@ -110,9 +106,9 @@ export class EffectTurns {
     { turn, change }: { readonly turn: Turn; readonly change: EffectChange },
   ): void {
     const { attempts, dueAtMs, id } = change;
-    const idempotencyKey = `${this.#subject.persistenceId}/${id}`;
+    const idempotencyKey = `${this.#entity.subject.persistenceId}/${id}`;
     const next = dueAtMs === null ? { parked: true } : { nextAttemptInMs: dueAtMs - turn.nowMs };
-    this.#subject.failed(`effect "${name}"`, error, { attempts, idempotencyKey, ...next });
+    this.#entity.subject.failed(`effect "${name}"`, error, { attempts, idempotencyKey, ...next });
   }
 
   #retryParked(turn: Turn): void {
@@ -123,9 +119,9 @@ export class EffectTurns {
   }
 
   parked(): ParkedEffect[] {
-    const { persistenceId } = this.#subject;
+    const { persistenceId } = this.#entity.subject;
     const found: ParkedEffect[] = [];
-    for (const { id, name: effect, attempts, reason, dueAtMs } of this.#pipeline.confirmed
+    for (const { id, name: effect, attempts, reason, dueAtMs } of this.#entity.confirmed
       .effects) {
       if (dueAtMs !== null) continue;
       found.push({

@@ -5,6 +5,9 @@ import type { EntityState } from "./entity-state.ts";
 import type { Confirmable } from "./hosted-shard.ts";
 import type { Turn } from "./turn.ts";
 
+/** Something for an entity to do. It stands in one queue at most, and the queue threads through it. */
+export type Work = Call | EffectOutcome | RetryEffects | Wake | Recovered;
+
 /** A command from outside. */
 export class Call {
   readonly command: string;
@@ -12,6 +15,8 @@ export class Call {
   readonly options: CallOptions | undefined;
   /** undefined = told, nobody waits. */
   readonly ask: Ask | undefined;
+  /** Behind it in the queue. */
+  next: Work | undefined = undefined;
 
   constructor(
     command: string,
@@ -27,20 +32,19 @@ export class Call {
 }
 
 /** A durable timer may be due. */
-export const wakeWork = Symbol("wake");
+export class Wake {
+  next: Work | undefined = undefined;
+}
 
 /** The entity was recovered and its definition wants a turn for that. */
-export const recoveredWork = Symbol("recovered");
+export class Recovered {
+  next: Work | undefined = undefined;
+}
 
 /** A person wants parked effects to be tried again. */
-export const retryEffectsWork = Symbol("retry effects");
-
-export type Work =
-  | Call
-  | EffectOutcome
-  | typeof retryEffectsWork
-  | typeof wakeWork
-  | typeof recoveredWork;
+export class RetryEffects {
+  next: Work | undefined = undefined;
+}
 
 /** What a handler ended with. */
 export type Answer =
@@ -83,6 +87,8 @@ export class FinishedTurn implements Confirmable {
   /** Of the turn's last event; 0 = it wrote nothing. */
   sequenceNumber = 0;
   status: "waiting" | "confirmed" | "dropped" = "waiting";
+  /** Behind it in the pipeline. */
+  next: FinishedTurn | undefined = undefined;
 
   constructor(owner: TurnOwner, turn: Turn, call: Call | undefined, answer: Answer) {
     this.owner = owner;

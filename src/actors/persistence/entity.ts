@@ -24,10 +24,10 @@ import {
   reasonOf,
   TroupeError,
 } from "../kernel/index.ts";
-import { answerCall, failCall } from "./call-answers.ts";
+import { type Answerer, answerCall, failCall } from "./call-answers.ts";
 import { handleCommand } from "./command-handler.ts";
 import { beginCommand, type CommandSite, endCommand } from "./command-turns.ts";
-import { CommitPipeline, type PipelineOwner } from "./commit-pipeline.ts";
+import { CommitPipeline } from "./commit-pipeline.ts";
 import { EffectOutcome } from "./effect-runs.ts";
 import { EffectTurns } from "./effect-turns.ts";
 import { recoverEntity } from "./entity-recovery.ts";
@@ -36,12 +36,11 @@ import {
   type Answer,
   Call,
   type FinishedTurn,
-  recoveredWork,
-  retryEffectsWork,
+  Recovered,
+  RetryEffects,
+  Wake,
   type Work,
-  wakeWork,
 } from "./entity-work.ts";
-import { Fifo } from "./fifo.ts";
 import { HeldTurn, runTurn, type TurnHolder } from "./held-turn.ts";
 import type { HostedShard } from "./hosted-shard.ts";
 import type { RecoveryPermits } from "./recovery-permits.ts";
@@ -93,44 +92,43 @@ export interface EntitySnapshot {
 /** Turns in one go, before other entities have theirs. */
 const drainTurnsMax = 16;
 
-export class Entity implements PipelineOwner, CommandSite, TurnHolder {
-  readonly subject: TurnSubject;
-  readonly shard: HostedShard;
-  readonly clock: Clock;
-  readonly pipeline: CommitPipeline;
-  /** Resolves when the entity has left memory. */
-  readonly left: Promise<void>;
+export class Entity extends CommitPipeline implements Answerer, TurnHolder {
+  #phase: EntityPhase = "asleep";
+  #runRequested = false;
+  /** The queue, threaded through what stands in it. */
+  #first: Work | undefined = undefined;
+  #last: Work | undefined = undefined;
+  #queued = 0;
+  /** Whose handler has not ended. */
+  #held: HeldTurn | undefined = undefined;
+  readonly #aheadMax: number;
+  readonly #queueMax: number;
   /** When it was last used, in the host's sweeps. */
   usedAt = 0;
+  /** The state whose timers and effects were looked at last. */
+  #armed: EntityState | undefined = undefined;
+  readonly clock: Clock;
   readonly #home: EntityHome;
-  readonly #queue = new Fifo<Work>();
-  readonly #queueMax: number;
-  readonly #aheadMax: number;
+  #leaving = false;
+  // From here on: what a command does not touch.
   readonly #timers: TimerTurns;
   readonly #effects: EffectTurns;
-  #phase: EntityPhase = "asleep";
-  /** Whose handler has not ended. */
-  #held: HeldTurn | undefined;
   /** Counts recoveries, so that one that was overtaken is not listened to. */
   #recovery = 0;
-  /** The state whose timers and effects were looked at last. */
-  #armed: EntityState | undefined;
-  #runRequested = false;
   #wakeQueued = false;
-  #leaving = false;
   #setLeft: () => void = () => {};
+  /** Resolves when the entity has left memory. */
+  readonly left: Promise<void>;
 
   constructor(subject: TurnSubject, shard: HostedShard, home: EntityHome) {
+    super(subject, shard, home.snapshots);
     const { options } = subject.model;
-    this.subject = subject;
-    this.shard = shard;
-    this.clock = home.clock;
-    this.#home = home;
     this.#aheadMax = options.serial === true ? 1 : home.limits.unconfirmedTurnsMax;
     this.#queueMax = options.mailbox?.messagesMax ?? home.limits.mailboxMessagesMax;
-    this.pipeline = new CommitPipeline(subject, shard, { owner: this, snapshots: home.snapshots });
-    this.#timers = new TimerTurns(subject, this.pipeline, home.limits);
-    this.#effects = new EffectTurns(subject, this.pipeline, home, (work) => this.#offer(work));
+    this.clock = home.clock;
+    this.#home = home;
+    this.#timers = new TimerTurns(this, home.limits);
+    this.#effects = new EffectTurns(this, home, (work) => this.#offer(work));
     this.left = new Promise((resolve) => {
       this.#setLeft = resolve;
     });
@@ -141,14 +139,13 @@ export class Entity implements PipelineOwner, CommandSite, TurnHolder {
   }
 
   get isIdle(): boolean {
-    const { length } = this.pipeline;
-    const quiet = this.#queue.length === 0 && length === 0 && this.#held === undefined;
+    const quiet = this.#queued === 0 && this.unconfirmed === 0 && this.#held === undefined;
     return quiet && !this.#effects.isBusy && this.#phase === "ready";
   }
 
   /** Half-done work: as the definition sees it, or effects that have not succeeded yet. */
   get isOpen(): boolean {
-    return openOf(this.subject.model, this.pipeline.confirmed) === true;
+    return openOf(this.subject.model, this.confirmed) === true;
   }
 
   parkedEffects(): ParkedEffect[] {
@@ -164,10 +161,10 @@ export class Entity implements PipelineOwner, CommandSite, TurnHolder {
       shard: this.shard.number,
       phase: this.#phase,
       busy: this.#held !== undefined,
-      waiting: this.#queue.length,
-      unconfirmed: this.pipeline.length,
-      pendingEffects: this.pipeline.confirmed.effects.size,
-      state: this.pipeline.confirmed.user,
+      waiting: this.#queued,
+      unconfirmed: this.unconfirmed,
+      pendingEffects: this.confirmed.effects.size,
+      state: this.confirmed.user,
     };
   }
 
@@ -175,8 +172,8 @@ export class Entity implements PipelineOwner, CommandSite, TurnHolder {
 
   /** Takes a command. False when the queue is full; nothing was taken then. */
   offer(call: Call): boolean {
-    if (this.#queue.length >= this.#queueMax) return false;
-    this.#queue.push(call);
+    if (this.#queued >= this.#queueMax) return false;
+    this.#push(call);
     this.#start();
     return true;
   }
@@ -185,20 +182,38 @@ export class Entity implements PipelineOwner, CommandSite, TurnHolder {
   wake(): void {
     if (!this.#wakeQueued) {
       this.#wakeQueued = true;
-      this.#queue.push(wakeWork);
+      this.#push(new Wake());
     }
     this.#start();
   }
 
   /** Parked effects are tried again. */
   retryEffects(): void {
-    this.#offer(retryEffectsWork);
+    this.#offer(new RetryEffects());
   }
 
   /** Work of its own, for which there is always room. */
-  #offer(work: EffectOutcome | typeof retryEffectsWork): void {
-    this.#queue.push(work);
+  #offer(work: EffectOutcome | RetryEffects): void {
+    this.#push(work);
     this.#start();
+  }
+
+  #push(work: Work): void {
+    if (this.#last === undefined) this.#first = work;
+    else this.#last.next = work;
+    this.#last = work;
+    this.#queued++;
+  }
+
+  #shift(): Work | undefined {
+    const first = this.#first;
+    if (first === undefined) return undefined;
+    this.#first = first.next;
+    if (first.next === undefined) this.#last = undefined;
+    // It may stay for long, and must not keep those alive that came after it.
+    first.next = undefined;
+    this.#queued--;
+    return first;
   }
 
   #start(): void {
@@ -212,9 +227,9 @@ export class Entity implements PipelineOwner, CommandSite, TurnHolder {
   drain(): void {
     this.#runRequested = false;
     for (let left = drainTurnsMax; left > 0 && this.#canTake; left--) {
-      const work = this.#queue.shift();
+      const work = this.#shift();
       if (work instanceof Call) this.#takeCall(work);
-      else if (work instanceof EffectOutcome || work === retryEffectsWork) this.#effects.take(work);
+      else if (work instanceof EffectOutcome || work instanceof RetryEffects) this.#effects.take(work);
       else this.#takeTimer();
     }
     this.#runSoon();
@@ -222,11 +237,11 @@ export class Entity implements PipelineOwner, CommandSite, TurnHolder {
 
   get #canTake(): boolean {
     return (
-      this.#queue.length > 0 &&
+      this.#queued > 0 &&
       this.#phase === "ready" &&
       this.#held === undefined &&
-      this.pipeline.length < this.#aheadMax &&
-      !this.pipeline.deleting
+      this.unconfirmed < this.#aheadMax &&
+      !this.deleting
     );
   }
 
@@ -244,8 +259,8 @@ export class Entity implements PipelineOwner, CommandSite, TurnHolder {
   #takeTimer(): void {
     this.#wakeQueued = false;
     const due = this.#timers.begin(this.clock.nowMs());
-    if (due === undefined) this.#arm(this.pipeline.state);
-    else this.#run(due.turn, wakeWork, due.handle);
+    if (due === undefined) this.#arm(this.state);
+    else this.#run(due.turn, new Wake(), due.handle);
   }
 
   #run<W extends Work>(turn: Turn, work: W, handle: (turn: Turn, work: W) => unknown): void {
@@ -264,14 +279,14 @@ export class Entity implements PipelineOwner, CommandSite, TurnHolder {
 
   #turnEnded(turn: Turn, work: Work, answer: Answer): void {
     if (work instanceof Call) endCommand(this, turn, work, answer);
-    else if (work === recoveredWork) this.#recoveredEnded(turn, answer);
-    else if (!this.#timers.end(turn, answer)) this.#arm(this.pipeline.state);
+    else if (work instanceof Recovered) this.#recoveredEnded(turn, answer);
+    else if (!this.#timers.end(turn, answer)) this.#arm(this.state);
     this.#runSoon();
   }
 
   // ── what the log says ──────────────────────────────────────────────────────────────────
 
-  delivered({ turn, call, answer, state }: FinishedTurn): void {
+  protected override delivered({ turn, call, answer, state }: FinishedTurn): void {
     const isNew = state?.timers !== this.#armed?.timers || state?.effects !== this.#armed?.effects;
     if (state !== undefined && isNew) this.#arm(state);
     turn.runEffects();
@@ -279,7 +294,7 @@ export class Entity implements PipelineOwner, CommandSite, TurnHolder {
     if (call !== undefined) answerCall(this, call, answer);
   }
 
-  failed(call: Call, error: unknown): void {
+  protected override failed(call: Call, error: unknown): void {
     failCall(this, call, error);
   }
 
@@ -287,9 +302,9 @@ export class Entity implements PipelineOwner, CommandSite, TurnHolder {
     this.#home.undelivered(this, call, reason);
   }
 
-  advanced(): void {
+  protected override advanced(): void {
     if (this.#phase === "draining") {
-      if (this.pipeline.length === 0) this.#drained();
+      if (this.unconfirmed === 0) this.#drained();
       return;
     }
     this.#runSoon();
@@ -303,17 +318,17 @@ export class Entity implements PipelineOwner, CommandSite, TurnHolder {
   }
 
   /** A commit is lost or in doubt: nothing that was built on it may be seen (E3). */
-  lost(error: unknown): void {
+  protected override lost(error: unknown): void {
     if (this.#phase !== "ready" && this.#phase !== "recovering") return;
     this.subject.log.warn(`recovers from the log: ${reasonOf(error)}`);
     this.#phase = "draining";
     this.#revoke();
-    this.pipeline.invalidate(error);
-    if (this.pipeline.length === 0) this.#drained();
+    this.invalidate(error);
+    if (this.unconfirmed === 0) this.#drained();
   }
 
   get #hasEffects(): boolean {
-    return this.pipeline.confirmed.effects.size > 0;
+    return this.confirmed.effects.size > 0;
   }
 
   /** Starts the effects that are due, and says when there is something to do again. */
@@ -334,7 +349,7 @@ export class Entity implements PipelineOwner, CommandSite, TurnHolder {
     }
     const recovery = ++this.#recovery;
     const isCurrent = (): boolean => this.#phase === "recovering" && this.#recovery === recovery;
-    const { gauge } = this.pipeline;
+    const { gauge } = this;
     recoverEntity(this.subject, this.shard, { gauge, home: this.#home }).then(
       ({ state, existed }) => {
         if (isCurrent()) this.#restored(state, existed);
@@ -347,18 +362,18 @@ export class Entity implements PipelineOwner, CommandSite, TurnHolder {
   }
 
   #restored(state: EntityState, existed: boolean): void {
-    this.pipeline.restore(state);
+    this.restore(state);
     this.#arm(state);
     const { recovered } = this.subject.model.options;
     if (recovered === undefined || !existed) return this.#ready();
     const turn = new Turn(this.subject, state, this.clock.nowMs());
-    return this.#run(turn, recoveredWork, () => recovered(turn.context));
+    return this.#run(turn, new Recovered(), () => recovered(turn.context));
   }
 
   #recoveredEnded(turn: Turn, answer: Answer): void {
     if (answer.kind === "rejection") return this.#ready();
     const error =
-      answer.kind === "reply" ? this.pipeline.write(turn, undefined, answer) : answer.error;
+      answer.kind === "reply" ? this.write(turn, undefined, answer) : answer.error;
     if (error === undefined) return this.#ready();
     // A lost shard has started the recovery over already.
     return this.#phase === "recovering" ? this.#recoveryFailed(error) : undefined;
@@ -384,7 +399,7 @@ export class Entity implements PipelineOwner, CommandSite, TurnHolder {
 
   #drained(): void {
     // Commands that came meanwhile are answered first.
-    if (this.#leaving && this.#queue.length === 0) this.#leave();
+    if (this.#leaving && this.#queued === 0) this.#leave();
     else this.#recover();
   }
 
@@ -402,7 +417,7 @@ export class Entity implements PipelineOwner, CommandSite, TurnHolder {
     this.#rejectQueue(error);
     this.#revoke();
     this.#leave();
-    this.pipeline.invalidate(error);
+    this.invalidate(error);
   }
 
   /** Says so when a handler has held the entity for too long. */
@@ -422,7 +437,7 @@ export class Entity implements PipelineOwner, CommandSite, TurnHolder {
   }
 
   #rejectQueue(error: unknown): void {
-    for (let work = this.#queue.shift(); work !== undefined; work = this.#queue.shift()) {
+    for (let work = this.#shift(); work !== undefined; work = this.#shift()) {
       if (work instanceof Call) failCall(this, work, error);
     }
     this.#wakeQueued = false;
@@ -433,7 +448,7 @@ export class Entity implements PipelineOwner, CommandSite, TurnHolder {
     this.#phase = "stopped";
     const effectsAtMs = this.#effects.stop();
     if (effectsAtMs !== undefined) {
-      const { confirmed } = this.pipeline;
+      const { confirmed } = this;
       this.#home.wakeAt(this, earlier(this.#timers.wakeAtMs(confirmed), effectsAtMs));
     }
     this.#setLeft();

@@ -7,7 +7,6 @@ import type { CommitPipeline } from "./commit-pipeline.ts";
 import type { EntityState } from "./entity-state.ts";
 import type { Answer } from "./entity-work.ts";
 import { Turn } from "./turn.ts";
-import type { TurnSubject } from "./turn-subject.ts";
 
 const firstRetryMs = 1_000;
 
@@ -17,28 +16,26 @@ export interface TimerTurn {
 }
 
 export class TimerTurns {
-  readonly #subject: TurnSubject;
-  readonly #pipeline: CommitPipeline;
+  readonly #entity: CommitPipeline;
   readonly #limits: Limits;
   /** Timers whose handler threw. */
   readonly #faults = new Map<string, { readonly times: number; readonly notBeforeMs: number }>();
   #firing = "";
 
-  constructor(subject: TurnSubject, pipeline: CommitPipeline, limits: Limits) {
-    this.#subject = subject;
-    this.#pipeline = pipeline;
+  constructor(entity: CommitPipeline, limits: Limits) {
+    this.#entity = entity;
     this.#limits = limits;
   }
 
   /** The turn of the earliest timer that is due; undefined = none is. */
   begin(nowMs: number): TimerTurn | undefined {
-    const { state } = this.#pipeline;
+    const { state } = this.#entity;
     const name = this.#next(state, nowMs);
     if (name === undefined) return undefined;
-    const { model } = this.#subject;
+    const { model } = this.#entity.subject;
     const handler = model.timers.get(name);
     const data = state.timers.get(name)?.data;
-    const turn = new Turn(this.#subject, state, nowMs);
+    const turn = new Turn(this.#entity.subject, state, nowMs);
     turn.fireTimer(name);
     this.#firing = name;
     const handle = (): unknown => {
@@ -60,18 +57,18 @@ export class TimerTurns {
     const wantedMs = firstRetryMs * 2 ** Math.min(times - 1, 30);
     const nextAttemptInMs = Math.min(wantedMs, this.#limits.timerRetryMaxMs);
     this.#faults.set(name, { times, notBeforeMs: turn.nowMs + nextAttemptInMs });
-    this.#subject.failed(`timer "${name}"`, error, { nextAttemptInMs });
+    this.#entity.subject.failed(`timer "${name}"`, error, { nextAttemptInMs });
     return false;
   }
 
   #commit(turn: Turn, answer: Answer): unknown {
     if (answer.kind === "fault" || answer.kind === "refused") return answer.error;
-    if (answer.kind === "reply") return this.#pipeline.write(turn, undefined, answer);
+    if (answer.kind === "reply") return this.#entity.write(turn, undefined, answer);
     // Nobody hears a timer's rejection; it drops what was staged, and the timer has fired all the same.
-    const fired = new Turn(this.#subject, this.#pipeline.state, turn.nowMs);
+    const fired = new Turn(this.#entity.subject, this.#entity.state, turn.nowMs);
     fired.fireTimer(this.#firing);
     fired.end();
-    return this.#pipeline.write(fired, undefined, answer);
+    return this.#entity.write(fired, undefined, answer);
   }
 
   /** When to look at the timers of `state` again; undefined = it has none. */
