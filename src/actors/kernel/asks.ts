@@ -96,12 +96,13 @@ export class DeadlineList {
   }
 
   add(ask: Ask, nowMs: number): void {
-    ask.deadlineMs = nowMs + this.timeoutMs;
+    // Whole, so that it is a number without memory of its own; up, so that no ask ends early.
+    ask.deadlineMs = Math.ceil(nowMs + this.timeoutMs);
     ask.previous = this.#last;
     if (this.#last === undefined) this.#first = ask;
     else this.#last.next = ask;
     this.#last = ask;
-    this.#timer ??= this.#arm(this.timeoutMs);
+    this.#timer ??= this.#arm(ask.deadlineMs - nowMs);
   }
 
   /** The ask has settled. */

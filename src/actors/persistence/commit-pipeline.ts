@@ -10,11 +10,12 @@
  */
 import { isTroupeError, reasonOf, TroupeError } from "../kernel/index.ts";
 import { type EntityState, encodeBase, initialEntityState } from "./entity-state.ts";
-import { type Answer, type Call, FinishedTurn, type TurnOwner } from "./entity-work.ts";
+import type { Answer, Call } from "./entity-work.ts";
 import type { HostedShard } from "./hosted-shard.ts";
+import type { Seat } from "./shard-log.ts";
 import { SnapshotGauge } from "./snapshot-gauge.ts";
 import type { SnapshotKeeper } from "./snapshot-keeper.ts";
-import type { Turn } from "./turn.ts";
+import type { Turn, TurnOwner } from "./turn.ts";
 import type { TurnSubject } from "./turn-subject.ts";
 
 const lostBefore = "what the command may have seen was lost on its way to the journal";
@@ -27,8 +28,8 @@ export abstract class CommitPipeline implements TurnOwner {
   state: EntityState;
   confirmed: EntityState;
   /** The turns that wait, threaded through themselves. */
-  #first: FinishedTurn | undefined = undefined;
-  #last: FinishedTurn | undefined = undefined;
+  #first: Turn | undefined = undefined;
+  #last: Turn | undefined = undefined;
   /** Turns that wait for the log. */
   unconfirmed = 0;
   /** A deletion waits: what comes after it must see the new, empty life. */
@@ -36,6 +37,8 @@ export abstract class CommitPipeline implements TurnOwner {
   readonly subject: TurnSubject;
   readonly shard: HostedShard;
   readonly gauge: SnapshotGauge;
+  /** In the shard's log, since the first commit. */
+  #seat: Seat | undefined = undefined;
   readonly #snapshots: SnapshotKeeper | undefined;
   #saving = false;
 
@@ -50,13 +53,25 @@ export abstract class CommitPipeline implements TurnOwner {
   }
 
   /** The turn is in the log. */
-  protected abstract delivered(finished: FinishedTurn): void;
+  protected abstract delivered(turn: Turn): void;
   /** A caller whose turn, or what it had read, is lost. */
   protected abstract failed(call: Call, error: unknown): void;
   /** What is in memory may not be what is in the log. */
   protected abstract lost(error: unknown): void;
   /** Some turns no longer wait. */
   protected abstract advanced(): void;
+
+  /** See `Confirmable`. */
+  warm(): number {
+    return this.unconfirmed + (this.deleting ? 1 : 0);
+  }
+
+  /** Of what a turn needs, the part that is not in this object. */
+  protected warmAround(): number {
+    const { gauge, state, subject } = this;
+    const inState = state.effects.size + (state.user === undefined ? 1 : 0);
+    return gauge.events + subject.persistenceId.charCodeAt(0) + inState + (this.#seat?.warm() ?? 0);
+  }
 
   /** The entity as its recovery found it. */
   restore(state: EntityState): void {
@@ -67,21 +82,23 @@ export abstract class CommitPipeline implements TurnOwner {
 
   /** A turn that wrote nothing: it leaves when this node has proved that it still owns the shard. */
   read(turn: Turn, call: Call | undefined, answer: Answer): void {
-    const finished = new FinishedTurn(this, turn, call, answer);
-    this.#wait(finished);
-    this.shard.read(finished);
+    turn.wait(this, call, answer);
+    this.#wait(turn);
+    this.shard.read(turn);
   }
 
-  #wait(finished: FinishedTurn): void {
-    if (this.#last === undefined) this.#first = finished;
-    else this.#last.next = finished;
-    this.#last = finished;
+  #wait(turn: Turn): void {
+    if (this.#last === undefined) this.#first = turn;
+    else this.#last.next = turn;
+    this.#last = turn;
     this.unconfirmed++;
   }
 
-  #leaveFirst(first: FinishedTurn): void {
+  #leaveFirst(first: Turn): void {
     this.#first = first.next;
     if (first.next === undefined) this.#last = undefined;
+    // Who keeps it, and be it for ever, must not keep all that came after it.
+    first.next = undefined;
     this.unconfirmed--;
   }
 
@@ -95,35 +112,34 @@ export abstract class CommitPipeline implements TurnOwner {
   /** Hands a turn's events to the log. Returns why it was refused; nothing was taken then. */
   #commit(turn: Turn, call: Call | undefined, answer: Answer): unknown {
     const { model, id } = this.subject;
-    const state = turn.deleting ? initialEntityState(model, id) : turn.state;
-    const finished = new FinishedTurn(this, turn, call, answer);
-    finished.state = state;
+    turn.wait(this, call, answer);
     for (const event of turn.staged) this.gauge.count(turn.nowMs, event.payload.length);
     const isDue = this.#snapshots === undefined && !turn.deleting && this.gauge.isDue(turn.nowMs);
     const base = isDue ? this.#encoded(turn.state, turn.nowMs) : undefined;
-    let error = this.#hand(finished, base);
+    let error = this.#hand(turn, base);
     if (base !== undefined && isTroupeError(error, "TROUPE_EVENT_TOO_LARGE")) {
       // It may be the state that is too large, or an event: without the state it shows.
       this.#snapshotFailed(error, turn.nowMs);
-      error = this.#hand(finished, undefined);
+      error = this.#hand(turn, undefined);
     }
     if (error !== undefined) {
       // Somebody else may have written meanwhile.
       if (isTroupeError(error, "TROUPE_SHARD_NOT_SERVING")) this.lost(error);
       return error;
     }
-    this.state = state;
+    if (turn.deleting) turn.state = initialEntityState(model, id);
+    this.state = turn.state;
     this.deleting = turn.deleting;
-    this.#wait(finished);
+    this.#wait(turn);
     return undefined;
   }
 
-  #hand(finished: FinishedTurn, base: Uint8Array | undefined): unknown {
+  #hand(turn: Turn, base: Uint8Array | undefined): unknown {
     try {
-      const { persistenceId } = this.subject;
-      const { turn } = finished;
-      const first = this.shard.commit(finished, persistenceId, turn.group(base));
-      finished.sequenceNumber = first + turn.staged.length - (turn.deleting ? 0 : 1);
+      const at = this.#seat ?? this.subject.persistenceId;
+      const { firstSequenceNumber, seat } = this.shard.commit(turn, at, turn.group(base));
+      this.#seat = seat;
+      turn.sequenceNumber = firstSequenceNumber + turn.staged.length - (turn.deleting ? 0 : 1);
       return undefined;
     } catch (error) {
       return error;
@@ -142,15 +158,15 @@ export abstract class CommitPipeline implements TurnOwner {
   }
 
   /** Saves the confirmed state, when it is the newest that the log knows: then its position is known too. */
-  #save({ turn, sequenceNumber }: FinishedTurn): void {
+  #save(turn: Turn): void {
     const snapshots = this.#snapshots;
     if (snapshots === undefined || this.#saving || !this.gauge.isDue(turn.nowMs)) return;
     const entry = this.shard.log?.entry(this.subject.persistenceId);
-    if (entry?.sequenceNumber !== sequenceNumber) return;
+    if (entry?.sequenceNumber !== turn.sequenceNumber) return;
     const payload = this.#encoded(this.confirmed, turn.nowMs);
     if (payload === undefined) return;
     const { snapshotVersion: schemaVersion } = this.subject.model;
-    const { position } = entry;
+    const { position, sequenceNumber } = entry;
     const snapshot = { sequenceNumber, position, schemaVersion, timeMs: turn.nowMs, payload };
     this.#saving = true;
     void snapshots.save(this.subject, snapshot).finally(() => {
@@ -164,15 +180,15 @@ export abstract class CommitPipeline implements TurnOwner {
     this.subject.log.error(`no snapshot: ${reasonOf(error)}`, { error });
   }
 
-  turnConfirmed(finished: FinishedTurn): void {
-    if (finished.status !== "waiting") return;
-    finished.status = "confirmed";
+  turnConfirmed(turn: Turn): void {
+    if (turn.status !== "waiting") return;
+    turn.status = "confirmed";
     this.#advance();
   }
 
-  turnLost(finished: FinishedTurn, error: unknown): void {
-    if (finished.status !== "waiting") return;
-    this.#drop(finished, this.#callersError(finished, error));
+  turnLost(turn: Turn, error: unknown): void {
+    if (turn.status !== "waiting") return;
+    this.#drop(turn, this.#callersError(turn, error));
     this.lost(error);
     this.#advance();
   }
@@ -181,21 +197,21 @@ export abstract class CommitPipeline implements TurnOwner {
   invalidate(error: unknown): void {
     const notDone = this.shard.notServing(lostBefore, error);
     for (let each = this.#first; each !== undefined; each = each.next) {
-      if (each.state === undefined && each.status !== "dropped") this.#drop(each, notDone);
+      if (each.sequenceNumber === 0 && each.status !== "dropped") this.#drop(each, notDone);
     }
     while (this.#first?.status === "dropped") this.#leaveFirst(this.#first);
   }
 
-  #callersError(finished: FinishedTurn, error: unknown): unknown {
-    if (finished.state === undefined) return this.shard.notServing(lostBefore, error);
+  #callersError(turn: Turn, error: unknown): unknown {
+    if (turn.sequenceNumber === 0) return this.shard.notServing(lostBefore, error);
     if (isTroupeError(error)) return error;
     const details = { actor: this.subject.persistenceId, reason: reasonOf(error) };
     return new TroupeError("TROUPE_JOURNAL_UNCERTAIN", details, { cause: error });
   }
 
-  #drop(finished: FinishedTurn, error: unknown): void {
-    finished.status = "dropped";
-    if (finished.call !== undefined) this.failed(finished.call, error);
+  #drop(turn: Turn, error: unknown): void {
+    turn.status = "dropped";
+    if (turn.call !== undefined) this.failed(turn.call, error);
   }
 
   #advance(): void {
@@ -208,13 +224,14 @@ export abstract class CommitPipeline implements TurnOwner {
     this.advanced();
   }
 
-  #deliver(finished: FinishedTurn): void {
-    if (finished.state !== undefined) this.confirmed = finished.state;
-    if (finished.turn.deleting) {
+  #deliver(turn: Turn): void {
+    const wrote = turn.sequenceNumber > 0;
+    if (wrote) this.confirmed = turn.state;
+    if (turn.deleting) {
       this.deleting = false;
       this.gauge.reset(undefined);
       void this.#snapshots?.delete(this.subject);
-    } else if (finished.state !== undefined) this.#save(finished);
-    this.delivered(finished);
+    } else if (wrote) this.#save(turn);
+    this.delivered(turn);
   }
 }

@@ -14,7 +14,7 @@
 import type { CheckpointEntry } from "./checkpoint-codec.ts";
 import { BASE, type EventGlance, STARTS_ANEW, TOMBSTONE } from "./event-codec.ts";
 import type { Position } from "./journal.ts";
-import type { DirectoryEntry } from "./shard-log.ts";
+import type { DirectoryEntry, Seat } from "./shard-log.ts";
 
 /** What the events of one frame do to one entity's entry. */
 export interface EntryChange {
@@ -28,9 +28,10 @@ export interface EntryChange {
   readonly wakeAtMs: number | undefined;
 }
 
-/** An entity's place here, which its writer holds while changes of it are on their way. */
-export interface DirectorySlot {
-  readonly persistenceId: string;
+/** An entity's place here, which its writer holds while changes of it are on their way, and may keep for its next one. */
+export interface DirectorySlot extends Seat {
+  /** undefined = it has been forgotten; the entity's next place is another one. */
+  readonly directory: Directory | undefined;
   /** Of the newest confirmed event; 0 = none. */
   readonly sequenceNumber: number;
   /** The newest change that waits for the journal: the writer's, who takes it away when its fate is known. */
@@ -40,6 +41,7 @@ export interface DirectorySlot {
 /** One object per entity for its whole life, changed in place: sweeps touch millions. */
 class Entry implements CheckpointEntry, DirectorySlot {
   readonly persistenceId: string;
+  directory: Directory | undefined;
   sequenceNumber = 0;
   position: Position = -1;
   from: Position = -1;
@@ -50,8 +52,13 @@ class Entry implements CheckpointEntry, DirectorySlot {
   changedIn = -1;
   pending: EntryChange | undefined = undefined;
 
-  constructor(persistenceId: string) {
+  constructor(persistenceId: string, directory: Directory) {
     this.persistenceId = persistenceId;
+    this.directory = directory;
+  }
+
+  warm(): number {
+    return this.sequenceNumber + (this.pending === undefined ? 0 : 1);
   }
 
   get isWritten(): boolean {
@@ -176,8 +183,10 @@ export class Directory {
     for (const [persistenceId, entry] of this.#entries) {
       // One that never wrote has nothing to be remembered; with something on its way a slot must stay (D4).
       const isForgotten = entry.deleted && (!entry.isWritten || entry.from < dropBelow);
-      if (isForgotten && entry.pending === undefined) this.#entries.delete(persistenceId);
-      else if (entry.isWritten) all.push(persistenceId);
+      if (isForgotten && entry.pending === undefined) {
+        this.#entries.delete(persistenceId);
+        entry.directory = undefined;
+      } else if (entry.isWritten) all.push(persistenceId);
     }
     return all;
   }
@@ -188,7 +197,7 @@ export class Directory {
   }
 
   #add(persistenceId: string): Entry {
-    const entry = new Entry(persistenceId);
+    const entry = new Entry(persistenceId, this);
     this.#entries.set(persistenceId, entry);
     return entry;
   }

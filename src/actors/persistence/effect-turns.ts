@@ -121,8 +121,7 @@ export class EffectTurns {
   parked(): ParkedEffect[] {
     const { persistenceId } = this.#entity.subject;
     const found: ParkedEffect[] = [];
-    for (const { id, name: effect, attempts, reason, dueAtMs } of this.#entity.confirmed
-      .effects) {
+    for (const { id, name: effect, attempts, reason, dueAtMs } of this.#entity.confirmed.effects) {
       if (dueAtMs !== null) continue;
       found.push({
         persistenceId,

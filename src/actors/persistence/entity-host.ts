@@ -15,14 +15,11 @@ import {
   Asks,
   type Clock,
   type DeadLetterReason,
-  defineBehaviour,
   guardedObserver,
   type Kernel,
   type Limits,
-  type MessageRef,
   type Observer,
   PortGuard,
-  reasonOf,
   type StopOptions,
   type Timer,
   TroupeError,
@@ -34,6 +31,7 @@ import type {
 } from "./define-persistent-actor.ts";
 import { WakeSchedule } from "./durable-timers.ts";
 import { Entity, type EntityHome, type EntitySnapshot } from "./entity.ts";
+import { EntityRunner } from "./entity-runner.ts";
 import { EntityTarget } from "./entity-target.ts";
 import type { Call } from "./entity-work.ts";
 import type { HostedShard } from "./hosted-shard.ts";
@@ -66,7 +64,7 @@ export class EntityHost implements EntityHome {
   readonly snapshots: SnapshotKeeper | undefined;
   readonly #kernel: Kernel;
   readonly #reports: Reports;
-  readonly #runner: MessageRef<Entity>;
+  readonly #runner: EntityRunner;
   readonly #models = new Map<string, PersistentActorModel>();
   readonly #shards: HostedShards;
   readonly #residents: Residents;
@@ -88,13 +86,18 @@ export class EntityHost implements EntityHome {
     };
     this.clock = kernel.clock;
     this.limits = kernel.limits;
-    this.asks = new Asks(kernel.clock);
+    // The clock is read once for all calls of one round, not for each.
+    const stamp = (): void => this.asks.stamp(kernel.clock.monotonicMs());
+    this.asks = new Asks(kernel.clock, {
+      none: () => {},
+      unstamped: () => queueMicrotask(stamp),
+    });
     this.recoveries = new RecoveryPermits(kernel.limits.recoveriesMax);
     this.snapshots = snapshots && new SnapshotKeeper(snapshots, logs.journalId);
     this.#residents = new Residents(kernel.limits.residentEntitiesMax);
     this.#wakes = new WakeSchedule(kernel.clock, (persistenceId) => this.#due(persistenceId));
     this.#starter = new LiveStarter(kernel.limits.recoveriesMax, (id) => this.#wake(id));
-    this.#runner = kernel.spawn(entityRunner, "entities");
+    this.#runner = new EntityRunner(kernel);
     logs.provideBases(
       baseSource({
         modelOf: (name) => this.#models.get(name),
@@ -209,7 +212,7 @@ export class EntityHost implements EntityHome {
 
   deliver(target: EntityTarget, call: Call): void {
     if (this.#stopping !== undefined) return this.#refuse(target.persistenceId, call);
-    const entity = target.residence?.entity ?? this.#entityOf(target);
+    const entity = target.entity ?? this.#entityOf(target);
     entity.usedAt = this.#residents.sweeps;
     if (entity.offer(call)) return undefined;
     if (call.ask === undefined) return this.undelivered(entity, call, "mailbox-full");
@@ -224,7 +227,7 @@ export class EntityHost implements EntityHome {
 
   #entityOf(target: EntityTarget): Entity {
     const entity = this.#residents.get(target.persistenceId) ?? this.#enter(target);
-    target.residence = this.#residents.find(target.persistenceId);
+    entity.foundBy(target);
     return entity;
   }
 
@@ -246,7 +249,7 @@ export class EntityHost implements EntityHome {
   // ── what entities ask of their home ────────────────────────────────────────────────────
 
   requestRun(entity: Entity): void {
-    this.#runner.tell(entity);
+    this.#runner.add(entity);
   }
 
   wakeAt({ subject }: Entity, atMs: number | undefined): void {
@@ -274,6 +277,7 @@ export class EntityHost implements EntityHome {
   }
 
   retire(entity: Entity): void {
+    entity.foundBy(undefined);
     this.#residents.remove(entity);
     this.#starter.ended(entity.subject.persistenceId);
   }
@@ -396,26 +400,6 @@ export class EntityHost implements EntityHome {
     await this.#leaveAll([...this.#residents], options);
     this.#shards.stop();
     this.asks.idle();
-    await this.#runner.ref.stop();
-  }
-}
-
-/**
- * One actor of the kernel gives all entities of a host their turns; each message is one of them. A fault of one
- * must not end the turns of all: that entity leaves memory, and the log says what its state is.
- */
-const entityRunner = defineBehaviour<Entity>("entities", () => giveTurns, {
-  // An entity is in the mailbox at most once.
-  mailbox: { messagesMax: Number.MAX_SAFE_INTEGER },
-});
-
-function giveTurns(entity: Entity): void {
-  try {
-    entity.drain();
-  } catch (error) {
-    const { subject } = entity;
-    subject.failed("a turn of its own", error);
-    const details = { actor: subject.persistenceId, reason: reasonOf(error) };
-    entity.kill(new TroupeError("TROUPE_RECOVERY_FAILED", details, { cause: error }));
+    await this.#runner.stop();
   }
 }

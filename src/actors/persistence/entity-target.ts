@@ -9,18 +9,17 @@ import {
   timeoutOf,
 } from "../kernel/index.ts";
 import type { PersistentActorModel } from "./define-persistent-actor.ts";
+import type { Entity } from "./entity.ts";
 import type { EntityHost } from "./entity-host.ts";
 import { Call } from "./entity-work.ts";
-import type { Residence } from "./residents.ts";
 
 /** The address of one entity: whoever has the id, wherever it lives, in memory or not. */
 export class EntityTarget implements CommandTarget, ActorRef {
-  readonly incarnation = "*";
   readonly model: PersistentActorModel;
   readonly id: string;
   readonly persistenceId: string;
-  /** Where its entity was last seen; the host's. */
-  residence: Residence | undefined = undefined;
+  /** In memory, where it is known; set by the entity, which is found by one address at a time. */
+  entity: Entity | undefined = undefined;
   readonly #host: EntityHost;
 
   constructor(host: EntityHost, model: PersistentActorModel, id: string) {
@@ -32,6 +31,10 @@ export class EntityTarget implements CommandTarget, ActorRef {
 
   get ref(): ActorRef {
     return this;
+  }
+
+  get incarnation(): string {
+    return "*";
   }
 
   get path(): string {

@@ -1,9 +1,6 @@
-/** What waits in an entity's queue, and what waits for the log after its turn. */
+/** What waits in an entity's queue, and what its turns end with. */
 import { type Ask, type CallOptions, Rejection } from "../kernel/index.ts";
 import type { EffectOutcome } from "./effect-runs.ts";
-import type { EntityState } from "./entity-state.ts";
-import type { Confirmable } from "./hosted-shard.ts";
-import type { Turn } from "./turn.ts";
 
 /** Something for an entity to do. It stands in one queue at most, and the queue threads through it. */
 export type Work = Call | EffectOutcome | RetryEffects | Wake | Recovered;
@@ -54,7 +51,11 @@ export type Answer =
   /** Not the handler's doing: its input, or the log, refused. `error` goes to the caller as it is. */
   | { readonly kind: "refused"; readonly error: unknown };
 
+/** Of the many commands that answer with nothing. */
+const done: Answer = { kind: "reply", value: undefined };
+
 export function answerOf(result: unknown): Answer {
+  if (result === undefined) return done;
   if (result instanceof Rejection) return { kind: "rejection", rejection: result };
   return result instanceof Refusal
     ? { kind: "refused", error: result.error }
@@ -67,41 +68,5 @@ export class Refusal {
 
   constructor(error: unknown) {
     this.error = error;
-  }
-}
-
-/** Told of each turn's fate, in the order of the log. */
-export interface TurnOwner {
-  turnConfirmed(turn: FinishedTurn): void;
-  turnLost(turn: FinishedTurn, error: unknown): void;
-}
-
-/** A turn whose handler has ended: its answer and effects wait for the log. */
-export class FinishedTurn implements Confirmable {
-  readonly owner: TurnOwner;
-  readonly turn: Turn;
-  readonly call: Call | undefined;
-  readonly answer: Answer;
-  /** The entity's state with this turn; undefined when the turn wrote nothing. */
-  state: EntityState | undefined = undefined;
-  /** Of the turn's last event; 0 = it wrote nothing. */
-  sequenceNumber = 0;
-  status: "waiting" | "confirmed" | "dropped" = "waiting";
-  /** Behind it in the pipeline. */
-  next: FinishedTurn | undefined = undefined;
-
-  constructor(owner: TurnOwner, turn: Turn, call: Call | undefined, answer: Answer) {
-    this.owner = owner;
-    this.turn = turn;
-    this.call = call;
-    this.answer = answer;
-  }
-
-  confirmed(): void {
-    this.owner.turnConfirmed(this);
-  }
-
-  lost(error: unknown): void {
-    this.owner.turnLost(this, error);
   }
 }

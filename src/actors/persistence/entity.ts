@@ -26,21 +26,14 @@ import {
 } from "../kernel/index.ts";
 import { type Answerer, answerCall, failCall } from "./call-answers.ts";
 import { handleCommand } from "./command-handler.ts";
-import { beginCommand, type CommandSite, endCommand } from "./command-turns.ts";
+import { beginCommand, endCommand } from "./command-turns.ts";
 import { CommitPipeline } from "./commit-pipeline.ts";
 import { EffectOutcome } from "./effect-runs.ts";
 import { EffectTurns } from "./effect-turns.ts";
 import { recoverEntity } from "./entity-recovery.ts";
 import { type EntityState, initialEntityState, openOf } from "./entity-state.ts";
-import {
-  type Answer,
-  Call,
-  type FinishedTurn,
-  Recovered,
-  RetryEffects,
-  Wake,
-  type Work,
-} from "./entity-work.ts";
+import type { EntityTarget } from "./entity-target.ts";
+import { type Answer, Call, Recovered, RetryEffects, Wake, type Work } from "./entity-work.ts";
 import { HeldTurn, runTurn, type TurnHolder } from "./held-turn.ts";
 import type { HostedShard } from "./hosted-shard.ts";
 import type { RecoveryPermits } from "./recovery-permits.ts";
@@ -113,6 +106,7 @@ export class Entity extends CommitPipeline implements Answerer, TurnHolder {
   // From here on: what a command does not touch.
   readonly #timers: TimerTurns;
   readonly #effects: EffectTurns;
+  #foundBy: EntityTarget | undefined = undefined;
   /** Counts recoveries, so that one that was overtaken is not listened to. */
   #recovery = 0;
   #wakeQueued = false;
@@ -166,6 +160,16 @@ export class Entity extends CommitPipeline implements Answerer, TurnHolder {
       pendingEffects: this.confirmed.effects.size,
       state: this.confirmed.user,
     };
+  }
+
+  /**
+   * The address through which it is found without a look-up from here on; the one before forgets it. So an entity
+   * that has left memory is kept there by nobody's address.
+   */
+  foundBy(target: EntityTarget | undefined): void {
+    if (this.#foundBy !== undefined) this.#foundBy.entity = undefined;
+    this.#foundBy = target;
+    if (target !== undefined) target.entity = this;
   }
 
   // ── work comes in ──────────────────────────────────────────────────────────────────────
@@ -223,13 +227,23 @@ export class Entity extends CommitPipeline implements Answerer, TurnHolder {
 
   // ── turns ──────────────────────────────────────────────────────────────────────────────
 
+  override warm(): number {
+    return super.warm() + this.#queued + this.#queueMax + (this.#leaving ? 1 : 0);
+  }
+
+  /** See `EntityRunner`. */
+  warmTurn(): number {
+    return this.warm() + this.warmAround();
+  }
+
   /** Runs turns until there are none to run, one holds the entity, or others should have theirs. */
   drain(): void {
     this.#runRequested = false;
     for (let left = drainTurnsMax; left > 0 && this.#canTake; left--) {
       const work = this.#shift();
       if (work instanceof Call) this.#takeCall(work);
-      else if (work instanceof EffectOutcome || work instanceof RetryEffects) this.#effects.take(work);
+      else if (work instanceof EffectOutcome || work instanceof RetryEffects)
+        this.#effects.take(work);
       else this.#takeTimer();
     }
     this.#runSoon();
@@ -286,12 +300,13 @@ export class Entity extends CommitPipeline implements Answerer, TurnHolder {
 
   // ── what the log says ──────────────────────────────────────────────────────────────────
 
-  protected override delivered({ turn, call, answer, state }: FinishedTurn): void {
-    const isNew = state?.timers !== this.#armed?.timers || state?.effects !== this.#armed?.effects;
-    if (state !== undefined && isNew) this.#arm(state);
+  protected override delivered(turn: Turn): void {
+    const { call, answer, state } = turn;
+    const isNew = state.timers !== this.#armed?.timers || state.effects !== this.#armed.effects;
+    if (isNew && turn.sequenceNumber > 0) this.#arm(state);
     turn.runEffects();
     if (turn.deleting || (turn.stopping && !this.#hasEffects)) this.#leaving = true;
-    if (call !== undefined) answerCall(this, call, answer);
+    if (call !== undefined && answer !== undefined) answerCall(this, call, answer);
   }
 
   protected override failed(call: Call, error: unknown): void {
@@ -372,8 +387,7 @@ export class Entity extends CommitPipeline implements Answerer, TurnHolder {
 
   #recoveredEnded(turn: Turn, answer: Answer): void {
     if (answer.kind === "rejection") return this.#ready();
-    const error =
-      answer.kind === "reply" ? this.write(turn, undefined, answer) : answer.error;
+    const error = answer.kind === "reply" ? this.write(turn, undefined, answer) : answer.error;
     if (error === undefined) return this.#ready();
     // A lost shard has started the recovery over already.
     return this.#phase === "recovering" ? this.#recoveryFailed(error) : undefined;

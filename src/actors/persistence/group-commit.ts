@@ -15,7 +15,7 @@ import { textProblem } from "./event-codec.ts";
 import { type FrameIdentity, type FrameNumbers, FrameWriter } from "./frame.ts";
 import type { Position } from "./journal.ts";
 import { forgetPending, OpenFrame, type SealedFrame, type SlotChange } from "./open-frame.ts";
-import type { Commit, StagedEvent } from "./shard-log.ts";
+import type { Commit, Seat, StagedEvent } from "./shard-log.ts";
 
 export interface GroupCommitBounds {
   /** What a frame is filled up to. */
@@ -60,14 +60,22 @@ export class GroupCommit {
    * @throws TROUPE_EVENT_TOO_LARGE, TROUPE_PAYLOAD_INVALID, TROUPE_NAME_INVALID, TROUPE_SHARD_BUSY:
    *   nothing was added.
    */
-  add(persistenceId: string, events: readonly StagedEvent[]): Commit {
+  add(entity: string | Seat, events: readonly StagedEvent[]): Commit {
     this.#checkRoom();
-    const slot = this.#directory.slot(persistenceId) ?? this.#newSlot(persistenceId);
-    const last = slot.pending?.sequenceNumber ?? slot.sequenceNumber;
-    const firstSequenceNumber = last + (events[0]?.kind === "base" ? 0 : 1);
-    if (events.length === 0) return { firstSequenceNumber, confirmed: this.next() };
-    const frame = this.#place(slot, events);
-    return { firstSequenceNumber, confirmed: frame.confirmed };
+    const slot = typeof entity === "string" ? this.#slot(entity) : this.#slotAt(entity);
+    if (events.length > 0) return this.#place(slot, events);
+    const firstSequenceNumber = (slot.pending?.sequenceNumber ?? slot.sequenceNumber) + 1;
+    return { firstSequenceNumber, confirmed: this.next(), seat: slot };
+  }
+
+  #slot(persistenceId: string): DirectorySlot {
+    return this.#directory.slot(persistenceId) ?? this.#newSlot(persistenceId);
+  }
+
+  /** The seat itself, unless it has been forgotten meanwhile or is one of another log. */
+  #slotAt(seat: Seat): DirectorySlot {
+    const slot = seat as DirectorySlot;
+    return slot.directory === this.#directory ? slot : this.#slot(seat.persistenceId);
   }
 
   /** The promise of the next frame that goes out, even if no event joins it. */
@@ -89,7 +97,7 @@ export class GroupCommit {
   /** The frame in flight counts at `position`; undefined = and the directory has read it from the log already. */
   landed(position: Position | undefined): void {
     if (position !== undefined) {
-      for (const change of this.#inFlight) this.#directory.apply(change.slot, change, position);
+      for (const change of this.#inFlight) this.#directory.apply(change.seat, change, position);
     }
     this.#forgetInFlight();
   }
@@ -106,28 +114,28 @@ export class GroupCommit {
     this.#fullBytes = 0;
   }
 
-  #place(slot: DirectorySlot, events: readonly StagedEvent[]): OpenFrame {
+  #place(slot: DirectorySlot, events: readonly StagedEvent[]): Commit {
+    const { frameBytes, frameBytesMax, eventBytesMax } = this.#bounds;
     const last = this.#waiting.at(-1);
     if (last !== undefined) {
-      const { frameBytes, frameBytesMax, eventBytesMax } = this.#bounds;
       const bytesMax = last.bodyBytes === 0 ? frameBytesMax : Math.min(frameBytes, frameBytesMax);
-      const added = last.add(slot, events, { frameBytesMax: bytesMax, eventBytesMax });
-      if (added === undefined) return last;
+      const added = last.add(slot, events, bytesMax, eventBytesMax);
+      if (typeof added !== "number") return added;
     }
     const frame = this.#newFrame();
-    const bytes = frame.add(slot, events, this.#bounds);
-    if (bytes !== undefined) {
+    const added = frame.add(slot, events, frameBytesMax, eventBytesMax);
+    if (typeof added === "number") {
       this.#spareWriter ??= frame.writer;
       throw new TroupeError("TROUPE_EVENT_TOO_LARGE", {
         actor: slot.persistenceId,
         event: `${events.length} events of one commit`,
-        bytes,
-        bytesMax: this.#bounds.frameBytesMax,
+        bytes: added,
+        bytesMax: frameBytesMax,
       });
     }
     if (last !== undefined) this.#fullBytes += last.bodyBytes;
     this.#waiting.push(frame);
-    return frame;
+    return added;
   }
 
   #checkRoom(): void {

@@ -90,6 +90,7 @@ export type {
   DirectoryEntry,
   ReplayBounds,
   ReplayOutcome,
+  Seat,
   ShardLog,
   ShardLogs,
   StagedEvent,

@@ -9,37 +9,54 @@ import { type ErrorDetails, TroupeError } from "../kernel/index.ts";
 import type { Directory, DirectorySlot, EntryChange } from "./directory.ts";
 import { IN_SAME_FRAME, patchPrevious, problemOf, STARTS_ANEW, writeEvent } from "./event-codec.ts";
 import type { FrameNumbers, FrameWriter } from "./frame.ts";
-import type { StagedEvent } from "./shard-log.ts";
+import type { Commit, StagedEvent } from "./shard-log.ts";
 
-/** What a frame does to one entity. */
-class EntitySummary implements EntryChange {
+/** A group of one entity's events in a frame, and what the frame does to that entity up to this group. */
+class Group implements EntryChange, Commit {
   readonly frame: OpenFrame;
-  readonly slot: DirectorySlot;
+  readonly seat: DirectorySlot;
   sequenceNumber: number;
+  readonly firstSequenceNumber: number;
   restarts: boolean;
   deleted: boolean;
   open: boolean | undefined;
   wakeAtMs: number | undefined;
   /** Where the entity's first event starts in the frame. */
   readonly firstAt: number;
-  /** Among the frame's summaries. */
+  /** Among the frame's changes. */
   readonly index: number;
 
+  /** `before`: the group of the same entity that stands before it in the frame. */
   constructor(
     frame: OpenFrame,
-    slot: DirectorySlot,
-    at: { readonly firstAt: number; readonly index: number },
-    before: EntitySummary | undefined,
+    seat: DirectorySlot,
+    first: StagedEvent | undefined,
+    before: Group | undefined,
   ) {
+    const last = seat.pending?.sequenceNumber ?? seat.sequenceNumber;
     this.frame = frame;
-    this.slot = slot;
-    this.sequenceNumber = slot.pending?.sequenceNumber ?? slot.sequenceNumber;
-    this.firstAt = before?.firstAt ?? at.firstAt;
-    this.index = before?.index ?? at.index;
-    this.restarts = before?.restarts ?? false;
-    this.deleted = before?.deleted ?? false;
-    this.open = before?.open;
-    this.wakeAtMs = before?.wakeAtMs;
+    this.seat = seat;
+    this.sequenceNumber = last;
+    this.firstSequenceNumber = first?.kind === "base" ? last : last + 1;
+    if (before === undefined) {
+      this.firstAt = frame.writer.offset;
+      this.index = frame.entities;
+      this.restarts = false;
+      this.deleted = false;
+      this.open = undefined;
+      this.wakeAtMs = undefined;
+    } else {
+      this.firstAt = before.firstAt;
+      this.index = before.index;
+      this.restarts = before.restarts;
+      this.deleted = before.deleted;
+      this.open = before.open;
+      this.wakeAtMs = before.wakeAtMs;
+    }
+  }
+
+  get confirmed(): Promise<void> {
+    return this.frame.confirmed;
   }
 
   take(event: StagedEvent): void {
@@ -55,7 +72,7 @@ class EntitySummary implements EntryChange {
 
 /** What one frame changes in the directory. */
 export interface SlotChange extends EntryChange {
-  readonly slot: DirectorySlot;
+  readonly seat: DirectorySlot;
 }
 
 /** A frame with its bytes, ready for the journal or on its way. */
@@ -72,7 +89,7 @@ export interface SealedFrame {
 const ignore = (): void => {};
 
 export class OpenFrame {
-  readonly #summaries: EntitySummary[] = [];
+  readonly #groups: Group[] = [];
   /** The type that was looked at last: most events of a frame have the same. */
   #soundType = "";
   /** Free for another frame once this one is sealed. */
@@ -94,41 +111,33 @@ export class OpenFrame {
     return this.writer.bodyBytes;
   }
 
+  /** Entities with events in the frame. */
+  get entities(): number {
+    return this.#groups.length;
+  }
+
   /**
-   * Writes a group of one entity's events, or returns the bytes that the frame would have had with it, and writes nothing.
+   * Writes a group of one entity's events. A number: the bytes that the frame would have had with it; nothing is written then.
    * @throws TROUPE_EVENT_TOO_LARGE, TROUPE_PAYLOAD_INVALID; nothing is written either.
    */
   add(
     slot: DirectorySlot,
     events: readonly StagedEvent[],
-    bounds: { frameBytesMax: number; eventBytesMax: number },
-  ): number | undefined {
+    frameBytesMax: number,
+    eventBytesMax: number,
+  ): Commit | number {
     const { writer } = this;
-    const { persistenceId, pending } = slot;
+    const { pending } = slot;
     const { offset, count } = writer;
     try {
-      const before =
-        pending instanceof EntitySummary && pending.frame === this ? pending : undefined;
-      const at = { firstAt: offset, index: this.#summaries.length };
-      const summary = new EntitySummary(this, slot, at, before);
-      for (const event of events) {
-        const start = writer.offset;
-        const inSameFrame = before !== undefined || start !== offset;
-        const previous = inSameFrame && !summary.deleted ? IN_SAME_FRAME : STARTS_ANEW;
-        const problem = problemOf(event, this.#soundType);
-        if (problem !== undefined) throw invalid(event, problem);
-        this.#soundType = event.type;
-        summary.take(event);
-        const { sequenceNumber } = summary;
-        writeEvent(writer, persistenceId, { sequenceNumber, previous }, event);
-        const bytes = writer.offset - start;
-        if (bytes > bounds.eventBytesMax) throw tooLarge(persistenceId, event.type, bytes, bounds);
-      }
+      const before = pending instanceof Group && pending.frame === this ? pending : undefined;
+      const group = new Group(this, slot, events[0], before);
+      for (const event of events) this.#write(group, event, eventBytesMax);
       const { frameBytes } = writer;
-      if (frameBytes <= bounds.frameBytesMax) {
-        this.#summaries[summary.index] = summary;
-        slot.pending = summary;
-        return undefined;
+      if (frameBytes <= frameBytesMax) {
+        this.#groups[group.index] = group;
+        slot.pending = group;
+        return group;
       }
       writer.offset = offset;
       writer.count = count;
@@ -140,24 +149,40 @@ export class OpenFrame {
     }
   }
 
+  #write(group: Group, event: StagedEvent, eventBytesMax: number): void {
+    const { writer } = this;
+    const { persistenceId } = group.seat;
+    const start = writer.offset;
+    const inSameFrame = start !== group.firstAt && !group.deleted;
+    const previous = inSameFrame ? IN_SAME_FRAME : STARTS_ANEW;
+    const problem = problemOf(event, this.#soundType);
+    if (problem !== undefined) throw invalid(event, problem);
+    this.#soundType = event.type;
+    group.take(event);
+    const { sequenceNumber } = group;
+    writeEvent(writer, persistenceId, { sequenceNumber, previous }, event);
+    const bytes = writer.offset - start;
+    if (bytes > eventBytesMax) throw tooLarge(persistenceId, event.type, bytes, eventBytesMax);
+  }
+
   /** Gives the frame its numbers and bytes. The writer is free for the next frame. */
   seal(numbers: FrameNumbers, directory: Directory): SealedFrame {
     const { writer } = this;
-    for (const summary of this.#summaries) {
-      const previous = directory.previousOf(summary.slot);
-      patchPrevious(writer, summary.firstAt, previous);
+    for (const group of this.#groups) {
+      const previous = directory.previousOf(group.seat);
+      patchPrevious(writer, group.firstAt, previous);
       if (previous !== STARTS_ANEW) continue;
-      summary.restarts = true;
-      summary.open ??= false;
+      group.restarts = true;
+      group.open ??= false;
     }
     const events = writer.count;
     const bytes = writer.seal(numbers);
-    return { numbers, bytes, events, changes: this.#summaries, settle: this.#settle };
+    return { numbers, bytes, events, changes: this.#groups, settle: this.#settle };
   }
 
   /** None of it was ever sent. */
   abandon(error: unknown): void {
-    forgetPending(this.#summaries);
+    forgetPending(this.#groups);
     this.#settle(error);
   }
 }
@@ -165,7 +190,7 @@ export class OpenFrame {
 /** The fate of these changes is known. */
 export function forgetPending(changes: readonly SlotChange[]): void {
   for (const change of changes) {
-    if (change.slot.pending === change) change.slot.pending = undefined;
+    if (change.seat.pending === change) change.seat.pending = undefined;
   }
 }
 
@@ -174,17 +199,7 @@ function invalid(event: StagedEvent, problem: string): TroupeError {
   return new TroupeError("TROUPE_PAYLOAD_INVALID", details);
 }
 
-function tooLarge(
-  actor: string,
-  event: string,
-  bytes: number,
-  bounds: { eventBytesMax: number },
-): TroupeError {
-  const details: ErrorDetails["TROUPE_EVENT_TOO_LARGE"] = {
-    actor,
-    event,
-    bytes,
-    bytesMax: bounds.eventBytesMax,
-  };
+function tooLarge(actor: string, event: string, bytes: number, bytesMax: number): TroupeError {
+  const details: ErrorDetails["TROUPE_EVENT_TOO_LARGE"] = { actor, event, bytes, bytesMax };
   return new TroupeError("TROUPE_EVENT_TOO_LARGE", details);
 }

@@ -12,13 +12,8 @@ import type { Entity } from "./entity.ts";
 
 const evictionTriesMax = 64;
 
-/** Where an entity is in memory, for those who call it again and again; empty once it has left, and for good. */
-export interface Residence {
-  readonly entity: Entity | undefined;
-}
-
 export class Residents {
-  readonly #residences = new Map<string, { entity: Entity | undefined }>();
+  readonly #entities = new Map<string, Entity>();
   readonly #max: number;
   /** Counts sweeps. */
   sweeps = 0;
@@ -28,34 +23,27 @@ export class Residents {
   }
 
   get size(): number {
-    return this.#residences.size;
+    return this.#entities.size;
   }
 
   get(persistenceId: string): Entity | undefined {
-    return this.#residences.get(persistenceId)?.entity;
+    return this.#entities.get(persistenceId);
   }
 
-  find(persistenceId: string): Residence | undefined {
-    return this.#residences.get(persistenceId);
-  }
-
-  *[Symbol.iterator](): Iterator<Entity> {
-    for (const { entity } of this.#residences.values()) if (entity !== undefined) yield entity;
+  [Symbol.iterator](): Iterator<Entity> {
+    return this.#entities.values();
   }
 
   add(entity: Entity): void {
     entity.usedAt = this.sweeps;
-    this.#residences.set(entity.subject.persistenceId, { entity });
-    if (this.#residences.size > this.#max) this.#evict();
+    this.#entities.set(entity.subject.persistenceId, entity);
+    if (this.#entities.size > this.#max) this.#evict();
   }
 
   /** Forgets this very entity; another one of the same id stays. */
   remove(entity: Entity): void {
     const { persistenceId } = entity.subject;
-    const residence = this.#residences.get(persistenceId);
-    if (residence?.entity !== entity) return;
-    residence.entity = undefined;
-    this.#residences.delete(persistenceId);
+    if (this.#entities.get(persistenceId) === entity) this.#entities.delete(persistenceId);
   }
 
   /** Lets those leave that were not used for `sweepsIdle(entity)` sweeps. */
@@ -70,16 +58,15 @@ export class Residents {
   /** Goes round: who was used since the last sweep gets a second chance at the end of the line. */
   #evict(): void {
     let fallback: Entity | undefined;
-    let tries = Math.min(evictionTriesMax, this.#residences.size - 1);
-    for (const [persistenceId, residence] of this.#residences) {
-      const { entity } = residence;
-      if (entity === undefined || tries-- <= 0) break;
+    let tries = Math.min(evictionTriesMax, this.#entities.size - 1);
+    for (const [persistenceId, entity] of this.#entities) {
+      if (tries-- <= 0) break;
       if (entity.isIdle && !entity.isOpen) {
         if (entity.usedAt < this.sweeps) return entity.passivate();
         fallback ??= entity;
       }
-      this.#residences.delete(persistenceId);
-      this.#residences.set(persistenceId, residence);
+      this.#entities.delete(persistenceId);
+      this.#entities.set(persistenceId, entity);
     }
     fallback?.passivate();
   }

@@ -92,6 +92,13 @@ export interface BaseState {
  */
 export type BaseSource = (log: ShardLog, persistenceId: string) => Promise<BaseState | undefined>;
 
+/** An entity's place in a log: whoever commits for it again need not have it looked up. */
+export interface Seat {
+  readonly persistenceId: string;
+  /** Reads a little of what a commit will touch; the number means nothing. */
+  warm(): number;
+}
+
 export interface Commit {
   /**
    * The number of the first event of the group; given at once, before the write. A base takes no number
@@ -108,6 +115,8 @@ export interface Commit {
    * attach one callback per frame instead of one per event. Frames settle in the order of the log.
    */
   readonly confirmed: Promise<void>;
+  /** For the entity's next commit in this very log. */
+  readonly seat: Seat;
 }
 
 export interface ShardLog {
@@ -120,8 +129,9 @@ export interface ShardLog {
    * number. Throws before any number is taken: `TROUPE_EVENT_TOO_LARGE`; `TROUPE_PAYLOAD_INVALID`
    * and `TROUPE_NAME_INVALID` for texts that cannot be stored; `TROUPE_SHARD_BUSY` while too much
    * waits for the journal; `TROUPE_SHARD_NOT_SERVING` when the claim is lost.
+   * `entity`: its persistence id, or the seat that an earlier commit in this log gave it.
    */
-  commit(persistenceId: string, events: readonly StagedEvent[]): Commit;
+  commit(entity: string | Seat, events: readonly StagedEvent[]): Commit;
 
   /** Resolves after the next confirmed frame (an empty one is sent when idle): a linearizable read point. */
   barrier(): Promise<void>;

@@ -30,6 +30,7 @@ import type {
   DirectoryEntry,
   ReplayBounds,
   ReplayOutcome,
+  Seat,
   ShardLog,
   StagedEvent,
   StoredEvent,
@@ -104,9 +105,9 @@ export class ShardOwner implements ShardLog, Appender {
     return this.#prefix.checkpoint.position;
   }
 
-  commit(persistenceId: string, events: readonly StagedEvent[]): Commit {
+  commit(entity: string | Seat, events: readonly StagedEvent[]): Commit {
     if (!this.isServing) throw this.#notServing();
-    const commit = this.#groups.add(persistenceId, events);
+    const commit = this.#groups.add(entity, events);
     this.#wake();
     return commit;
   }

@@ -6,7 +6,7 @@ export class SnapshotGauge {
   readonly #everyEvents: number;
   readonly #everyBytes: number;
   readonly #everyMs: number | undefined;
-  #events = 0;
+  events = 0;
   #bytes = 0;
   /** Time of the last base event, or of the first event. */
   #sinceMs: number | undefined;
@@ -18,21 +18,21 @@ export class SnapshotGauge {
   }
 
   count(timeMs: number, bytes: number): void {
-    this.#events++;
+    this.events++;
     this.#bytes += bytes;
     this.#sinceMs ??= timeMs;
   }
 
   /** A base event was written, or failed and is tried again a whole interval later. */
   reset(timeMs: number | undefined): void {
-    this.#events = 0;
+    this.events = 0;
     this.#bytes = 0;
     this.#sinceMs = timeMs;
   }
 
   isDue(nowMs: number): boolean {
     return (
-      this.#events >= this.#everyEvents ||
+      this.events >= this.#everyEvents ||
       this.#bytes >= this.#everyBytes ||
       (this.#everyMs !== undefined &&
         this.#sinceMs !== undefined &&

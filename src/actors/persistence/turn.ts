@@ -8,7 +8,7 @@
  *  U2. A turn that failed or rejected is thrown away whole, state and staged events together.
  *  U3. After `end` or `revoke` the handler's context refuses everything.
  */
-import { isThenable, type Logger, limits, Rejection, TroupeError } from "../kernel/index.ts";
+import { isThenable, limits, Rejection, TroupeError } from "../kernel/index.ts";
 import {
   type EntityState,
   foldUser,
@@ -22,37 +22,49 @@ import {
   withStagedEffect,
   withTimer,
 } from "./entity-state.ts";
+import type { Answer, Call } from "./entity-work.ts";
+import type { Confirmable } from "./hosted-shard.ts";
 import { decodePayload, encodePayload, storePayload } from "./payload-codec.ts";
 import type { EffectChange, EffectRow } from "./pending-effects.ts";
-import type { PersistentContext, TimerTime } from "./persistent-context.ts";
+import type { TimerTime } from "./persistent-context.ts";
 import type { StagedEvent } from "./shard-log.ts";
+import { TurnContext, type UntypedContext } from "./turn-context.ts";
 import type { TurnSubject } from "./turn-subject.ts";
-
-/** The context that handlers get, with the types of their definition gone. */
-export type UntypedContext = PersistentContext<
-  object,
-  Record<string, unknown>,
-  Record<string, unknown>,
-  Record<string, unknown>
->;
 
 const nothing: readonly StagedEvent[] = [];
 
-export class Turn {
+/** Told of each turn's fate, in the order of the log. */
+export interface TurnOwner {
+  turnConfirmed(turn: Turn): void;
+  turnLost(turn: Turn, error: unknown): void;
+  /** See `Confirmable`. */
+  warm(): number;
+}
+
+export class Turn implements Confirmable {
   readonly subject: TurnSubject;
   readonly nowMs: number;
   readonly readOnly: boolean;
-  readonly context: UntypedContext;
   /** Most turns stage nothing or one event. */
   staged: readonly StagedEvent[] = nothing;
   state: EntityState;
   stopping = false;
   deleting = false;
-  #effects: (() => unknown)[] | undefined;
+  #effects: (() => unknown)[] | undefined = undefined;
   /** It has staged reliable effects. */
   #hasEffects = false;
-  #over: "ended" | "revoked" | undefined;
-  #abort: AbortController | undefined;
+  #over: "ended" | "revoked" | undefined = undefined;
+  #abort: AbortController | undefined = undefined;
+  // Once its handler has ended, its answer and effects wait for the log. These stand here and not in an object of
+  // their own because a command costs what it touches.
+  #owner: TurnOwner | undefined = undefined;
+  call: Call | undefined = undefined;
+  answer: Answer | undefined = undefined;
+  /** Behind it among those that wait. */
+  next: Turn | undefined = undefined;
+  /** Of its last event in the log; 0 = it wrote nothing. */
+  sequenceNumber = 0;
+  status: "waiting" | "confirmed" | "dropped" = "waiting";
 
   /** `readOnly`: a `local` read, which runs beside the log and so may not write to it. */
   constructor(subject: TurnSubject, state: EntityState, nowMs: number, readOnly = false) {
@@ -60,7 +72,31 @@ export class Turn {
     this.state = state;
     this.nowMs = nowMs;
     this.readOnly = readOnly;
-    this.context = new TurnContext(this);
+  }
+
+  /** For its handler. */
+  get context(): UntypedContext {
+    return new TurnContext(this);
+  }
+
+  /** From here on it waits for the log. */
+  wait(owner: TurnOwner, call: Call | undefined, answer: Answer): void {
+    this.#owner = owner;
+    this.call = call;
+    this.answer = answer;
+  }
+
+  confirmed(): void {
+    this.#owner?.turnConfirmed(this);
+  }
+
+  lost(error: unknown): void {
+    this.#owner?.turnLost(this, error);
+  }
+
+  warm(): number {
+    const settled = this.call?.ask?.settled === true ? 1 : 0;
+    return settled + (this.#owner?.warm() ?? 0);
   }
 
   /** The handler has returned, or its promise has settled. */
@@ -312,89 +348,4 @@ export function decodeReply(bytes: Uint8Array): {
   if (kind === "reply") return { command, answer: value };
   const [reason, details] = value as [string, unknown];
   return { command, answer: new Rejection(reason, details) };
-}
-
-class TurnContext implements UntypedContext {
-  readonly #turn: Turn;
-  #now: Date | undefined;
-
-  constructor(turn: Turn) {
-    this.#turn = turn;
-  }
-
-  get state(): object {
-    this.#turn.check("state");
-    // Whatever it is: the definition's types know.
-    return this.#turn.state.user as object;
-  }
-
-  get id(): string {
-    return this.#turn.subject.id;
-  }
-
-  get now(): Date {
-    this.#now ??= new Date(this.#turn.nowMs);
-    return this.#now;
-  }
-
-  get signal(): AbortSignal {
-    return this.#turn.signal;
-  }
-
-  get log(): Logger {
-    return this.#turn.subject.log;
-  }
-
-  get timers(): UntypedContext["timers"] {
-    const turn = this.#turn;
-    return {
-      start: (name, time, ...data) => {
-        turn.checkWrite("timers.start");
-        turn.startTimer(name, time, data[0]);
-      },
-      cancel: (name) => {
-        turn.checkWrite("timers.cancel");
-        turn.cancelTimer(name);
-      },
-    };
-  }
-
-  get effects(): UntypedContext["effects"] {
-    const turn = this.#turn;
-    return {
-      run: (name, ...data) => {
-        turn.checkWrite("effects.run");
-        return turn.stageEffect(name, data[0]);
-      },
-      cancel: (idempotencyKey) => {
-        turn.checkWrite("effects.cancel");
-        turn.cancelEffect(idempotencyKey);
-      },
-    };
-  }
-
-  persist(type: string, ...payload: readonly unknown[]): void {
-    this.#turn.checkWrite("persist");
-    this.#turn.persist(type, payload[0]);
-  }
-
-  reject<Reason extends string>(reason: Reason, details?: unknown): Rejection<Reason, never> {
-    // `never` fits both overloads; the details are whatever the caller gave.
-    return new Rejection(reason, details as never);
-  }
-
-  afterCommit(effect: () => unknown): void {
-    this.#turn.check("afterCommit");
-    this.#turn.addEffect(effect);
-  }
-
-  stop(): void {
-    this.#turn.check("stop");
-    this.#turn.stopping = true;
-  }
-
-  delete(): void {
-    this.#turn.checkWrite("delete");
-    this.#turn.delete();
-  }
 }

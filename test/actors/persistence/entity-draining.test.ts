@@ -6,6 +6,7 @@ import {
   type DirectoryEntry,
   definePersistentActor,
   EntityHost,
+  type Seat,
   type ShardLog,
   type ShardLogs,
   type StagedEvent,
@@ -27,7 +28,8 @@ class ScriptedLog implements ShardLog {
   replays = 0;
   #handed = 0;
 
-  commit(persistenceId: string, events: readonly StagedEvent[]): Commit {
+  commit(entity: string | Seat, events: readonly StagedEvent[]): Commit {
+    const persistenceId = typeof entity === "string" ? entity : entity.persistenceId;
     const firstSequenceNumber = this.#handed + 1;
     this.#handed += events.length;
     const confirmed = new Promise<void>((resolve, reject) => {
@@ -42,7 +44,7 @@ class ScriptedLog implements ShardLog {
         lose: reject,
       });
     });
-    return { firstSequenceNumber, confirmed };
+    return { firstSequenceNumber, confirmed, seat: { persistenceId, warm: () => 0 } };
   }
 
   barrier(): Promise<void> {
