@@ -98,7 +98,7 @@ export const suite: Suite = {
   measured:
     "commands on persistent actors by the public API, each an event of about 200 bytes that is in the log before its answer; " +
     "from a load generator in a process of its own, over a socket in batches; time from the intended start; " +
-    "processor time of the process with the actors, all its threads; recovery of one actor without a snapshot; and the embedded journal alone. " +
+    "processor time of the process with the actors, all its threads, which runs with --max-semi-space-size=64 like every peer's; recovery of one actor without a snapshot; and the embedded journal alone. " +
     "Embedded and Redis sync before they answer; one Kafka broker answers from memory, three copy first: no ratio crosses these classes",
   notMeasured:
     "a cold disk, a network, brokers on machines of their own (they share the cores here), snapshots in Redis; nact keeps no order of its own over the log and is not recovered",

@@ -22,7 +22,11 @@ function frameOf({ term, seq, events = [] }: Written): Uint8Array {
   for (const [sequenceNumber, type, account, data] of events) {
     const payload = encodePayload(data, "event");
     const event = { kind: "event", type, schemaVersion: 1, timeMs: 0, payload } as const;
-    writeEvent(writer, `account/${account}`, { sequenceNumber, previous: STARTS_ANEW }, event);
+    writeEvent(
+      writer,
+      { persistenceId: `account/${account}`, sequenceNumber, previous: STARTS_ANEW },
+      event,
+    );
   }
   const kind = seq === 0 ? "claim" : "data";
   const numbers = {

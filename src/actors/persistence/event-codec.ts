@@ -56,8 +56,9 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 /** Below this length a loop in JavaScript beats the call into C++. */
 const SHORT_TEXT = 40;
 
-/** Places of one event in a frame, for readers that want some fields only. */
-export interface EventNumbers {
+/** Whose event it is, and which. */
+export interface EventPlace {
+  readonly persistenceId: string;
   readonly sequenceNumber: number;
   readonly previous: Position;
 }
@@ -66,12 +67,8 @@ export interface EventNumbers {
  * Appends one event at the writer's offset and returns where it starts.
  * The caller has checked the texts by `textProblem` and bounds the size by the writer's offset.
  */
-export function writeEvent(
-  writer: FrameWriter,
-  persistenceId: string,
-  numbers: EventNumbers,
-  event: StagedEvent,
-): number {
+export function writeEvent(writer: FrameWriter, place: EventPlace, event: StagedEvent): number {
+  const { persistenceId } = place;
   const start = writer.offset;
   writer.ensure(sizeAtMost(persistenceId, event));
   const { bytes, view } = writer;
@@ -93,8 +90,8 @@ export function writeEvent(
   view.setUint8(start + 4, kindNumbers[event.kind]);
   view.setUint8(start + 5, flagsOf(event));
   view.setUint16(start + 6, event.schemaVersion, true);
-  writeInt64(view, start + 8, numbers.sequenceNumber);
-  writeInt64(view, start + PREVIOUS_OFFSET, numbers.previous);
+  writeInt64(view, start + 8, place.sequenceNumber);
+  writeInt64(view, start + PREVIOUS_OFFSET, place.previous);
   view.setFloat64(start + 24, event.timeMs, true);
   view.setUint16(start + 32, idBytes, true);
   view.setUint16(start + 34, typeBytes, true);

@@ -7,12 +7,20 @@
  */
 import { type ErrorDetails, TroupeError } from "../kernel/index.ts";
 import type { Directory, DirectorySlot, EntryChange } from "./directory.ts";
-import { IN_SAME_FRAME, patchPrevious, problemOf, STARTS_ANEW, writeEvent } from "./event-codec.ts";
+import {
+  type EventPlace,
+  IN_SAME_FRAME,
+  patchPrevious,
+  problemOf,
+  STARTS_ANEW,
+  writeEvent,
+} from "./event-codec.ts";
 import type { FrameNumbers, FrameWriter } from "./frame.ts";
+import type { Position } from "./journal.ts";
 import type { Commit, StagedEvent } from "./shard-log.ts";
 
 /** A group of one entity's events in a frame, and what the frame does to that entity up to this group. */
-class Group implements EntryChange, Commit {
+class Group implements EntryChange, Commit, EventPlace {
   readonly frame: OpenFrame;
   readonly seat: DirectorySlot;
   sequenceNumber: number;
@@ -21,6 +29,8 @@ class Group implements EntryChange, Commit {
   deleted: boolean;
   open: boolean | undefined;
   wakeAtMs: number | undefined;
+  /** Of the event that is being written. */
+  previous: Position = STARTS_ANEW;
   /** Where the entity's first event starts in the frame. */
   readonly firstAt: number;
   /** Among the frame's changes. */
@@ -53,6 +63,10 @@ class Group implements EntryChange, Commit {
       this.open = before.open;
       this.wakeAtMs = before.wakeAtMs;
     }
+  }
+
+  get persistenceId(): string {
+    return this.seat.persistenceId;
   }
 
   get confirmed(): Promise<void> {
@@ -154,13 +168,12 @@ export class OpenFrame {
     const { persistenceId } = group.seat;
     const start = writer.offset;
     const inSameFrame = start !== group.firstAt && !group.deleted;
-    const previous = inSameFrame ? IN_SAME_FRAME : STARTS_ANEW;
+    group.previous = inSameFrame ? IN_SAME_FRAME : STARTS_ANEW;
     const problem = problemOf(event, this.#soundType);
     if (problem !== undefined) throw invalid(event, problem);
     this.#soundType = event.type;
     group.take(event);
-    const { sequenceNumber } = group;
-    writeEvent(writer, persistenceId, { sequenceNumber, previous }, event);
+    writeEvent(writer, group, event);
     const bytes = writer.offset - start;
     if (bytes > eventBytesMax) throw tooLarge(persistenceId, event.type, bytes, eventBytesMax);
   }

@@ -246,7 +246,7 @@ export class ShardOwner implements ShardLog, Appender {
   #sealData(): InFlight {
     const numbers = this.#numbers("data");
     const data = this.#groups.seal(numbers);
-    return { numbers, bytes: data.bytes, events: data.events, sentMs: this.#nowMs(), data };
+    return { numbers, bytes: data.bytes, events: data.events, sentMs: this.#observedMs(), data };
   }
 
   #sealPart(): InFlight {
@@ -254,7 +254,7 @@ export class ShardOwner implements ShardLog, Appender {
     this.#parts ??= this.#beginCheckpoint();
     const parts = this.#parts;
     const numbers = this.#numbers("checkpoint");
-    return { numbers, bytes: parts.seal(numbers), events: 0, sentMs: this.#nowMs() };
+    return { numbers, bytes: parts.seal(numbers), events: 0, sentMs: this.#observedMs() };
   }
 
   #beginCheckpoint(): CheckpointParts {
@@ -309,8 +309,10 @@ export class ShardOwner implements ShardLog, Appender {
     this.#busy = false;
     if (sent.data === undefined) this.#partLanded(position);
     else sent.data.settle();
-    const waitMs = this.#nowMs() - sent.sentMs;
-    observer.frameConfirmed?.(shard, { events: sent.events, bytes, waitMs });
+    if (observer.frameConfirmed !== undefined) {
+      const waitMs = this.#observedMs() - sent.sentMs;
+      observer.frameConfirmed(shard, { events: sent.events, bytes, waitMs });
+    }
     this.#wake();
     if (!this.#busy) this.#onIdle();
   }
@@ -349,7 +351,9 @@ export class ShardOwner implements ShardLog, Appender {
     this.#tellEnded(end);
   }
 
-  #nowMs(): number {
-    return this.#context.clock.monotonicMs();
+  /** The time, where somebody wants it: reading it is a good part of what a small frame costs. */
+  #observedMs(): number {
+    const { clock, observer } = this.#context;
+    return observer.frameConfirmed === undefined ? 0 : clock.monotonicMs();
   }
 }

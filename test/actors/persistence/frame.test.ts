@@ -50,8 +50,7 @@ function dataFrame(events: readonly StagedEvent[]): Buffer {
   for (const [index, event] of events.entries()) {
     writeEvent(
       writer,
-      `account/${index}`,
-      { sequenceNumber: index + 1, previous: index - 1 },
+      { persistenceId: `account/${index}`, sequenceNumber: index + 1, previous: index - 1 },
       event,
     );
   }
@@ -246,13 +245,12 @@ describe("what goes in comes out", () => {
 
   test("a writer can be used again, and a frame keeps its bytes", () => {
     const writer = new FrameWriter(identity);
-    writeEvent(writer, "a", { sequenceNumber: 1, previous: -1 }, fullEvent);
+    writeEvent(writer, { persistenceId: "a", sequenceNumber: 1, previous: -1 }, fullEvent);
     const first = writer.seal(numbers("data"));
     const copy = Buffer.from(first);
     writeEvent(
       writer,
-      "b",
-      { sequenceNumber: 2, previous: 5 },
+      { persistenceId: "b", sequenceNumber: 2, previous: 5 },
       { ...fullEvent, payload: new Uint8Array(500_000) },
     );
     writer.seal(numbers("data"));

@@ -96,7 +96,7 @@ class CopyWriter {
       const event = readEvent(frame, start, position);
       const { persistenceId, sequenceNumber, kind } = event;
       const previous = this.#previousOf(persistenceId);
-      writeEvent(this.#writer, persistenceId, { sequenceNumber, previous }, event);
+      writeEvent(this.#writer, { persistenceId, sequenceNumber, previous }, event);
       this.#open.set(persistenceId, kind !== "tombstone");
     });
     if (this.#writer.frameBytes >= limits.frameBytes) await this.flush();

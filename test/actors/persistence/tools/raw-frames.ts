@@ -20,7 +20,7 @@ export function rawFrame(
   const { shard = 0, node = "node-raw", ...given } = numbers;
   const writer = new FrameWriter({ journalId, shard, node });
   for (const { id, sequenceNumber, previous, staged = event("raw") } of events) {
-    writeEvent(writer, id, { sequenceNumber, previous }, staged);
+    writeEvent(writer, { persistenceId: id, sequenceNumber, previous }, staged);
   }
   return writer.seal({
     kind: "data",
