@@ -78,6 +78,8 @@ export abstract class CommitPipeline implements TurnOwner {
     this.state = state;
     this.confirmed = state;
     this.deleting = false;
+    // It would keep a whole directory alive that may be no longer in use.
+    this.#seat = undefined;
   }
 
   /** A turn that wrote nothing: it leaves when this node has proved that it still owns the shard. */

@@ -45,17 +45,16 @@ export class EntityRunner {
 
   giveBatch(): void {
     this.#isTold = false;
-    if (this.#at === this.#round.length) {
-      const done = this.#round;
-      this.#round = this.#ready;
-      this.#at = 0;
-      done.length = 0;
-      this.#ready = done;
-    }
+    if (this.#round.length === 0) [this.#round, this.#ready] = [this.#ready, this.#round];
     const end = Math.min(this.#round.length, this.#at + batchEntitiesMax);
     this.#warm(end);
     while (this.#at < end) give(this.#round[this.#at++] as Entity);
-    const hasMore = this.#at < this.#round.length || this.#ready.length > 0;
+    if (end === this.#round.length) {
+      // At once: who has left memory is not to be kept here until the next round.
+      this.#round.length = 0;
+      this.#at = 0;
+    }
+    const hasMore = this.#round.length > 0 || this.#ready.length > 0;
     if (hasMore && !this.#isTold) this.#tell();
   }
 

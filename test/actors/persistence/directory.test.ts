@@ -6,6 +6,7 @@ import { Directory } from "../../../src/actors/persistence/directory.ts";
 import { glanceAtEvents } from "../../../src/actors/persistence/event-codec.ts";
 import { type FrameNumbers, FrameReader } from "../../../src/actors/persistence/frame.ts";
 import { GroupCommit } from "../../../src/actors/persistence/group-commit.ts";
+import type { Commit, Seat } from "../../../src/actors/persistence/shard-log.ts";
 import { event } from "./shard-fixture.ts";
 
 const identity = { journalId: "ab".repeat(16), shard: 0, node: "n" };
@@ -28,6 +29,8 @@ const step = fc.record({
   open: fc.option(fc.boolean(), { nil: undefined }),
   wakeAtMs: fc.option(fc.nat(9), { nil: undefined }),
   endsFrame: fc.boolean(),
+  /** By the seat that the entity's commit before was given. */
+  isSeated: fc.boolean(),
   /** How the owner learns that the frame counts: from its answer, or from the log. */
   isRead: fc.boolean(),
   /** Comes while the frame is in flight. */
@@ -59,8 +62,10 @@ test("an owner's directory is the one that a reader of its frames builds, from t
       const groups = new GroupCommit(identity, owner, bounds);
       const frames: { bytes: Buffer; position: number }[] = [];
       let checkpoint: { parts: Buffer[]; from: number } | undefined;
-      for (const { endsFrame, isRead, meanwhile, id, ...fields } of steps) {
-        groups.add(id, [event("", defined(fields))]);
+      const seats = new Map<string, Seat>();
+      for (const { endsFrame, isRead, isSeated, meanwhile, id, ...fields } of steps) {
+        const at = (isSeated ? seats.get(id) : undefined) ?? id;
+        seats.set(id, groups.add(at, [event("", defined(fields))]).seat);
         if (!endsFrame) continue;
         const sealed = groups.seal(numbers("data", frames.length + 1));
         const position = 10 + frames.length * 10;
@@ -100,6 +105,29 @@ test("an owner's directory is the one that a reader of its frames builds, from t
     }),
     { numRuns: 500 },
   );
+});
+
+test("a seat that its directory has forgotten, or that is one of another, is looked up again", () => {
+  const directory = new Directory();
+  const groups = new GroupCommit(identity, directory, bounds);
+  const commit = (at: string | Seat, kind: "event" | "tombstone", position: number): Commit => {
+    const made = groups.add(at, [event("", { kind })]);
+    groups.seal(numbers("data", position));
+    groups.landed(position);
+    return made;
+  };
+  const { seat } = commit("a", "event", 1);
+  commit(seat, "tombstone", 2);
+  expect(directory.beginCheckpoint(true, 3)).toEqual([]);
+  const again = commit(seat, "event", 4);
+  expect(again.firstSequenceNumber).toBe(1);
+  expect(again.seat).not.toBe(seat);
+  expect(directory.entry("a")).toMatchObject({ sequenceNumber: 1, position: 4, from: 4 });
+
+  const other = new Directory();
+  const foreign = new GroupCommit(identity, other, bounds).add("a", [event("")]).seat;
+  expect(commit(foreign, "event", 5).seat).toBe(again.seat);
+  expect(directory.entry("a")).toMatchObject({ sequenceNumber: 2, position: 5, from: 4 });
 });
 
 function sealAll(parts: CheckpointParts): Buffer[] {
