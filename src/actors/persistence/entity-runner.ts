@@ -16,6 +16,8 @@ import type { Entity } from "./entity.ts";
 
 /** Many enough for `#warm`; few enough that what it brought into the cache is still there. */
 const batchEntitiesMax = 32;
+/** A batch ends with the entity that reaches it: the kernel looks at the clock between messages only. */
+const batchTurnsMax = 32;
 
 export class EntityRunner {
   readonly #ref: MessageRef<EntityRunner>;
@@ -48,8 +50,10 @@ export class EntityRunner {
     if (this.#round.length === 0) [this.#round, this.#ready] = [this.#ready, this.#round];
     const end = Math.min(this.#round.length, this.#at + batchEntitiesMax);
     this.#warm(end);
-    while (this.#at < end) give(this.#round[this.#at++] as Entity);
-    if (end === this.#round.length) {
+    for (let turns = 0; this.#at < end && turns < batchTurnsMax; ) {
+      turns += give(this.#round[this.#at++] as Entity);
+    }
+    if (this.#at === this.#round.length) {
       // At once: who has left memory is not to be kept here until the next round.
       this.#round.length = 0;
       this.#at = 0;
@@ -77,13 +81,15 @@ const runner = defineBehaviour<EntityRunner>("entities", () => (entities) => {
   entities.giveBatch();
 });
 
-function give(entity: Entity): void {
+/** Returns how many turns the entity had. */
+function give(entity: Entity): number {
   try {
-    entity.drain();
+    return entity.drain();
   } catch (error) {
     const { subject } = entity;
     subject.failed("a turn of its own", error);
     const details = { actor: subject.persistenceId, reason: reasonOf(error) };
     entity.kill(new TroupeError("TROUPE_RECOVERY_FAILED", details, { cause: error }));
+    return 1;
   }
 }

@@ -236,10 +236,11 @@ export class Entity extends CommitPipeline implements Answerer, TurnHolder {
     return this.warm() + this.warmAround();
   }
 
-  /** Runs turns until there are none to run, one holds the entity, or others should have theirs. */
-  drain(): void {
+  /** Runs turns until there are none to run, one holds the entity, or others should have theirs. Returns how many. */
+  drain(): number {
     this.#runRequested = false;
-    for (let left = drainTurnsMax; left > 0 && this.#canTake; left--) {
+    let turns = 0;
+    for (; turns < drainTurnsMax && this.#canTake; turns++) {
       const work = this.#shift();
       if (work instanceof Call) this.#takeCall(work);
       else if (work instanceof EffectOutcome || work instanceof RetryEffects)
@@ -247,6 +248,7 @@ export class Entity extends CommitPipeline implements Answerer, TurnHolder {
       else this.#takeTimer();
     }
     this.#runSoon();
+    return turns;
   }
 
   get #canTake(): boolean {

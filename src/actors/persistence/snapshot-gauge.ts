@@ -6,6 +6,7 @@ export class SnapshotGauge {
   readonly #everyEvents: number;
   readonly #everyBytes: number;
   readonly #everyMs: number | undefined;
+  /** Since then. */
   events = 0;
   #bytes = 0;
   /** Time of the last base event, or of the first event. */
