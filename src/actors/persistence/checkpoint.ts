@@ -104,6 +104,7 @@ export class CheckpointParts {
   /** The part in flight was confirmed; returns the checkpoint if it was the last. */
   landed(position: Position): ConfirmedCheckpoint | undefined {
     this.#previous = position;
+    this.#writer.reset();
     if (this.#sealed !== "all") return undefined;
     return { position, extendable: true, chainLength: this.#chainLength };
   }

@@ -12,6 +12,7 @@ import { isTroupeError, reasonOf, TroupeError } from "../kernel/index.ts";
 import { type EntityState, encodeBase, initialEntityState } from "./entity-state.ts";
 import type { Answer, Call } from "./entity-work.ts";
 import type { HostedShard } from "./hosted-shard.ts";
+import { releasePayload } from "./payload-codec.ts";
 import type { Seat } from "./shard-log.ts";
 import { SnapshotGauge } from "./snapshot-gauge.ts";
 import type { SnapshotKeeper } from "./snapshot-keeper.ts";
@@ -141,7 +142,8 @@ export abstract class CommitPipeline implements TurnOwner {
       const at = this.#seat ?? this.subject.persistenceId;
       const { firstSequenceNumber, seat } = this.shard.commit(turn, at, turn.group(base));
       this.#seat = seat;
-      turn.sequenceNumber = firstSequenceNumber + turn.staged.length - (turn.deleting ? 0 : 1);
+      if (base !== undefined) releasePayload(base);
+      turn.written(firstSequenceNumber);
       return undefined;
     } catch (error) {
       return error;

@@ -60,6 +60,11 @@ export function encodePayload(value: unknown, what: What): Uint8Array {
   return storePayload(value, what).bytes;
 }
 
+/** For bytes of `storePayload` or `encodePayload` that nobody reads any more: their memory is used again. */
+export function releasePayload(bytes: Uint8Array): void {
+  writer.giveBack(bytes);
+}
+
 /** The value that `storePayload` was given. */
 export function decodePayload(bytes: Uint8Array): unknown {
   if (bytes.length === 0) return undefined;

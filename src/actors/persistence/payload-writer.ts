@@ -6,8 +6,10 @@
  *
  * Invariants:
  *  V1. The copy is what a reader of the bytes gets, and shares no memory with the value.
- *  V2. Bytes handed out are never written to again. They keep alive the slab that they lie in: who keeps few
- *      of them for long makes a copy.
+ *  V2. Bytes handed out are not written to again before they are given back. They keep alive the slab that they
+ *      lie in: who keeps few of them for long makes a copy.
+ *  V3. What is taken and given back in turn needs no new memory. It is outside of the heap, and the collector marks
+ *      the whole heap, for a stall of 20 ms and more, whenever some megabytes of such memory have come and gone.
  */
 import { Packr } from "msgpackr";
 import { limits } from "../kernel/index.ts";
@@ -54,6 +56,14 @@ export class PayloadWriter {
     if (this.#bytes.length > slabBytes) this.#newSlab(slabBytes);
     else this.#start = this.#at;
     return bytes;
+  }
+
+  /** Nobody reads these bytes any more. Those that were taken last are written over; others are left to the collector. */
+  giveBack(bytes: Uint8Array): void {
+    const isLast = bytes.byteOffset + bytes.length === this.#start;
+    if (isLast && !this.#isWriting && bytes.buffer === this.#bytes.buffer) {
+      this.#start = bytes.byteOffset;
+    }
   }
 
   #write(value: unknown, depth: number): unknown {

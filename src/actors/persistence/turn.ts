@@ -24,7 +24,7 @@ import {
 } from "./entity-state.ts";
 import type { Answer, Call } from "./entity-work.ts";
 import type { Confirmable } from "./hosted-shard.ts";
-import { decodePayload, encodePayload, storePayload } from "./payload-codec.ts";
+import { decodePayload, encodePayload, releasePayload, storePayload } from "./payload-codec.ts";
 import type { EffectChange, EffectRow } from "./pending-effects.ts";
 import type { TimerTime } from "./persistent-context.ts";
 import type { StagedEvent } from "./shard-log.ts";
@@ -84,6 +84,16 @@ export class Turn implements Confirmable {
     this.#owner = owner;
     this.call = call;
     this.answer = answer;
+  }
+
+  /** The log has its events, from this number on, and their bytes. */
+  written(firstSequenceNumber: number): void {
+    const { staged } = this;
+    this.sequenceNumber = firstSequenceNumber + staged.length - (this.deleting ? 0 : 1);
+    this.staged = nothing;
+    for (let at = staged.length - 1; at >= 0; at--) {
+      releasePayload((staged[at] as StagedEvent).payload);
+    }
   }
 
   confirmed(): void {
@@ -259,7 +269,9 @@ export class Turn implements Confirmable {
   /** Makes the answer to a keyed command durable, in the same commit as its events. */
   rememberReply(key: string, command: string, answer: unknown): void {
     // A copy: it is kept for long, and must not keep alive what lies beside it.
-    const bytes = encodeReply(command, answer, this.subject.persistenceId).slice();
+    const encoded = encodeReply(command, answer, this.subject.persistenceId);
+    const bytes = encoded.slice();
+    releasePayload(encoded);
     this.state = withReply(this.state, key, bytes);
     this.#stage(internalEvents.reply, internalVersion, bytes, key);
   }

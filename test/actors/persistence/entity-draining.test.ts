@@ -32,12 +32,15 @@ class ScriptedLog implements ShardLog {
     const persistenceId = typeof entity === "string" ? entity : entity.persistenceId;
     const firstSequenceNumber = this.#handed + 1;
     this.#handed += events.length;
+    // The caller's memory, which it may use again.
+    const payloads = events.map(({ payload }) => Uint8Array.from(payload));
     const confirmed = new Promise<void>((resolve, reject) => {
       this.frames.push({
         confirm: () => {
           events.forEach((event, index) => {
             const sequenceNumber = firstSequenceNumber + index;
-            this.stored.push({ ...event, persistenceId, sequenceNumber, prev: -1 });
+            const payload = payloads[index] as Uint8Array;
+            this.stored.push({ ...event, payload, persistenceId, sequenceNumber, prev: -1 });
           });
           resolve();
         },

@@ -129,11 +129,12 @@ class CopyWriter {
     const result = await lane.append({ shard, expected: prefix.at, bytes });
     if (result.outcome === "at" && result.clean) {
       prefix.take({ position: result.at, next: result.next, bytes });
-      return;
+    } else {
+      const sent = { numbers, bytes, events };
+      const fate = await new FateFinder(this.#context, prefix, sent).find(result, () => false);
+      if (fate !== undefined && "error" in fate) throw fate.error;
     }
-    const sent = { numbers, bytes, events };
-    const fate = await new FateFinder(this.#context, prefix, sent).find(result, () => false);
-    if (fate !== undefined && "error" in fate) throw fate.error;
+    this.#writer.reset();
   }
 }
 

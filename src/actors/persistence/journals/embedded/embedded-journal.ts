@@ -53,7 +53,9 @@ export interface EmbeddedJournalParts {
 
 interface Waiting {
   readonly request: AppendRequest;
-  readonly settle: (result: AppendResult) => void;
+  readonly call: AppendCall;
+  /** Among the requests of its call. */
+  readonly index: number;
 }
 
 export class EmbeddedJournal implements Journal {
@@ -86,20 +88,24 @@ export class EmbeddedJournal implements Journal {
     return { low, end: Math.max(low, ends[shard] ?? 0) };
   }
 
-  append(requests: readonly AppendRequest[]): Promise<readonly AppendResult[]> {
-    const results = requests.map((request) => {
-      return new Promise<AppendResult>((settle) => {
-        const cause = this.#reasonToRefuse(request);
-        if (cause === undefined) this.#waiting.push({ request, settle });
-        else settle({ outcome: "refused", cause });
-      });
-    });
+  append(
+    requests: readonly AppendRequest[],
+    onResult?: (index: number, result: AppendResult) => void,
+  ): Promise<readonly AppendResult[]> {
+    if (requests.length === 0) return Promise.resolve([]);
+    const call = new AppendCall(requests.length, onResult);
+    for (let index = 0; index < requests.length; index++) {
+      const request = requests[index] as AppendRequest;
+      const cause = this.#reasonToRefuse(request);
+      if (cause === undefined) this.#waiting.push({ request, call, index });
+      else call.settle(index, { outcome: "refused", cause });
+    }
     if (!this.#isPumping && this.#waiting.length > 0) {
       this.#isPumping = true;
       // Not at once: what is appended in the same turn of the event loop joins the batch.
       setImmediate(() => void this.#pump());
     }
-    return Promise.all(results);
+    return call.results;
   }
 
   #reasonToRefuse(request: AppendRequest): TroupeError | undefined {
@@ -129,14 +135,15 @@ export class EmbeddedJournal implements Journal {
       outcome = { outcome: "uncertain", cause };
     }
     if (outcome.outcome !== "landed") {
-      for (const { settle } of group) settle(outcome);
+      for (const { call, index } of group) call.settle(index, outcome);
       return;
     }
     let at = outcome.position + batchHeaderBytes;
-    for (const [number, { request, settle }] of group.entries()) {
+    for (let number = 0; number < group.length; number++) {
+      const { request, call, index } = group[number] as Waiting;
       const next = at + recordBytes(request);
       const clean = (outcome.endsBefore[number] ?? 0) <= request.expected;
-      settle({ outcome: "at", at, next, clean });
+      call.settle(index, { outcome: "at", at, next, clean });
       at = next;
     }
   }
@@ -270,5 +277,30 @@ export class EmbeddedJournal implements Journal {
 
   #readOnly(): TroupeError {
     return openedReadOnly(this.#parts.directory);
+  }
+}
+
+/** One call of `append`: the results of its records, which may stand in several batches. */
+class AppendCall {
+  readonly results: Promise<readonly AppendResult[]>;
+  readonly #settled: AppendResult[] = [];
+  readonly #onResult: ((index: number, result: AppendResult) => void) | undefined;
+  #left: number;
+  #resolve: (results: readonly AppendResult[]) => void = () => {};
+
+  constructor(records: number, onResult?: (index: number, result: AppendResult) => void) {
+    this.#left = records;
+    this.#onResult = onResult;
+    this.results = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  /** Once for each record. */
+  settle(index: number, result: AppendResult): void {
+    this.#settled[index] = result;
+    this.#left -= 1;
+    this.#onResult?.(index, result);
+    if (this.#left === 0) this.#resolve(this.#settled);
   }
 }
