@@ -10,15 +10,14 @@ import {
   openEmbeddedJournal,
 } from "../../../../src/actors/persistence/journals/index.ts";
 import { type DiskFault, dataFolder, EmulatedDisk } from "./emulated-disk.ts";
-import { append, failureOf, land, readShard } from "./journal-work.ts";
+import { append, bytesOf, failureOf, land, readShard } from "./journal-work.ts";
 
 let disk: EmulatedDisk;
 let lines: string[];
 
-function open() {
+function open(fileSystem = disk.fileSystem()) {
   const log = (message: string): void => void lines.push(message);
   const logger: Logger = { ...silentLogger, info: log, warn: log, error: log };
-  const fileSystem = disk.fileSystem();
   return openEmbeddedJournal({
     directory: dataFolder,
     fileSystem,
@@ -52,6 +51,13 @@ test("a full disk: nothing is accepted and the caller is told so, until there is
   expect(lines.filter((line) => line.includes("room again"))).toHaveLength(1);
   await journal.close();
   expect(await readShard(await open(), 0)).toEqual(["before", "after"]);
+});
+
+test("a batch that lacks nothing but zeros may still become whole, so it is not refused", async () => {
+  const journal = await open();
+  await land(journal, 0, "before");
+  disk.freeBytes = 100;
+  expect(await append(journal, 0, "\0".repeat(500))).toMatchObject({ outcome: "uncertain" });
 });
 
 test("a full disk lets what is stored be read, also by a process that starts then", async () => {
@@ -135,6 +141,29 @@ test.each(["EROFS", "EACCES"])(
       await reader.close();
     } finally {
       await rm(directory, { recursive: true });
+    }
+  },
+);
+
+test.each(["unseen", "seen"])(
+  "what another process wrote, %s by us, and did not live to sync is on the device before we build upon it",
+  async (seen) => {
+    for (let seed = 0; seed < 40; seed++) {
+      disk = new EmulatedDisk(seededRandom(seed));
+      const ours = await open();
+      await land(ours, 0, "first");
+      const dying = await open(disk.fileSystem({ diesUnsynced: true }));
+      const size = () => disk.contentOf(join(dataFolder, "0000000000000000.log"))?.length ?? 0;
+      const before = size();
+      // More pages than those which it shares with what we write.
+      void append(dying, 0, "x".repeat(20_000));
+      while (size() === before) await new Promise(setImmediate);
+      if (seen === "seen") await ours.tail(0);
+      await ours.append([{ shard: 0, expected: 0, bytes: bytesOf("second") }]);
+      await land(ours, 0, "third");
+      disk.cutPower();
+      const found = await readShard(await open(), 0);
+      expect(found.map((text) => text.slice(0, 6))).toEqual(["first", "xxxxxx", "second", "third"]);
     }
   },
 );

@@ -3,6 +3,8 @@
  * cache) and what is on the device, in pages of 4 KiB:
  *  - a power cut keeps any subset of the pages, creations and removals since the last completed
  *    sync, and any size in between;
+ *  - an append brings its own pages to the device, and no others: what another wrote before it may
+ *    still be lost, and read as zeros;
  *  - a failed sync is reported once to every open descriptor, and the pages that it failed to
  *    store count as clean from then on: a repeated sync succeeds without storing them;
  *  - writes may be short, and the device may be full.
@@ -22,6 +24,11 @@ export type DiskFault = "sync-error" | "write-error" | "short-write" | "full" | 
 
 function failure(code: string): Error {
   return Object.assign(new Error(`${code}: emulated`), { code });
+}
+
+interface Range {
+  readonly from: number;
+  readonly to: number;
 }
 
 class Inode {
@@ -54,10 +61,15 @@ class Inode {
     this.stored = Buffer.concat([kept, Buffer.alloc(size - kept.length)]);
   }
 
-  sync(): void {
-    this.resizeStored(Math.max(this.stored.length, this.content.length));
-    for (const page of this.dirtyPages) this.store(page);
-    this.dirtyPages.clear();
+  sync(range: Range = { from: 0, to: this.content.length }, isKept = () => true): void {
+    // Pages are stored whole.
+    const end = Math.min(this.content.length, Math.ceil(range.to / pageBytes) * pageBytes);
+    this.resizeStored(Math.max(this.stored.length, end));
+    for (const page of this.dirtyPages) {
+      if ((page + 1) * pageBytes <= range.from || page * pageBytes >= range.to) continue;
+      if (isKept()) this.store(page);
+      this.dirtyPages.delete(page);
+    }
   }
 
   /** The kernel needs memory: clean pages are read from the device again. */
@@ -78,6 +90,11 @@ class Inode {
     this.content = Buffer.from(this.stored);
     this.dirtyPages.clear();
   }
+}
+
+interface Process {
+  readonly call: <Result>(work: () => Result) => Promise<Result>;
+  readonly diesUnsynced: boolean;
 }
 
 export class EmulatedDisk {
@@ -154,8 +171,8 @@ export class EmulatedDisk {
     return [...this.#entries.keys()].map((path) => basename(path)).sort();
   }
 
-  /** The disk as the processes of the present boot see it. */
-  fileSystem(): FileSystem {
+  /** The disk as the processes of the present boot see it, or as one that is killed between a write and its sync. */
+  fileSystem({ diesUnsynced = false } = {}): FileSystem {
     const boot = this.#boots;
     const call = <Result>(work: () => Result): Promise<Result> => this.#call(boot, work);
     return {
@@ -164,7 +181,7 @@ export class EmulatedDisk {
         call(() =>
           [...this.#entries.keys()].filter((p) => dirname(p) === directory).map((p) => basename(p)),
         ),
-      open: (path, mode) => call(() => this.#open(path, mode, call)),
+      open: (path, mode) => call(() => this.#open(path, mode, { call, diesUnsynced })),
       readWhole: (path) => call(() => Buffer.from(this.#inode(path).content)),
       createWhole: (path, bytes) =>
         call(() => {
@@ -206,9 +223,10 @@ export class EmulatedDisk {
     return boot === this.#boots ? result : never;
   }
 
-  /** Calls of several processes take effect, and answer, in any order. */
+  /** Calls of several processes take effect, and answer, in any order; one in twelve while others make many. */
   async #dawdle(): Promise<void> {
-    for (let ticks = Math.floor(this.#random.next() * 4); ticks > 0; ticks--)
+    const ticksMax = this.#random.next() < 1 / 12 ? 120 : 4;
+    for (let ticks = Math.floor(this.#random.next() * ticksMax); ticks > 0; ticks--)
       await Promise.resolve();
   }
 
@@ -234,30 +252,29 @@ export class EmulatedDisk {
     return at === -1 ? undefined : this.#faults.splice(at, 1)[0]?.fault;
   }
 
-  #open(
-    path: string,
-    mode: OpenMode,
-    call: <Result>(work: () => Result) => Promise<Result>,
-  ): LogFile {
+  #open(path: string, mode: OpenMode, { call, diesUnsynced }: Process): LogFile {
     if (mode === "append" && !this.#entries.has(path)) this.#entries.set(path, new Inode());
     const inode = this.#inode(path);
     let toldFailures = inode.syncFailures;
-    const sync = (): void => {
+    const sync = (range?: Range): void => {
       if (this.#takeFault("sync-error") !== undefined) {
         inode.syncFailures++;
         // Some pages made it, and the kernel forgets about the others.
-        inode.resizeStored(Math.max(inode.stored.length, inode.content.length));
-        for (const page of inode.dirtyPages) if (this.#random.next() < 0.5) inode.store(page);
-        inode.dirtyPages.clear();
+        inode.sync(range, () => this.#random.next() < 0.5);
       }
       if (toldFailures < inode.syncFailures) {
         toldFailures = inode.syncFailures;
         throw failure("EIO");
       }
-      inode.sync();
+      inode.sync(range);
     };
     return {
-      append: (parts) => call(() => this.#append(inode, Buffer.concat(parts))),
+      append: async (parts) => {
+        const range = await call(() => this.#append(inode, Buffer.concat(parts)));
+        if (diesUnsynced) return new Promise(() => {});
+        await call(() => sync(range));
+        return range.to - range.from;
+      },
       rewrite: (bytes, offset) =>
         call(() => {
           inode.write(bytes, offset);
@@ -271,13 +288,13 @@ export class EmulatedDisk {
           return count;
         }),
       size: () => call(() => inode.content.length),
-      syncData: () => call(sync),
-      sync: () => call(sync),
+      syncData: () => call(() => sync()),
+      sync: () => call(() => sync()),
       close: () => call(() => undefined),
     };
   }
 
-  #append(inode: Inode, bytes: Buffer): number {
+  #append(inode: Inode, bytes: Buffer): Range {
     const fault = this.#takeFault("write-error", "short-write", "full");
     if (fault === "write-error") throw failure("EIO");
     if (fault === "full") throw failure("ENOSPC");
@@ -286,8 +303,9 @@ export class EmulatedDisk {
     const taken = Math.min(asked, this.freeBytes);
     if (taken === 0) throw failure("ENOSPC");
     this.freeBytes -= taken;
-    inode.write(bytes.subarray(0, taken), inode.content.length);
-    return taken;
+    const from = inode.content.length;
+    inode.write(bytes.subarray(0, taken), from);
+    return { from, to: from + taken };
   }
 }
 

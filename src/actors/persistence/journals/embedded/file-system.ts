@@ -6,8 +6,9 @@
 
 export interface LogFile {
   /**
-   * Adds the parts at the file's end as one write, wherever other processes have moved that end.
-   * Returns the bytes taken; fewer than given is a short write. Only in mode `append`.
+   * Adds the parts at the file's end as one write, wherever other processes have moved that end. When it answers,
+   * these bytes, and the size that is needed to read them, are on the device; nothing is said of bytes that others
+   * wrote. Returns the bytes taken; fewer than given is a short write. Only in mode `append`.
    */
   append(parts: readonly Uint8Array[]): Promise<number>;
   /** Writes over bytes that are already there; returns the bytes taken. Only in mode `rewrite`. */
@@ -15,7 +16,7 @@ export interface LogFile {
   /** Fills `into` from `offset`; returns the bytes read, fewer only at the file's end. */
   read(into: Uint8Array, offset: number): Promise<number>;
   size(): Promise<number>;
-  /** The file's data, and its size where that is needed to read the data, are on the device. */
+  /** All of the file's data, whoever wrote it, and its size where that is needed to read the data, are on the device. */
   syncData(): Promise<void>;
   /** As `syncData`, and all that the file system knows of the file. */
   sync(): Promise<void>;

@@ -4,14 +4,16 @@
  *
  * W1. Bytes once written are never changed or cut off: another process may be writing just there.
  *     What a failed write leaves behind is stepped over by every reader (`scan.ts`).
- * W2. One batch in flight. Landed = written, synced, and found to count at a known position:
- *     where the file's size shows that nobody wrote in between, else by reading what came.
+ * W2. One batch in flight. Landed = on the device, with all that counts before it, and found to count at a known
+ *     position: where the file's size shows that nobody wrote in between, else by reading what came. An append
+ *     brings only its own bytes to the device; where others have written, a sync of the file brings theirs.
  * W3. Any error of a write or a sync ends the use of its descriptor. A repeated sync proves
  *     nothing: the kernel forgets the pages it failed to bring to the device. So before anything
  *     is built upon them, the batches that are not proven to be there are written over themselves
  *     and synced; if one has vanished from the file, the log is read afresh.
  * W4. `refused` is said only of a batch that certainly does not count and never will: nothing of
- *     it was written, or less than all of it. Everything else that went wrong is `uncertain`.
+ *     it was written, or less than all of it. Everything else that went wrong is `uncertain`, also a
+ *     batch that lacks nothing but zeros: a page that is lost behind it would read as those.
  * W5. The next segment's file is made only after all of this one is synced.
  */
 import { join } from "node:path";
@@ -216,13 +218,17 @@ export class LogWriter {
     if (taken < bytes) {
       const cause = this.#full(`${taken} of ${bytes} bytes were taken`);
       await this.#abandonFile();
-      return { outcome: "refused", cause };
+      const lacking = Buffer.concat([head, ...batch.bodyParts]).subarray(taken);
+      return { outcome: lacking.some((byte) => byte !== 0) ? "refused" : "uncertain", cause };
     }
-    // Both are waited for in any case: a descriptor is never closed while a call uses it.
-    const [synced, size] = await Promise.allSettled([active.file.syncData(), active.file.size()]);
-    if (synced.status === "rejected") return this.#uncertain("sync", synced.reason);
-    if (size.status === "rejected") return this.#uncertain("sync", size.reason);
-    return this.#settle(batch, header, size.value === expected + bytes);
+    let alone: boolean;
+    try {
+      alone = (await active.file.size()) === expected + bytes;
+      if (!alone || this.#log.unproven.length > 0) await active.file.syncData();
+    } catch (error) {
+      return this.#uncertain("sync", error);
+    }
+    return this.#settle(batch, header, alone);
   }
 
   #headerOf(batch: Batch): BatchHeader {

@@ -1,6 +1,6 @@
 /**
  * The machine's file system. Bare descriptors and the callback calls of `node:fs`: the promise
- * calls cost twice as much, and the journal makes three of them for every batch.
+ * calls cost twice as much, and the journal makes one of them for every batch.
  */
 import fs from "node:fs";
 import { dirname, relative, resolve, sep } from "node:path";
@@ -16,8 +16,14 @@ function call<Result>(start: (done: Callback<Result>) => void): Promise<Result> 
   });
 }
 
+/**
+ * On Linux a write may bring its bytes to the device itself, which saves a second trip to another thread and back: a
+ * sixth of what a small batch costs. Elsewhere the flag stops at the device's own cache.
+ */
+const writesThrough = process.platform === "linux" ? fs.constants.O_DSYNC : 0;
+
 const flags: Readonly<Record<OpenMode, number>> = {
-  append: fs.constants.O_RDWR | fs.constants.O_APPEND | fs.constants.O_CREAT,
+  append: fs.constants.O_RDWR | fs.constants.O_APPEND | fs.constants.O_CREAT | writesThrough,
   rewrite: fs.constants.O_RDWR,
   read: fs.constants.O_RDONLY,
 };
@@ -29,8 +35,10 @@ class NodeLogFile implements LogFile {
     this.#descriptor = descriptor;
   }
 
-  append(parts: readonly Uint8Array[]): Promise<number> {
-    return call<number>((done) => fs.writev(this.#descriptor, parts, done));
+  async append(parts: readonly Uint8Array[]): Promise<number> {
+    const taken = await call<number>((done) => fs.writev(this.#descriptor, parts, done));
+    if (writesThrough === 0) await this.syncData();
+    return taken;
   }
 
   rewrite(bytes: Uint8Array, offset: number): Promise<number> {
