@@ -126,23 +126,15 @@ async function answer(command: BankCommand, say: (line: string) => void): Promis
   }
 }
 
-async function statesOfAll(): Promise<readonly (readonly [id: string, state: AccountState])[]> {
-  const ids = await system.ids(Account);
-  return Promise.all(
-    ids.map(
-      async (id) => [id, await system.actor(Account, id).with({ timeoutMs }).show()] as const,
-    ),
-  );
-}
-
 async function finish(): Promise<void> {
   for (;;) {
-    const states = await statesOfAll().catch((error: unknown) => {
-      // The last harm may not be over: a shard that is being claimed again cannot be asked yet.
-      if (isTroupeError(error) && error.retryable) return undefined;
-      throw error;
-    });
-    if (states?.every(([, { onTheWay }]) => Object.keys(onTheWay).length === 0)) {
+    const ids = await system.ids(Account);
+    const states = await Promise.all(
+      ids.map(
+        async (id) => [id, await system.actor(Account, id).with({ timeoutMs }).show()] as const,
+      ),
+    );
+    if (states.every(([, { onTheWay }]) => Object.keys(onTheWay).length === 0)) {
       const cents = Object.fromEntries(states.map(([id, state]) => [id, state.cents]));
       process.stdout.write(`states ${JSON.stringify(cents)}\n`);
       return;

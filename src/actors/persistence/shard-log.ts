@@ -126,9 +126,10 @@ export interface ShardLog {
 
   /**
    * Puts an atomic group of one entity's events into the next frame. Synchronous up to the
-   * number: the payloads may change once it has returned. Throws before any number is taken: `TROUPE_EVENT_TOO_LARGE`; `TROUPE_PAYLOAD_INVALID`
-   * and `TROUPE_NAME_INVALID` for texts that cannot be stored; `TROUPE_SHARD_BUSY` while too much
-   * waits for the journal; `TROUPE_SHARD_NOT_SERVING` when the claim is lost.
+   * number: the payloads may change once it has returned. Throws before any number is taken:
+   * `TROUPE_EVENT_TOO_LARGE`; `TROUPE_PAYLOAD_INVALID` and `TROUPE_NAME_INVALID` for texts that
+   * cannot be stored; `TROUPE_SHARD_BUSY` while too much waits for the journal;
+   * `TROUPE_SHARD_NOT_SERVING` when the claim is lost.
    * `entity`: its persistence id, or the seat that an earlier commit in this log gave it.
    */
   commit(entity: string | Seat, events: readonly StagedEvent[]): Commit;

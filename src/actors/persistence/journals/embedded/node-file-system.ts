@@ -17,8 +17,8 @@ function call<Result>(start: (done: Callback<Result>) => void): Promise<Result> 
 }
 
 /**
- * On Linux a write may bring its bytes to the device itself, which saves a second trip to another thread and back: a
- * sixth of what a small batch costs. Elsewhere the flag stops at the device's own cache.
+ * On Linux a write may bring its bytes to the device itself, which saves a second trip to another thread and
+ * back. Elsewhere the flag stops at the device's own cache.
  */
 const writesThrough = process.platform === "linux" ? fs.constants.O_DSYNC : 0;
 
