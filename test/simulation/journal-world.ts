@@ -250,7 +250,8 @@ export class World {
   /** A record lands. Places have holes between them, as in a log of bytes. */
   land(bytes: Uint8Array): JournalRecord {
     const position = this.end + this.pick(60);
-    const record = { position, next: position + 1 + this.pick(60), bytes };
+    // A log of its own: whoever appended may use the memory of its bytes again.
+    const record = { position, next: position + 1 + this.pick(60), bytes: Buffer.from(bytes) };
     this.log.push(record);
     return record;
   }
@@ -270,7 +271,8 @@ export class World {
     if (fate === "refused") return { outcome: "refused", cause: fate };
     if (fate === "dropped") return uncertain;
     if (fate === "late") {
-      this.#late.push({ dueMs: this.nowMs + 1 + this.pick(LATE_STEPS_MAX), bytes });
+      const dueMs = this.nowMs + 1 + this.pick(LATE_STEPS_MAX);
+      this.#late.push({ dueMs, bytes: Buffer.from(bytes) });
       return uncertain;
     }
     const endBefore = this.end;

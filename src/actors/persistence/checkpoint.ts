@@ -53,7 +53,7 @@ export interface CheckpointOptions {
 export class CheckpointParts {
   readonly full: boolean;
   readonly #directory: Directory;
-  readonly #writer: FrameWriter;
+  readonly #identity: FrameIdentity;
   readonly #ids: readonly string[];
   readonly #partBytes: number;
   readonly #chainLength: number;
@@ -73,7 +73,7 @@ export class CheckpointParts {
   ) {
     this.full = options.full || !known.extendable;
     this.#directory = directory;
-    this.#writer = new FrameWriter(options.identity);
+    this.#identity = options.identity;
     this.#ids = directory.beginCheckpoint(this.full, options.dropBelow);
     this.#partBytes = options.partBytes;
     this.#previous = this.full ? -1 : known.position;
@@ -87,7 +87,8 @@ export class CheckpointParts {
 
   /** The next part, sealed. Call again only after `landed`. */
   seal(numbers: FrameNumbers): Buffer {
-    const writer = this.#writer;
+    // A part may have been sent more than once, so the memory of one is not used for the next.
+    const writer = new FrameWriter(this.#identity);
     beginPart(writer);
     while (this.#next < this.#ids.length && writer.frameBytes < this.#partBytes) {
       const id = this.#ids[this.#next++] as string;

@@ -138,8 +138,8 @@ function foldInternal(state: EntityState, event: StoredEvent): EntityState {
     case internalEvents.effectCancelled:
       return withEffects(state, state.effects.without(decodePayload(event.payload) as string));
     case internalEvents.reply:
-      // A copy: the event's bytes may be a slice of a whole frame, which must not stay in memory.
-      return withReply(state, event.idempotencyKey ?? "", event.payload.slice());
+      // A copy (of a Buffer, `slice` would be none): the event's bytes lie in a whole frame, which must not stay in memory.
+      return withReply(state, event.idempotencyKey ?? "", new Uint8Array(event.payload));
     default:
       throw unreadable(event, "this program's version of the framework has no such event");
   }

@@ -79,7 +79,7 @@ export interface Frame extends FrameNumbers {
  */
 export type FrameFault = "not-a-frame" | "damaged" | "newer-version" | "foreign";
 
-/** Collects the body of one frame in a buffer that is used again for the next one. */
+/** Collects one frame in a buffer that is used again for the next one, once nobody needs the first any more. */
 export class FrameWriter {
   /** Body encoders write here, at `offset`, after `ensure`. */
   bytes: Buffer;
@@ -116,7 +116,7 @@ export class FrameWriter {
     this.view = new DataView(grown.buffer);
   }
 
-  /** The finished frame, in memory of its own. The writer is empty afterwards. */
+  /** The finished frame, in the writer's own memory: its bytes are good until `reset`, and nothing is to be written until then. */
   seal(numbers: FrameNumbers): Buffer {
     const length = this.frameBytes;
     this.ensure(0);
@@ -131,10 +131,7 @@ export class FrameWriter {
     writeInt64(view, 64, numbers.confirmedCheckpoint);
     writeInt64(view, 72, numbers.clusterView);
     view.setUint32(this.offset, crc32(this.bytes.subarray(0, this.offset)), true);
-    const sealed = Buffer.allocUnsafe(length);
-    this.bytes.copy(sealed, 0, 0, length);
-    this.reset();
-    return sealed;
+    return this.bytes.subarray(0, length);
   }
 
   /** Empties the writer; a buffer that one huge frame has grown is let go. */

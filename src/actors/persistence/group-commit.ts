@@ -38,6 +38,8 @@ export class GroupCommit {
   #fullBytes = 0;
   #spareWriter: FrameWriter | undefined;
   #inFlight: readonly SlotChange[] = [];
+  /** With the bytes of the frame in flight. */
+  #sealedWriter: FrameWriter | undefined;
 
   constructor(identity: FrameIdentity, directory: Directory, bounds: GroupCommitBounds) {
     this.#identity = identity;
@@ -89,7 +91,7 @@ export class GroupCommit {
     const frame = this.#waiting.shift() ?? this.#newFrame();
     if (this.#waiting.length > 0) this.#fullBytes -= frame.bodyBytes;
     const sealed = frame.seal(numbers, this.#directory);
-    this.#spareWriter ??= frame.writer;
+    this.#sealedWriter = frame.writer;
     this.#inFlight = sealed.changes;
     return sealed;
   }
@@ -98,6 +100,8 @@ export class GroupCommit {
   landed(position: Position | undefined): void {
     if (position !== undefined) {
       for (const change of this.#inFlight) this.#directory.apply(change.seat, change, position);
+      // Its first and only copy has arrived, so nobody reads the bytes any more.
+      if (this.#sealedWriter !== undefined) this.#spare(this.#sealedWriter);
     }
     this.#forgetInFlight();
   }
@@ -105,6 +109,7 @@ export class GroupCommit {
   #forgetInFlight(): void {
     forgetPending(this.#inFlight);
     this.#inFlight = [];
+    this.#sealedWriter = undefined;
   }
 
   /** Fails everything that waits. None of it was ever sent. What is in flight is its sender's to fail. */
@@ -125,7 +130,7 @@ export class GroupCommit {
     const frame = this.#newFrame();
     const added = frame.add(slot, events, frameBytesMax, eventBytesMax);
     if (typeof added === "number") {
-      this.#spareWriter ??= frame.writer;
+      this.#spare(frame.writer);
       throw new TroupeError("TROUPE_EVENT_TOO_LARGE", {
         actor: slot.persistenceId,
         event: `${events.length} events of one commit`,
@@ -153,6 +158,11 @@ export class GroupCommit {
     const problem = idProblem(persistenceId, this.#bounds.persistenceIdBytesMax);
     if (problem === undefined) return this.#directory.addSlot(persistenceId);
     throw new TroupeError("TROUPE_NAME_INVALID", { name: persistenceId, problem });
+  }
+
+  #spare(writer: FrameWriter): void {
+    writer.reset();
+    this.#spareWriter ??= writer;
   }
 
   #newFrame(): OpenFrame {

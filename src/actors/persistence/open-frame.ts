@@ -106,7 +106,7 @@ export class OpenFrame {
   readonly #groups: Group[] = [];
   /** The type that was looked at last: most events of a frame have the same. */
   #soundType = "";
-  /** Free for another frame once this one is sealed. */
+  /** Free for another frame once nobody needs this one's bytes any more. */
   readonly writer: FrameWriter;
   #settle: (error?: unknown) => void = ignore;
   /** The one promise of all groups in this frame. */
@@ -178,7 +178,7 @@ export class OpenFrame {
     if (bytes > eventBytesMax) throw tooLarge(persistenceId, event.type, bytes, eventBytesMax);
   }
 
-  /** Gives the frame its numbers and bytes. The writer is free for the next frame. */
+  /** Gives the frame its numbers and bytes, which lie in the writer. */
   seal(numbers: FrameNumbers, directory: Directory): SealedFrame {
     const { writer } = this;
     for (const group of this.#groups) {

@@ -270,7 +270,7 @@ export class Turn implements Confirmable {
   rememberReply(key: string, command: string, answer: unknown): void {
     // A copy: it is kept for long, and must not keep alive what lies beside it.
     const encoded = encodeReply(command, answer, this.subject.persistenceId);
-    const bytes = encoded.slice();
+    const bytes = new Uint8Array(encoded);
     releasePayload(encoded);
     this.state = withReply(this.state, key, bytes);
     this.#stage(internalEvents.reply, internalVersion, bytes, key);

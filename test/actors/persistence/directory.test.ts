@@ -69,7 +69,7 @@ test("an owner's directory is the one that a reader of its frames builds, from t
         if (!endsFrame) continue;
         const sealed = groups.seal(numbers("data", frames.length + 1));
         const position = 10 + frames.length * 10;
-        frames.push({ bytes: sealed.bytes, position });
+        frames.push({ bytes: Buffer.from(sealed.bytes), position });
         const expected = meanwhile === undefined ? 0 : groups.lastSequenceNumberOf(meanwhile) + 1;
         if (meanwhile !== undefined) {
           expect(groups.add(meanwhile, [event("")]).firstSequenceNumber).toBe(expected);
@@ -132,7 +132,7 @@ test("a seat that its directory has forgotten, or that is one of another, is loo
 
 function sealAll(parts: CheckpointParts): Buffer[] {
   const sealed: Buffer[] = [];
-  do sealed.push(parts.seal(numbers("checkpoint", 1)));
+  do sealed.push(Buffer.from(parts.seal(numbers("checkpoint", 1))));
   while (parts.landed(1_000 + sealed.length) === undefined);
   return sealed;
 }

@@ -67,6 +67,17 @@ const step = fc.oneof(
 );
 
 describe("the fold", () => {
+  it("keeps of a read reply its own bytes and not the frame that they came in", () => {
+    const turn = new Turn(subject, initialEntityState(model, "a"), 0);
+    turn.rememberReply("key", "add", { sum: 1 });
+    const [event] = stored(turn.staged);
+    if (event === undefined) throw new Error("nothing was staged");
+    const frame = Buffer.concat([Buffer.alloc(60_000), event.payload]);
+    const [reply] = recovered([{ ...event, payload: frame.subarray(60_000) }]).replies.entries();
+    expect(reply?.bytes).toEqual(turn.state.replies.get("key")?.bytes);
+    expect(reply?.bytes.buffer.byteLength).toBe(event.payload.length);
+  });
+
   it("gives the same state live and from the log, with or without a base on the way", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), fc.nat(30), (steps, baseAt) => {

@@ -70,7 +70,7 @@ class CopyWriter {
   readonly #context: ShardContext;
   readonly #prefix: LogPrefix;
   readonly #claim: Claim;
-  readonly #writer: FrameWriter;
+  #writer: FrameWriter;
   /** Entities with an event in the open frame; false = the last one was a tombstone. */
   #open = new Map<string, boolean>();
 
@@ -129,11 +129,14 @@ class CopyWriter {
     const result = await lane.append({ shard, expected: prefix.at, bytes });
     if (result.outcome === "at" && result.clean) {
       prefix.take({ position: result.at, next: result.next, bytes });
+      this.#writer.reset();
       return;
     }
     const sent = { numbers, bytes, events };
     const fate = await new FateFinder(this.#context, prefix, sent).find(result, () => false);
     if (fate !== undefined && "error" in fate) throw fate.error;
+    // Copies of it may still be on their way.
+    this.#writer = new FrameWriter(identity);
   }
 }
 
