@@ -71,8 +71,9 @@ export interface Journal {
 
   /**
    * One result per request, in order. Never throws for a store's failure: that is `uncertain`.
-   * The bytes must not change until it has settled. A store of several parts tells `onResult` each result as soon
-   * as it is known, so that one part that hangs holds up nobody else's shards.
+   * A store of several parts tells `onResult` each result as soon as it is known, so that one part that hangs holds
+   * up nobody else's shards. The bytes of a request do not change before its result is known, by either way, and may
+   * from then on: what is needed for longer is to be copied.
    */
   append(
     requests: readonly AppendRequest[],

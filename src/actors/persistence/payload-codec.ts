@@ -60,7 +60,7 @@ export function encodePayload(value: unknown, what: What): Uint8Array {
   return storePayload(value, what).bytes;
 }
 
-/** For bytes of `storePayload` or `encodePayload` that nobody reads any more: their memory is used again. */
+/** Once, for bytes of `storePayload` or `encodePayload` that nobody reads any more: their memory is used again. */
 export function releasePayload(bytes: Uint8Array): void {
   writer.giveBack(bytes);
 }

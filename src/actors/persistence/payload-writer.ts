@@ -58,7 +58,10 @@ export class PayloadWriter {
     return bytes;
   }
 
-  /** Nobody reads these bytes any more. Those that were taken last are written over; others are left to the collector. */
+  /**
+   * Nobody reads these bytes any more. Those that were taken last are written over; others are left to the collector.
+   * Once for each `take`: by then the same memory may be somebody else's.
+   */
   giveBack(bytes: Uint8Array): void {
     const isLast = bytes.byteOffset + bytes.length === this.#start;
     if (isLast && !this.#isWriting && bytes.buffer === this.#bytes.buffer) {

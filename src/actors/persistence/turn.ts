@@ -268,11 +268,9 @@ export class Turn implements Confirmable {
 
   /** Makes the answer to a keyed command durable, in the same commit as its events. */
   rememberReply(key: string, command: string, answer: unknown): void {
-    // A copy: it is kept for long, and must not keep alive what lies beside it.
-    const encoded = encodeReply(command, answer, this.subject.persistenceId);
-    const bytes = new Uint8Array(encoded);
-    releasePayload(encoded);
-    this.state = withReply(this.state, key, bytes);
+    const bytes = encodeReply(command, answer, this.subject.persistenceId);
+    // A copy: the event's bytes are given back once they are written.
+    this.state = withReply(this.state, key, new Uint8Array(bytes));
     this.#stage(internalEvents.reply, internalVersion, bytes, key);
   }
 

@@ -8,6 +8,7 @@ import {
   initialEntityState,
 } from "../../../src/actors/persistence/entity-state.ts";
 import { definePersistentActor } from "../../../src/actors/persistence/index.ts";
+import { encodePayload } from "../../../src/actors/persistence/payload-codec.ts";
 import { ReplyWindow } from "../../../src/actors/persistence/reply-window.ts";
 import type { StagedEvent, StoredEvent } from "../../../src/actors/persistence/shard-log.ts";
 import { Turn } from "../../../src/actors/persistence/turn.ts";
@@ -67,6 +68,15 @@ const step = fc.oneof(
 );
 
 describe("the fold", () => {
+  it("keeps a reply whose event's bytes are used again", () => {
+    const turn = new Turn(subject, initialEntityState(model, "a"), 0);
+    turn.rememberReply("key", "add", { sum: 1 });
+    const before = Buffer.from(turn.state.replies.get("key")?.bytes ?? []);
+    turn.written(1);
+    encodePayload("x".repeat(before.length), "What comes next");
+    expect(Buffer.from(turn.state.replies.get("key")?.bytes ?? [])).toEqual(before);
+  });
+
   it("keeps of a read reply its own bytes and not the frame that they came in", () => {
     const turn = new Turn(subject, initialEntityState(model, "a"), 0);
     turn.rememberReply("key", "add", { sum: 1 });
