@@ -45,7 +45,14 @@ export class Session {
   async run(load: Load): Promise<SessionMeasured> {
     await this.#usage();
     this.#load.send(load);
-    const measured = (await answerOf(this.#load)) as Measured;
+    let measured: Measured;
+    try {
+      measured = (await answerOf(this.#load)) as Measured;
+    } catch (error) {
+      // The load generator ends when its socket does, and the contender knows why.
+      await this.#usage();
+      throw error;
+    }
     const { cpuMs, answered } = await this.#usage();
     return { ...measured, cpuUs: (cpuMs * 1_000) / answered };
   }

@@ -2,8 +2,9 @@ import { definePersistentActor } from "../../../src/actors/persistence/index.ts"
 import { createSystem } from "../../../src/actors/system/index.ts";
 import { type Contender, type ContenderOptions, eventData } from "../contender.ts";
 
-/** An open loop that is too fast for the machine shall show as latency, not as failures. */
+/** An open loop that is too fast for the machine, or for one actor, shall show as latency, not as failures. */
 const timeoutMs = 120_000;
+const limits = { mailboxMessagesMax: 1_000_000 };
 
 const Account = definePersistentActor("account", {
   initialState: () => ({ balanceCents: 0, deposits: 0 }),
@@ -34,6 +35,7 @@ export async function open({ store, shards, actors }: ContenderOptions): Promise
         }
       : { dataDir }),
     definitions: [Account],
+    limits,
   });
   const accounts = Array.from({ length: actors }, (_, number) =>
     system.actor(Account, `a${number}`).with({ timeoutMs }),

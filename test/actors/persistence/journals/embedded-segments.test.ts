@@ -4,6 +4,7 @@ import { beforeEach, expect, test } from "vitest";
 import { seededRandom } from "../../../../src/actors/kernel/index.ts";
 import type { Journal } from "../../../../src/actors/persistence/journal.ts";
 import { openEmbeddedJournal } from "../../../../src/actors/persistence/journals/index.ts";
+import { waitUntil } from "../../../support/wait-until.ts";
 import { dataFolder, EmulatedDisk } from "./emulated-disk.ts";
 import { append, bytesOf, failureOf, land, readShard, textOf } from "./journal-work.ts";
 
@@ -58,6 +59,39 @@ test("segments go when no shard can read anything in them, and the low marks out
   expect(await again.tail(3)).toEqual({ low: 0, end: 0 });
   expect(await readShard(again, 2)).toEqual(["kept"]);
   expect((await failureOf(again.read(0, 0, 100))).code).toBe("TROUPE_JOURNAL_OUT_OF_RANGE");
+});
+
+test("nothing waits while the room of a removed segment is given back, but its cut and the end", async () => {
+  const fileSystem = disk.fileSystem();
+  const held: (() => void)[] = [];
+  const remove = async (path: string): Promise<void> => {
+    await new Promise<void>((resolve) => held.push(resolve));
+    return fileSystem.remove(path);
+  };
+  const journal = await openEmbeddedJournal({
+    ...{ directory: dataFolder, shards: 8, segmentBytes: 4096 },
+    ...{ fileSystem: { ...fileSystem, remove }, random: seededRandom(3) },
+  });
+  for (let number = 0; number < 40; number++) await land(journal, 1, "record".padEnd(300));
+  const [oldest] = segments();
+  const ended: string[] = [];
+  const first = journal.cut(1, (await journal.tail(1)).end).then(() => ended.push("first cut"));
+  await land(journal, 1, "meanwhile");
+  const second = journal.cut(1, (await journal.tail(1)).end).then(() => ended.push("second cut"));
+  await land(journal, 2, "and again");
+  expect(await readShard(journal, 2)).toEqual(["and again"]);
+  const closed = journal.close().then(() => ended.push("close"));
+  await waitUntil("a removal has begun", () => held.length > 0);
+  expect({ held: held.length, ended, oldest: segments()[0] }).toEqual({
+    ...{ held: 1, ended: [], oldest },
+  });
+
+  const letGo = setInterval(() => held.splice(0).forEach((go) => go()), 1);
+  await Promise.all([first, second, closed]).finally(() => clearInterval(letGo));
+  expect(ended).toEqual(["first cut", "second cut", "close"]);
+  expect(segments().length).toBeLessThan(3);
+  const again = await open();
+  expect(await readShard(again, 2)).toEqual(["and again"]);
 });
 
 test("cuts of many shards that are asked for together cost one write", async () => {

@@ -4,8 +4,9 @@
  * it is written, `log-writer.ts`.
  *
  * E1. Appends that arrive while a batch is in flight make up the next one, in their order.
- * E2. Whatever moves the log on (batches, cuts, looking for what others wrote) runs one at a
- *     time. Reads of what is known run beside it.
+ * E2. Whatever moves the log on (batches, marks of cuts, looking for what others wrote) runs one at a
+ *     time. Reads of what is known run beside it, and so does the removal of files that a cut has
+ *     left: giving back the room of one takes longer than a batch.
  * E3. Two processes on one folder lose and double nothing: both append at the file's end, and
  *     each looks at what the other wrote before it answers for a position. Keeping the second
  *     one out is left to others; the claims above this port decide whose frames count.
@@ -33,6 +34,7 @@ import { BatchBuffer, plainBatch, recordBytes } from "./batch-buffer.ts";
 import { errorCode, type FileSystem } from "./file-system.ts";
 import type { Log } from "./log.ts";
 import type { LogWriter, WriteOutcome } from "./log-writer.ts";
+import type { Segment } from "./segment.ts";
 import type { SegmentPool } from "./segment-pool.ts";
 import { encodeMarks } from "./segment-summary.ts";
 import { ShardReader } from "./shard-reader.ts";
@@ -65,6 +67,8 @@ export class EmbeddedJournal implements Journal {
   readonly #parts: EmbeddedJournalParts;
   readonly #reader: ShardReader;
   readonly #turns = new Turns();
+  /** Rounds of removals, one at a time too. */
+  readonly #removals = new Turns();
   readonly #buffer = new BatchBuffer();
   #waiting: Waiting[] = [];
   #isPumping = false;
@@ -194,30 +198,32 @@ export class EmbeddedJournal implements Journal {
     this.#checkUsable(shard);
     if (this.#parts.writer === undefined) throw this.#readOnly();
     this.#cutsWanted.set(shard, Math.max(before, this.#cutsWanted.get(shard) ?? 0));
-    await this.#turns.take(() => this.#cutWanted());
+    const left = await this.#turns.take(() => this.#cutWanted());
+    if (left.length > 0) await this.#removals.take(() => this.#removeSegments(left));
   }
 
-  /** Cuts that were asked for together are written together. */
-  async #cutWanted(): Promise<void> {
+  /** Cuts that were asked for together are written together. Returns the segments that nobody needs any more. */
+  async #cutWanted(): Promise<readonly Segment[]> {
     const { log } = this.#parts;
     const raised = [...this.#cutsWanted].filter(([shard, before]) => {
       const mark = Math.min(before, log.ends[shard] ?? 0);
       return mark > (log.lows[shard] ?? 0);
     });
     this.#cutsWanted.clear();
-    if (raised.length === 0) return;
+    if (raised.length === 0) return [];
     const marks = Float64Array.from(log.lows);
     for (const [shard, before] of raised) marks[shard] = Math.min(before, log.ends[shard] ?? 0);
     // The batch carries all marks, so that the segments that hold the older ones can go.
     const written = await this.#writer.write(plainBatch("cut", encodeMarks(marks)));
     if (written.outcome !== "landed") throw written.cause;
     const anothersCutCameBetween = log.lows.some((low, at) => low > (marks[at] ?? 0));
-    if (!anothersCutCameBetween) await this.#removeSegments();
+    // Decided here and not when they are removed: a mark that is seen later may not be on the device.
+    return anothersCutCameBetween ? [] : log.droppable();
   }
 
-  async #removeSegments(): Promise<void> {
+  async #removeSegments(segments: readonly Segment[]): Promise<void> {
     const { log, fileSystem, directory } = this.#parts;
-    for (const segment of log.droppable()) {
+    for (const segment of segments) {
       try {
         await fileSystem.remove(segment.path);
       } catch (error) {
@@ -240,6 +246,7 @@ export class EmbeddedJournal implements Journal {
       while (this.#waiting.length > 0) await this.#commitNext();
       await this.#parts.writer?.close();
     });
+    await this.#removals.take(async () => undefined);
     await this.#turns.idle();
     await this.#parts.log.close();
   }
