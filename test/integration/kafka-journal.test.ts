@@ -121,6 +121,8 @@ describe("the topic", () => {
     expect(settings.get("retention.bytes")).toBe("-1");
     expect(settings.get("min.insync.replicas")).toBe("1");
     expect(settings.get("unclean.leader.election.enable")).toBe("false");
+    // A cut gives room back by whole files.
+    expect(settings.get("segment.bytes")).toBe("67108864");
   });
 
   test("is one journal, whoever makes it; made anew it is another", async () => {

@@ -86,6 +86,7 @@ describe("the package's face", () => {
       "roundRobin",
       "sh",
       "silentLogger",
+      "systemLimitNames",
       "template",
     ]);
   });

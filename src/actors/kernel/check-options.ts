@@ -1,8 +1,9 @@
 /** Options as JavaScript may give them, against what the types ask for. Each complaint names the option. */
 import type { MailboxOptions } from "./blueprint.ts";
 import { isValidatedCommand } from "./command.ts";
-import { type Limit, type LimitName, limitTable } from "./limits.ts";
+import { type Limit, limitTable } from "./limits.ts";
 import type { Supervision } from "./supervision.ts";
+import { isSystemLimitName, systemLimitNames } from "./system-limits.ts";
 import { TroupeError } from "./troupe-error.ts";
 
 const actions = ["resume", "restart", "stop", "escalate"];
@@ -101,13 +102,14 @@ export function checkCommands(commands: unknown): void {
   }
 }
 
-/** Other values for the bounds of `limitTable`. */
+/** Other values for the bounds of one system. */
 export function checkLimits(given: Readonly<Record<string, unknown>> = {}): void {
   for (const [name, value] of Object.entries(checkRecord("limits", given))) {
-    if (!Object.hasOwn(limitTable, name)) {
-      throw invalidOption("limits", "names of limitTable", name);
+    if (!isSystemLimitName(name)) {
+      const expected = `names of bounds that a system may have otherwise (${systemLimitNames.join(", ")})`;
+      throw invalidOption("limits", expected, name);
     }
-    const { unit, least = 0 }: Limit = limitTable[name as LimitName];
+    const { unit, least = 0 }: Limit = limitTable[name];
     if (value === undefined || (typeof value === "number" && value >= least)) continue;
     throw invalidOption(`limits.${name}`, `a number of ${unit}, ${least} or more`, value);
   }

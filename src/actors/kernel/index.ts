@@ -93,5 +93,6 @@ export type {
   Supervision,
   SupervisionRule,
 } from "./supervision.ts";
+export { type SystemLimitName, type SystemLimits, systemLimitNames } from "./system-limits.ts";
 export { isThenable } from "./thenable.ts";
 export { type AnyTroupeError, isTroupeError, reasonOf, TroupeError } from "./troupe-error.ts";

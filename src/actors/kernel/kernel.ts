@@ -15,6 +15,7 @@ import { type StopSignal, stopOnSignals } from "./process-signals.ts";
 import { type Random, systemRandom } from "./random.ts";
 import { Shutdown, type ShutdownPhase } from "./shutdown.ts";
 import { spawnUnder } from "./spawn.ts";
+import type { SystemLimits } from "./system-limits.ts";
 import { TroupeError } from "./troupe-error.ts";
 
 export interface KernelOptions {
@@ -24,7 +25,7 @@ export interface KernelOptions {
   /** Default: silent. */
   readonly logger?: Logger;
   readonly observer?: Observer;
-  readonly limits?: Partial<Limits>;
+  readonly limits?: Partial<SystemLimits>;
   /** Signals of the process that stop the system. Default: none. */
   readonly stopOnSignals?: readonly StopSignal[];
   /** Where turns come from. Default: nact. Tests give a deterministic one. */

@@ -194,6 +194,7 @@ export const limitTable = {
   recoveryTimeoutMs: limit({
     default: 30_000,
     unit: "milliseconds",
+    least: 1,
     reason: "a recovering entity that cannot read any of its events for so long tells its callers",
     effect: "the waiting commands fail with TROUPE_RECOVERY_FAILED; the next one tries again",
   }),
@@ -640,6 +641,7 @@ export const limitTable = {
   eventBytesMax: limit({
     default: 4 * 1024 * 1024,
     unit: "bytes",
+    least: 1024,
     reason:
       "holds a run's definition with thousands of jobs, and its snapshot; a frame holds two of them",
     effect: "the commit fails with TROUPE_EVENT_TOO_LARGE, and no number was taken",
@@ -647,12 +649,14 @@ export const limitTable = {
   persistenceIdBytesMax: limit({
     default: 2_048,
     unit: "bytes",
+    least: 1,
     reason: "every id stands in each of its events and in memory while its shard is served",
     effect: "the commit fails with TROUPE_NAME_INVALID",
   }),
   frameBytes: limit({
     default: 1_048_576,
     unit: "bytes",
+    least: 1,
     reason:
       "one frame is one write; beyond this size more in it gains nothing and everybody waits longer",
     effect: "further commits go into the next frame; a single larger commit has a frame of its own",
@@ -660,6 +664,7 @@ export const limitTable = {
   stagedBytesMax: limit({
     default: 16_777_216,
     unit: "bytes",
+    least: 1,
     reason: "what one shard holds back while the journal is slow or away; seconds of full load",
     effect: "commits fail with TROUPE_SHARD_BUSY until the journal takes more",
   }),
@@ -694,6 +699,7 @@ export const limitTable = {
   shardOpenTimeoutMs: limit({
     default: 30_000,
     unit: "milliseconds",
+    least: 1,
     reason: "how long a caller waits for a shard to be recovered and claimed",
     effect: "it fails with TROUPE_SHARD_NOT_SERVING; the shard goes on trying",
   }),
@@ -712,12 +718,14 @@ export const limitTable = {
   checkpointEveryEvents: limit({
     default: 50_000,
     unit: "items",
+    least: 1,
     reason: "what a recovery sweeps beyond the checkpoint; some 50 ms of work",
     effect: "the changes of the directory are written into the log",
   }),
   checkpointEveryBytes: limit({
     default: 16_777_216,
     unit: "bytes",
+    least: 1,
     reason: "what a recovery reads beyond the checkpoint",
     effect: "the changes of the directory are written into the log",
   }),
@@ -730,12 +738,14 @@ export const limitTable = {
   checkpointPartBytes: limit({
     default: 262_144,
     unit: "bytes",
+    least: 1024,
     reason: "a part holds up the commits behind it for as long as it is being written",
     effect: "the checkpoint goes on in another frame",
   }),
   readPageBytes: limit({
     default: 1_048_576,
     unit: "bytes",
+    least: 1,
     reason: "big enough for full speed, small beside the heap",
     effect: "a read brings about so much; the next read brings more",
   }),
@@ -754,6 +764,7 @@ export const limitTable = {
   framePageBytes: limit({
     default: 262_144,
     unit: "bytes",
+    least: 1,
     reason: "a hundred frames for one round trip, and small beside the cache that it fills",
     effect: "more is read in several pages",
   }),

@@ -1,7 +1,7 @@
-/** Where a cut of the log gets the state of an entity from: a fold of its events, beside whatever it does in memory. */
+/** Where a cut of the log gets the state of an entity from that is not in memory: a fold of its events. */
 import type { Clock } from "../kernel/index.ts";
 import type { PersistentActorModel } from "./define-persistent-actor.ts";
-import { encodeBase, foldStored, initialEntityState, internalEvents } from "./entity-state.ts";
+import { baseEvent, encodeBase, foldStored, initialEntityState } from "./entity-state.ts";
 import type { RecoveryPermits } from "./recovery-permits.ts";
 import type { BaseSource, BaseState, ShardLog } from "./shard-log.ts";
 
@@ -34,21 +34,8 @@ async function baseOf(
     state = foldStored(model, id, state, event);
     sequenceNumber = event.sequenceNumber;
   });
-  const entry = log.entry(persistenceId);
-  // It went on meanwhile: what the live index says belongs to a later state.
-  if (entry === undefined || entry.sequenceNumber !== sequenceNumber) return undefined;
+  // It went on meanwhile.
+  if (log.entry(persistenceId)?.sequenceNumber !== sequenceNumber) return undefined;
   const payload = encodeBase(state, `The state of ${persistenceId}`);
-  const { open, wakeAtMs } = entry;
-  return {
-    sequenceNumber,
-    event: {
-      kind: "base",
-      type: internalEvents.base,
-      schemaVersion: model.snapshotVersion,
-      timeMs: clock.nowMs(),
-      payload,
-      open,
-      ...(wakeAtMs !== undefined && { wakeAtMs }),
-    },
-  };
+  return { sequenceNumber, event: baseEvent(model, { state, timeMs: clock.nowMs(), payload }) };
 }

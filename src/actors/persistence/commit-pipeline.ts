@@ -9,11 +9,11 @@
  *      is empty only when the fate of every commit is known.
  */
 import { isTroupeError, reasonOf, TroupeError } from "../kernel/index.ts";
-import { type EntityState, encodeBase, initialEntityState } from "./entity-state.ts";
+import { baseEvent, type EntityState, encodeBase, initialEntityState } from "./entity-state.ts";
 import type { Answer, Call } from "./entity-work.ts";
 import type { HostedShard } from "./hosted-shard.ts";
 import { releasePayload } from "./payload-codec.ts";
-import type { Seat } from "./shard-log.ts";
+import type { Seat, StagedEvent } from "./shard-log.ts";
 import { SnapshotGauge } from "./snapshot-gauge.ts";
 import type { SnapshotKeeper } from "./snapshot-keeper.ts";
 import type { Turn, TurnOwner } from "./turn.ts";
@@ -159,6 +159,18 @@ export abstract class CommitPipeline implements TurnOwner {
       this.#snapshotFailed(error, nowMs);
       return undefined;
     }
+  }
+
+  /**
+   * The state with all that is staged, as a base for a commit in the same breath.
+   * @throws TROUPE_PAYLOAD_INVALID when it cannot be stored.
+   */
+  protected base(timeMs: number): StagedEvent {
+    const { subject, state } = this;
+    const payload = encodeBase(state, `The state of ${subject.persistenceId}`);
+    // Where states are kept in the log, this is the snapshot that would have been due.
+    if (this.#snapshots === undefined) this.gauge.reset(timeMs);
+    return baseEvent(subject.model, { state, timeMs, payload });
   }
 
   /** Saves the confirmed state, when it is the newest that the log knows: then its position is known too. */

@@ -11,19 +11,29 @@
  *  T4. It may stop at any point, also in a deposed owner: what it wrote is true, and a late cut takes only
  *      what nobody needs since T2.
  */
-import { isTroupeError } from "../kernel/index.ts";
+import { isTroupeError, reasonOf } from "../kernel/index.ts";
 import type { Position } from "./journal.ts";
 import type { ShardContext } from "./shard-context.ts";
-import type { BaseSource, BaseState, DirectoryEntry, StoredEvent } from "./shard-log.ts";
+import type {
+  BaseSource,
+  BaseState,
+  DirectoryEntry,
+  ResidentBases,
+  StagedEvent,
+  StoredEvent,
+} from "./shard-log.ts";
 import type { ShardOwner } from "./shard-owner.ts";
 
 /** Bases that are being made at the same time. */
 const BASES_AT_ONCE = 32;
-/**
- * How often a state is asked for again because the entity went on meanwhile. One that never rests writes bases of
- * its own accord, and the next round finds it above its cut.
- */
+/** How often a state is read again because the entity went on meanwhile: in memory, and just now in doubt. */
 const BASE_TRIES_MAX = 8;
+
+/** Where states come from. */
+export interface Bases {
+  readonly stored: BaseSource;
+  readonly resident: ResidentBases;
+}
 
 export interface CutOutcome {
   /** Everything below has gone; undefined = nothing could be cut. */
@@ -37,12 +47,12 @@ export interface CutOutcome {
 export async function copyForward(
   context: ShardContext,
   { owner, target }: { readonly owner: ShardOwner; readonly target: Position },
-  baseOf: BaseSource,
+  bases: Bases,
 ): Promise<CutOutcome> {
   const { journal, shard, rules, observer } = context;
   const { low } = await journal.tail(shard);
   if (target <= low) return { before: undefined, entitiesCopied: 0, entitiesHeldBack: 0 };
-  const { copied, heldBack } = await new BaseWriter(context, owner, baseOf).writeAll(target);
+  const { copied, heldBack } = await new BaseWriter(context, owner, bases).writeAll(target);
   await owner.checkpoint({ full: true, dropBelow: target });
   if (rules.pointsBeforeCut) await owner.barrier();
   // The checkpoint began above the target, so its own parts are safe.
@@ -61,14 +71,14 @@ export async function copyForward(
 class BaseWriter {
   readonly #context: ShardContext;
   readonly #owner: ShardOwner;
-  readonly #baseOf: BaseSource;
+  readonly #bases: Bases;
   #copied = 0;
   #heldBack = 0;
 
-  constructor(context: ShardContext, owner: ShardOwner, baseOf: BaseSource) {
+  constructor(context: ShardContext, owner: ShardOwner, bases: Bases) {
     this.#context = context;
     this.#owner = owner;
-    this.#baseOf = baseOf;
+    this.#bases = bases;
   }
 
   async writeAll(target: Position): Promise<{ copied: number; heldBack: number }> {
@@ -79,7 +89,7 @@ class BaseWriter {
     }
     const worker = async (): Promise<void> => {
       for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
-        if (await this.#write(id)) this.#copied += 1;
+        if (await this.#write(id, target)) this.#copied += 1;
         else this.#heldBack += 1;
       }
     };
@@ -87,19 +97,40 @@ class BaseWriter {
     return { copied: this.#copied, heldBack: this.#heldBack };
   }
 
-  async #write(persistenceId: string): Promise<boolean> {
-    for (let attempt = 1; attempt <= BASE_TRIES_MAX; attempt++) {
-      const entry = this.#owner.entry(persistenceId);
-      if (entry === undefined) return true;
-      const before = this.#owner.lastSequenceNumberOf(persistenceId);
-      const state = await this.#stateOf(persistenceId, entry);
-      const now = this.#owner.lastSequenceNumberOf(persistenceId);
-      if (state?.sequenceNumber === now) return this.#commit(persistenceId, state);
-      if (state === undefined && now === before) return false;
-      // The entity has gone on; what it staged is confirmed first, then its state is asked for again.
-      await this.#owner.barrier();
+  /** False when the state cannot be had; throws when the log itself fails. */
+  async #write(persistenceId: string, target: Position): Promise<boolean> {
+    try {
+      for (let attempt = 1; attempt <= BASE_TRIES_MAX; attempt++) {
+        const done = await this.#try(persistenceId, target);
+        if (done !== undefined) return done;
+        // What is staged is confirmed first, then its state is asked for again.
+        await this.#owner.barrier();
+      }
+      return false;
+    } catch (error) {
+      if (!this.#owner.isServing || isTroupeError(error, "TROUPE_JOURNAL_UNAVAILABLE")) throw error;
+      const { logger, shard } = this.#context;
+      const fields = { shard, persistenceId, error };
+      logger.warn(
+        `a log stays as long as one of its entities needs it: ${reasonOf(error)}`,
+        fields,
+      );
+      return false;
     }
-    return false;
+  }
+
+  /** undefined = once more: the entity has gone on, or the shard takes nothing just now. */
+  async #try(persistenceId: string, target: Position): Promise<boolean | undefined> {
+    const entry = this.#owner.entry(persistenceId);
+    // Deleted meanwhile, or with a base of its own.
+    if (entry === undefined || !this.#context.rules.needsCopy(entry, target)) return true;
+    const resident = this.#bases.resident(this.#owner, persistenceId);
+    if (resident !== undefined) return this.#commit(persistenceId, resident);
+    const before = this.#owner.lastSequenceNumberOf(persistenceId);
+    const state = await this.#stateOf(persistenceId, entry);
+    const now = this.#owner.lastSequenceNumberOf(persistenceId);
+    if (state?.sequenceNumber === now) return this.#commit(persistenceId, state.event);
+    return state === undefined && now === before ? false : undefined;
   }
 
   /** A base that stands alone is copied as it is, without waking anything. */
@@ -112,22 +143,16 @@ class BaseWriter {
         return { sequenceNumber: base.sequenceNumber, event: base };
       }
     }
-    return this.#baseOf(this.#owner, persistenceId);
+    return this.#bases.stored(this.#owner, persistenceId);
   }
 
-  async #commit(persistenceId: string, { event }: BaseState): Promise<boolean> {
+  async #commit(persistenceId: string, event: StagedEvent): Promise<boolean | undefined> {
     try {
       await this.#owner.commit(persistenceId, [event]).confirmed;
       return true;
     } catch (error) {
-      if (!isTroupeError(error, "TROUPE_EVENT_TOO_LARGE")) throw error;
-      const { logger, shard } = this.#context;
-      logger.warn("a state is too large for the log, so the log stays as long as it needs it", {
-        shard,
-        persistenceId,
-        error,
-      });
-      return false;
+      if (isTroupeError(error, "TROUPE_SHARD_BUSY")) return undefined;
+      throw error;
     }
   }
 }

@@ -104,6 +104,7 @@ export class EntityHost implements EntityHome {
         clock: this.clock,
         recoveries: this.recoveries,
       }),
+      (log, persistenceId) => this.#residents.get(persistenceId)?.baseIn(log),
     );
     this.#shards = new HostedShards(logs, kernel, {
       opened: (log) => this.#opened(log),

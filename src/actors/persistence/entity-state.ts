@@ -13,7 +13,7 @@ import type { PersistentActorModel } from "./define-persistent-actor.ts";
 import { decodePayload, encodePayload } from "./payload-codec.ts";
 import { type EffectChange, type EffectRow, PendingEffects } from "./pending-effects.ts";
 import { ReplyWindow } from "./reply-window.ts";
-import type { StoredEvent } from "./shard-log.ts";
+import type { StagedEvent, StoredEvent } from "./shard-log.ts";
 
 export interface DurableTimer {
   /** Wall clock. */
@@ -164,6 +164,28 @@ export function encodeBase(state: EntityState, what: string): Uint8Array {
     replies: state.replies.entries().map(({ key, bytes }) => [key, bytes]),
   };
   return encodePayload(base, what);
+}
+
+/** The event that a state becomes in the log, with what the live index has to know of it. */
+export function baseEvent(
+  model: PersistentActorModel,
+  base: {
+    readonly state: EntityState;
+    readonly timeMs: number;
+    readonly payload: Uint8Array;
+  },
+): StagedEvent {
+  const { state, timeMs, payload } = base;
+  const [open, wakeAtMs] = [openOf(model, state), wakeAtMsOf(state)];
+  return {
+    kind: "base",
+    type: internalEvents.base,
+    schemaVersion: model.snapshotVersion,
+    timeMs,
+    payload,
+    ...(open !== undefined && { open }),
+    ...(wakeAtMs !== undefined && { wakeAtMs }),
+  };
 }
 
 /** The whole state that a base event, or a snapshot, holds. */

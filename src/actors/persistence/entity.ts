@@ -38,6 +38,7 @@ import { HeldTurn, runTurn, type TurnHolder } from "./held-turn.ts";
 import type { HostedShard } from "./hosted-shard.ts";
 import type { RecoveryPermits } from "./recovery-permits.ts";
 import type { ParkedEffect } from "./reliable-effects.ts";
+import type { ShardLog, StagedEvent } from "./shard-log.ts";
 import type { SnapshotKeeper } from "./snapshot-keeper.ts";
 import { TimerTurns } from "./timer-turns.ts";
 import { Turn } from "./turn.ts";
@@ -160,6 +161,12 @@ export class Entity extends CommitPipeline implements Answerer, TurnHolder {
       pendingEffects: this.confirmed.effects.size,
       state: this.confirmed.user,
     };
+  }
+
+  /** See `ResidentBases`. */
+  baseIn(log: ShardLog): StagedEvent | undefined {
+    const isSound = this.#phase === "ready" && this.shard.log === log && !this.deleting;
+    return isSound ? this.base(this.clock.nowMs()) : undefined;
   }
 
   /**

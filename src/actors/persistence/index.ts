@@ -97,7 +97,11 @@ export type {
   StoredEvent,
 } from "./shard-log.ts";
 export { NodeShardLogs, openShardLogs, type ShardLogsParts } from "./shard-logs.ts";
-export { defaultShardLogsOptions, type ShardLogsOptions } from "./shard-logs-options.ts";
+export {
+  defaultShardLogsOptions,
+  type ShardLogsOptions,
+  shardLogsOptions,
+} from "./shard-logs-options.ts";
 export type { Snapshot, SnapshotBounds, SnapshotKey, SnapshotStore } from "./snapshot-store.ts";
 export {
   type MemorySnapshotStoreOptions,

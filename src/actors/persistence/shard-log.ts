@@ -92,6 +92,12 @@ export interface BaseState {
  */
 export type BaseSource = (log: ShardLog, persistenceId: string) => Promise<BaseState | undefined>;
 
+/**
+ * The state of an entity that is in memory, with everything that it has staged in this log: a base for a commit in the
+ * same breath. So one that never rests gets its base too. undefined = it is not in memory, or in doubt.
+ */
+export type ResidentBases = (log: ShardLog, persistenceId: string) => StagedEvent | undefined;
+
 /** An entity's place in a log: whoever commits for it again need not have it looked up. */
 export interface Seat {
   readonly persistenceId: string;
@@ -169,7 +175,7 @@ export interface ShardLogs {
    */
   onDeposed(listener: (shard: number, error: unknown) => void): () => void;
   /** Lets the log below be cut when most of it is dead. Without a source nothing is ever cut. */
-  provideBases(source: BaseSource): void;
+  provideBases(source: BaseSource, residents?: ResidentBases): void;
   /** Sends what waits, and ends all claims. Does not close the journal. */
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 /** The bounds and habits of a node's shard logs. Defaults stand in the kernel's list of limits. */
-import { limits } from "../kernel/index.ts";
+import { type Limits, limits } from "../kernel/index.ts";
 import type { CheckpointOptions } from "./checkpoint.ts";
 
 export interface ShardLogsOptions extends CheckpointOptions {
@@ -36,25 +36,30 @@ export interface ShardLogsOptions extends CheckpointOptions {
   readonly cutAfterBytes: number;
 }
 
-export const defaultShardLogsOptions: ShardLogsOptions = {
-  checkpointEveryEvents: limits.checkpointEveryEvents,
-  checkpointEveryBytes: limits.checkpointEveryBytes,
-  checkpointFullEvery: limits.checkpointFullEvery,
-  checkpointPartBytes: limits.checkpointPartBytes,
-  eventBytesMax: limits.eventBytesMax,
-  persistenceIdBytesMax: limits.persistenceIdBytesMax,
-  frameBytes: limits.frameBytes,
-  stagedBytesMax: limits.stagedBytesMax,
-  appendsInFlightMax: limits.appendsInFlightMax,
-  appendSlowMs: limits.appendSlowMs,
-  uncertainMaxMs: limits.uncertainMaxMs,
-  retryPauseMs: limits.appendRetryPauseMs,
-  shardOpenTimeoutMs: limits.shardOpenTimeoutMs,
-  reclaimsMax: limits.reclaimsMax,
-  stalledRetryMs: limits.stalledRetryMs,
-  readPageBytes: limits.readPageBytes,
-  replayBufferBytes: limits.replayBufferBytes,
-  frameCacheBytes: limits.frameCacheBytes,
-  framePageBytes: limits.framePageBytes,
-  cutAfterBytes: limits.cutAfterBytes,
-};
+/** As a system's bounds have it. */
+export function shardLogsOptions(limits: Limits): ShardLogsOptions {
+  return {
+    checkpointEveryEvents: limits.checkpointEveryEvents,
+    checkpointEveryBytes: limits.checkpointEveryBytes,
+    checkpointFullEvery: limits.checkpointFullEvery,
+    checkpointPartBytes: limits.checkpointPartBytes,
+    eventBytesMax: limits.eventBytesMax,
+    persistenceIdBytesMax: limits.persistenceIdBytesMax,
+    frameBytes: limits.frameBytes,
+    stagedBytesMax: limits.stagedBytesMax,
+    appendsInFlightMax: limits.appendsInFlightMax,
+    appendSlowMs: limits.appendSlowMs,
+    uncertainMaxMs: limits.uncertainMaxMs,
+    retryPauseMs: limits.appendRetryPauseMs,
+    shardOpenTimeoutMs: limits.shardOpenTimeoutMs,
+    reclaimsMax: limits.reclaimsMax,
+    stalledRetryMs: limits.stalledRetryMs,
+    readPageBytes: limits.readPageBytes,
+    replayBufferBytes: limits.replayBufferBytes,
+    frameCacheBytes: limits.frameCacheBytes,
+    framePageBytes: limits.framePageBytes,
+    cutAfterBytes: limits.cutAfterBytes,
+  };
+}
+
+export const defaultShardLogsOptions: ShardLogsOptions = shardLogsOptions(limits);

@@ -22,7 +22,7 @@ import {
 import { ShardFrames } from "./shard-frames.ts";
 import { shardOfId } from "./shard-hash.ts";
 import { ShardKeeper } from "./shard-keeper.ts";
-import type { BaseSource, ShardLog, ShardLogs } from "./shard-log.ts";
+import type { BaseSource, ResidentBases, ShardLog, ShardLogs } from "./shard-log.ts";
 import { defaultShardLogsOptions, type ShardLogsOptions } from "./shard-logs-options.ts";
 import { type ServedShard, Truncation } from "./truncation.ts";
 
@@ -100,8 +100,8 @@ export class NodeShardLogs implements ShardLogs {
     };
   }
 
-  provideBases(source: BaseSource): void {
-    this.#truncation.provideBases(source);
+  provideBases(source: BaseSource, residents?: ResidentBases): void {
+    this.#truncation.provideBases(source, residents);
   }
 
   /** Copies forward and cuts all shards that are served here; see `Truncation`. */

@@ -7,9 +7,9 @@
  * bases of its own there and need not be copied; what rests is copied once a round.
  */
 import { reasonOf } from "../kernel/index.ts";
-import { copyForward } from "./copy-forward.ts";
+import { type Bases, copyForward } from "./copy-forward.ts";
 import type { ShardContext } from "./shard-context.ts";
-import type { BaseSource } from "./shard-log.ts";
+import type { BaseSource, ResidentBases } from "./shard-log.ts";
 import type { ShardOwner } from "./shard-owner.ts";
 
 /** A shard that is served here just now. */
@@ -23,7 +23,7 @@ const GROWTH = 4;
 export class Truncation {
   readonly #afterBytes: number;
   readonly #served: () => readonly ServedShard[];
-  #source: BaseSource | undefined;
+  #bases: Bases | undefined;
   #written = 0;
   #dueBytes: number;
   #round: Promise<void> | undefined;
@@ -36,15 +36,15 @@ export class Truncation {
     this.#served = served;
   }
 
-  provideBases(source: BaseSource): void {
-    this.#source = source;
+  provideBases(stored: BaseSource, resident: ResidentBases = () => undefined): void {
+    this.#bases = { stored, resident };
   }
 
   /** Counts; starts a round when one is due. */
   appended(bytes: number): void {
     this.#written += bytes;
     if (this.#afterBytes === 0 || this.#written < this.#dueBytes) return;
-    if (this.#round === undefined && this.#source !== undefined && !this.#isClosed) void this.cut();
+    if (this.#round === undefined && this.#bases !== undefined && !this.#isClosed) void this.cut();
   }
 
   /**
@@ -65,12 +65,12 @@ export class Truncation {
   }
 
   async #cutAll(everything: boolean): Promise<void> {
-    const source = this.#source;
-    if (source === undefined) return;
+    const bases = this.#bases;
+    if (bases === undefined) return;
     const before = this.#written;
     for (const shard of this.#served()) {
       if (this.#isClosed) return;
-      if (shard.owner.isServing) await cutShard(shard, source, everything);
+      if (shard.owner.isServing) await cutShard(shard, bases, everything);
     }
     const copied = this.#written - before;
     this.#dueBytes = Math.max(this.#afterBytes, GROWTH * copied);
@@ -80,7 +80,7 @@ export class Truncation {
 
 async function cutShard(
   { context, owner }: ServedShard,
-  source: BaseSource,
+  bases: Bases,
   everything: boolean,
 ): Promise<void> {
   const { shard, logger } = context;
@@ -88,11 +88,11 @@ async function cutShard(
   const target = everything ? end : owner.roundMark;
   owner.roundMark = end;
   try {
-    const { entitiesHeldBack } = await copyForward(context, { owner, target }, source);
+    const { entitiesHeldBack } = await copyForward(context, { owner, target }, bases);
     if (entitiesHeldBack === 0) return;
     const fields = { shard, entitiesHeldBack };
     logger.warn(
-      "a log was cut less far than it should: the state of some entities is unknown",
+      "a log was cut less far than it should: the state of some entities could not be had",
       fields,
     );
   } catch (error) {

@@ -10,6 +10,7 @@
  */
 import { isThenable, limits, Rejection, TroupeError } from "../kernel/index.ts";
 import {
+  baseEvent,
   type EntityState,
   foldUser,
   internalEvents,
@@ -302,8 +303,8 @@ export class Turn implements Confirmable {
       return group;
     }
     if (base !== undefined) {
-      const schemaVersion = subject.model.snapshotVersion;
-      group.push({ kind: "base", type: internalEvents.base, schemaVersion, timeMs, payload: base });
+      group.push(baseEvent(subject.model, { state, timeMs, payload: base }));
+      return group;
     }
     const wakeAtMs = wakeAtMsOf(state);
     const last = group.pop();

@@ -21,6 +21,7 @@ import {
   type PersistentActorDefinition,
   type ShardLogs,
   type SnapshotStore,
+  shardLogsOptions,
 } from "../persistence/index.ts";
 import { checkSystemOptions } from "./check-system-options.ts";
 import { openStores } from "./open-stores.ts";
@@ -175,6 +176,7 @@ export async function createSystem(options: SystemOptions): Promise<System> {
     clock,
     random,
     logger,
+    options: shardLogsOptions(kernel.limits),
     ...(options.journalObserver && { observer: options.journalObserver }),
   });
   const host = new EntityHost({

@@ -1,10 +1,10 @@
 import type {
   Clock,
-  Limits,
   Logger,
   Observer,
   Random,
   StopSignal,
+  SystemLimits,
   TurnSource,
 } from "../kernel/index.ts";
 import type {
@@ -48,8 +48,8 @@ export interface SystemOptions {
   readonly logger?: Logger;
   readonly observer?: Observer;
   readonly journalObserver?: JournalObserver;
-  /** Other values for the bounds in `limitTable`. */
-  readonly limits?: Partial<Limits>;
+  /** Other values for those bounds of `limitTable` that are in `systemLimitNames`; the rest is fixed. */
+  readonly limits?: Partial<SystemLimits>;
   /** Default: the machine's. */
   readonly clock?: Clock;
   /** Default: the machine's. */

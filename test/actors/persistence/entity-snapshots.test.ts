@@ -1,5 +1,5 @@
 /** States kept beside the log: they make recoveries short, and are believed only as far as the log proves them. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { systemRandom } from "../../../src/actors/kernel/index.ts";
 import {
   memorySnapshotStore,
@@ -177,5 +177,30 @@ describe("a snapshot store", () => {
     crash(again);
     const third = await start({ journal, snapshots });
     expect(await third.actor(Counter, "x").get()).toBe(15);
+  });
+
+  it("does not keep the log from being cut under an entity that never rests", async () => {
+    const journal = disk(1);
+    const snapshots = server();
+    const cut = vi.spyOn(journal, "cut");
+    const [read, readAt] = [journal.read.bind(journal), journal.readAt.bind(journal)];
+    // Slower than the next command is there, as a real one is.
+    journal.read = (...given) => settle(3).then(() => read(...given));
+    journal.readAt = (...given) => settle(3).then(() => readAt(...given));
+    const system = await start({ journal, snapshots, limits: { cutAfterBytes: 20_000 } });
+    let answered = 0;
+    const busy = async (): Promise<void> => {
+      for (; cut.mock.calls.length < 3 && answered < 20_000; answered++) {
+        await system.actor(Counter, "hot").add(1);
+        await settle(1);
+      }
+    };
+    await Promise.all(Array.from({ length: 20 }, busy));
+    expect(cut.mock.calls.length).toBe(3);
+    expect((await journal.tail(0)).low).toBeGreaterThan(0);
+    crash(system);
+    // Redis is wiped, and still nothing is missing.
+    const again = await start({ journal, snapshots: server() });
+    expect(await again.actor(Counter, "hot").get()).toBe(answered);
   });
 });

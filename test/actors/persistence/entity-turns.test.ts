@@ -138,6 +138,9 @@ describe("a turn", () => {
     expect(isTroupeError(failed, "TROUPE_EVENT_TOO_LARGE")).toBe(true);
     await one.add(1);
     expect(await one.get()).toBe(1);
+    const narrow = await start({ limits: { eventBytesMax: 2_000 } });
+    const narrowly = await failureOf(narrow.actor(Counter, "big").store("x".repeat(2_000)));
+    expect(isTroupeError(narrowly, "TROUPE_EVENT_TOO_LARGE")).toBe(true);
   });
 
   it("runs its effects after the commit, in order, before the reply; one that throws hurts none", async () => {

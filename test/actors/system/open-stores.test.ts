@@ -55,6 +55,9 @@ describe("options of a wrong kind", () => {
     ["definitions", { definitions: {} }],
     ["stopOnSignals", { stopOnSignals: "SIGTERM" }],
     ["limits.askTimeoutMs", { limits: { askTimeoutMs: -1 } }],
+    ["limits.checkpointEveryEvents", { limits: { checkpointEveryEvents: 0 } }],
+    // A bound of what is stored: fixed.
+    ["limits", { limits: { payloadDepthMax: 10 } }],
     ["of createSystem", null as unknown as object],
   ];
   it.each(wrong)("%s: %o", async (option, options) => {

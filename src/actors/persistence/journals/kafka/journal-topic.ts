@@ -2,7 +2,7 @@
  * The topic that is the journal: made as it has to be, checked at every start. A setting that
  * could lose or reorder records is a reason not to start, told with the command that mends it.
  */
-import { type Clock, reasonOf, TroupeError } from "../../../kernel/index.ts";
+import { type Clock, limits, reasonOf, TroupeError } from "../../../kernel/index.ts";
 import type { ClusterLink } from "./cluster-link.ts";
 import type { ClusterView } from "./cluster-view.ts";
 import { PartitionReader } from "./partition-reader.ts";
@@ -85,6 +85,11 @@ export class JournalTopic {
       ["max.message.bytes", String(recordBytesMax + overheadBytes)],
       // A clock that is wrong must not make the brokers refuse a record.
       ["message.timestamp.type", "LogAppendTime"],
+      // Room is given back by whole files, and their default size is a gigabyte of each shard.
+      [
+        "segment.bytes",
+        String(Math.max(limits.journalSegmentBytes, recordBytesMax + overheadBytes)),
+      ],
     ]);
   }
 
