@@ -5,8 +5,8 @@ import type { Load } from "./load-process.ts";
 import { Session, type SessionMeasured } from "./session.ts";
 import type { Store } from "./stores.ts";
 
-/** Half seconds; a contender that is slower than that stays cold, and its figures say so. */
-const warmUpRoundsMax = 8;
+/** Half seconds. A fast contender has done its commands before all of its code is compiled; a slow one stays cold, and its figures say so. */
+const warmUpRounds = { min: 4, max: 8 };
 
 export interface Case {
   readonly contender: ContenderOptions["contender"];
@@ -16,6 +16,8 @@ export interface Case {
 }
 
 export interface Plan {
+  /** Of each load. What a target is for is measured seven times: one stall of a shared machine must not decide the middle. */
+  readonly runs: 3 | 7;
   /** Commands in flight, for closed loops. */
   readonly inFlight: readonly number[];
   /** Commands a second, for open loops, beside half of what the closed ones reached. */
@@ -34,9 +36,7 @@ export interface CaseFigures {
 export async function measureCase(bench: Bench, of: Case, plan: Plan): Promise<CaseFigures> {
   const { contender, store, shards, actors } = of;
   const seconds = bench.quick ? 0.6 : 2;
-  const runs = bench.quick ? 1 : 3;
-  // What the targets are for: one stall of a shared machine must not decide the middle of them.
-  const rateRuns = bench.quick ? 1 : 7;
+  const runs = bench.quick ? 1 : plan.runs;
   const session = await Session.start({ contender, store: store.address, shards, actors });
   const actorsText = `${actors.toLocaleString("en-US")} actor${actors === 1 ? "" : "s"}`;
   const name = `${store.name}, ${shards} shards, ${actorsText}`;
@@ -44,9 +44,9 @@ export async function measureCase(bench: Bench, of: Case, plan: Plan): Promise<C
   const options = { durability: store.durability, ...peer };
   const perSecond = new Map<number, Figure>();
   const p99 = new Map<number, Figure>();
-  const measure = async (load: Load, times = runs): Promise<readonly SessionMeasured[]> => {
+  const measure = async (load: Load): Promise<readonly SessionMeasured[]> => {
     const measured: SessionMeasured[] = [];
-    for (let run = 0; run < times; run++) measured.push(await session.run(load));
+    for (let run = 0; run < runs; run++) measured.push(await session.run(load));
     return measured;
   };
   const record = (what: string, unit: string, values: readonly number[]): Figure =>
@@ -79,8 +79,7 @@ export async function measureCase(bench: Bench, of: Case, plan: Plan): Promise<C
     for (const rate of [...half, ...plan.rates]) {
       // Half of the maximum is another number in every run: its name must not be.
       const isHalf = rate === half[0];
-      const times = isHalf ? runs : rateRuns;
-      const measured = await measure({ kind: "open", perSecond: rate, seconds }, times);
+      const measured = await measure({ kind: "open", perSecond: rate, seconds });
       const what = isHalf ? "open loop at half" : `open loop at ${rate.toLocaleString("en-US")}/s`;
       if (isHalf) record(`${what}, rate`, "commands/s", [rate]);
       record(
@@ -105,7 +104,8 @@ export async function measureCase(bench: Bench, of: Case, plan: Plan): Promise<C
 
 /** A cold process is another matter than a slow one: what is measured has done so much before. */
 async function warmUp(session: Session, commands: number): Promise<void> {
-  for (let done = 0, round = 0; done < commands && round < warmUpRoundsMax; round++) {
+  const { min, max } = warmUpRounds;
+  for (let done = 0, round = 0; round < min || (done < commands && round < max); round++) {
     const { perSecond } = await session.run({ kind: "closed", inFlight: 1_000, seconds: 0.5 });
     done += perSecond * 0.5;
   }

@@ -4,8 +4,8 @@ import { journalFigures } from "./journal-figures.ts";
 import { recoveryFigures } from "./recovery-figures.ts";
 import { embeddedStore, kafkaStore, redisStore, type Store } from "./stores.ts";
 
-const closedLoops: Plan = { inFlight: [256, 1_000], rates: [], halfOfMax: true };
-const peersLoop: Plan = { inFlight: [256], rates: [], halfOfMax: false };
+const closedLoops: Plan = { inFlight: [256, 1_000], rates: [], halfOfMax: true, runs: 3 };
+const peersLoop: Plan = { inFlight: [256], rates: [], halfOfMax: false, runs: 3 };
 
 /** What a store is held against: commands a second, and a rate with its p99. */
 interface Target {
@@ -27,7 +27,7 @@ async function withStore(start: () => Promise<Store>, work: (store: Store) => Pr
 
 /** 16 shards and 1,000 actors: what the targets are for. */
 async function mainCase(bench: Bench, store: Store, target?: Target): Promise<CaseFigures> {
-  const plan = target === undefined ? closedLoops : { ...closedLoops, rates: [target.rate] };
+  const plan: Plan = { ...closedLoops, rates: target === undefined ? [] : [target.rate], runs: 7 };
   const figures = await measureCase(bench, { ...ours, store }, plan);
   const perSecond = figures.perSecond.get(1_000)?.value ?? Number.NaN;
   if (target !== undefined) {
@@ -55,7 +55,7 @@ function compare(
 /** The target's case, then one actor alone, who must not be much slower than a thousand. */
 async function ownCases(bench: Bench, store: Store, target?: Target): Promise<CaseFigures> {
   const many = await mainCase(bench, store, target);
-  const plan = { inFlight: [1_000], rates: [], halfOfMax: !bench.quick };
+  const plan: Plan = { inFlight: [1_000], rates: [], halfOfMax: !bench.quick, runs: 7 };
   const alone = await measureCase(bench, { ...ours, store, actors: 1 }, plan);
   const bounds = { inFlight: 1_000, atLeast: 0.8 };
   compare(bench, `${store.name}, one actor / many`, [alone, many], bounds);

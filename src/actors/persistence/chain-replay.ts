@@ -69,7 +69,7 @@ class Chain {
   /** Newest first. */
   readonly #positions: Position[] = [];
   /** The oldest frames of the chain, which the way forward needs first. */
-  readonly #kept = new Map<Position, Frame>();
+  readonly #kept = new Map<Position, Found>();
   #keptBytes = 0;
   #shown = 0;
   /** Number of the last event shown. */
@@ -109,10 +109,10 @@ class Chain {
 
   async #readBack(position: Position): Promise<Found | undefined> {
     try {
-      const frame = await this.#read(position);
+      const found = await this.#read(position);
       this.#positions.push(position);
-      this.#keep(position, frame);
-      return { frame, starts: this.#find(frame, position) };
+      this.#keep(position, found);
+      return found;
     } catch (error) {
       // What a base has made needless may be gone; only a reader of the past looks for it.
       const looksBack = this.#wholeLife || this.#to !== Number.POSITIVE_INFINITY;
@@ -162,9 +162,8 @@ class Chain {
     let skip = start.index;
     for (let index = this.#positions.length - 1; index >= 0; index--) {
       const position = this.#positions[index] as Position;
-      const frame = this.#kept.get(position) ?? (await this.#read(position));
+      const { frame, starts } = this.#kept.get(position) ?? (await this.#read(position));
       this.#kept.delete(position);
-      const starts = this.#find(frame, position);
       for (let next = skip; next < starts.length; next++) {
         const event = readEvent(frame, starts[next] as number, position);
         if (!this.#isWanted(event, position)) return;
@@ -191,8 +190,9 @@ class Chain {
     return true;
   }
 
-  async #read(position: Position): Promise<Frame> {
-    const frame = await this.#walk.read(position);
+  async #read(position: Position): Promise<Found> {
+    const known = this.#walk.read(position);
+    const frame = known instanceof Promise ? await known : known;
     this.#onRead?.();
     if (typeof frame === "string" || frame.kind !== "data") {
       throw this.#broken(
@@ -200,22 +200,18 @@ class Chain {
         "the chain of an entity leads here, but this is no frame of events",
       );
     }
-    return frame;
-  }
-
-  #find(frame: Frame, position: Position): number[] {
     const starts = this.#filter.find(frame);
-    if (starts.length > 0) return starts;
+    if (starts.length > 0) return { frame, starts };
     throw this.#broken(position, "the chain of an entity leads here, but to no event of it");
   }
 
-  #keep(position: Position, frame: Frame): void {
-    this.#kept.set(position, frame);
-    this.#keptBytes += frame.bytes.length;
-    for (const [newer, { bytes }] of this.#kept) {
+  #keep(position: Position, found: Found): void {
+    this.#kept.set(position, found);
+    this.#keptBytes += found.frame.bytes.length;
+    for (const [newer, { frame }] of this.#kept) {
       if (this.#keptBytes <= this.#context.options.replayBufferBytes) return;
       this.#kept.delete(newer);
-      this.#keptBytes -= bytes.length;
+      this.#keptBytes -= frame.bytes.length;
     }
   }
 

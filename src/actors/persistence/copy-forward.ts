@@ -39,6 +39,8 @@ export interface CutOutcome {
   /** Everything below has gone; undefined = nothing could be cut. */
   readonly before: Position | undefined;
   readonly entitiesCopied: number;
+  /** Of their bases. */
+  readonly bytesCopied: number;
   /** Whose state could not be had. */
   readonly entitiesHeldBack: number;
 }
@@ -51,8 +53,10 @@ export async function copyForward(
 ): Promise<CutOutcome> {
   const { journal, shard, rules, observer } = context;
   const { low } = await journal.tail(shard);
-  if (target <= low) return { before: undefined, entitiesCopied: 0, entitiesHeldBack: 0 };
-  const { copied, heldBack } = await new BaseWriter(context, owner, bases).writeAll(target);
+  if (target <= low) {
+    return { before: undefined, entitiesCopied: 0, bytesCopied: 0, entitiesHeldBack: 0 };
+  }
+  const { copied, bytes, heldBack } = await new BaseWriter(context, owner, bases).writeAll(target);
   await owner.checkpoint({ full: true, dropBelow: target });
   if (rules.pointsBeforeCut) await owner.barrier();
   // The checkpoint began above the target, so its own parts are safe.
@@ -64,6 +68,7 @@ export async function copyForward(
   return {
     before: before > low ? before : undefined,
     entitiesCopied: copied,
+    bytesCopied: bytes,
     entitiesHeldBack: heldBack,
   };
 }
@@ -73,6 +78,7 @@ class BaseWriter {
   readonly #owner: ShardOwner;
   readonly #bases: Bases;
   #copied = 0;
+  #bytes = 0;
   #heldBack = 0;
 
   constructor(context: ShardContext, owner: ShardOwner, bases: Bases) {
@@ -81,7 +87,7 @@ class BaseWriter {
     this.#bases = bases;
   }
 
-  async writeAll(target: Position): Promise<{ copied: number; heldBack: number }> {
+  async writeAll(target: Position): Promise<{ copied: number; bytes: number; heldBack: number }> {
     const { rules } = this.#context;
     const waiting: string[] = [];
     for (const [persistenceId, entry] of this.#owner.entries()) {
@@ -94,7 +100,7 @@ class BaseWriter {
       }
     };
     await Promise.all(Array.from({ length: BASES_AT_ONCE }, worker));
-    return { copied: this.#copied, heldBack: this.#heldBack };
+    return { copied: this.#copied, bytes: this.#bytes, heldBack: this.#heldBack };
   }
 
   /** False when the state cannot be had; throws when the log itself fails. */
@@ -149,6 +155,7 @@ class BaseWriter {
   async #commit(persistenceId: string, event: StagedEvent): Promise<boolean | undefined> {
     try {
       await this.#owner.commit(persistenceId, [event]).confirmed;
+      this.#bytes += event.payload.length;
       return true;
     } catch (error) {
       if (isTroupeError(error, "TROUPE_SHARD_BUSY")) return undefined;

@@ -32,6 +32,8 @@ export interface ShardLogsOptions extends CheckpointOptions {
   readonly frameCacheBytes: number;
   /** What is read at once of a part of the log that most recovering entities want. */
   readonly framePageBytes: number;
+  /** How long reading from memory may go on before the rest of the process has its turn, in milliseconds. */
+  readonly sliceMs: number;
   /** Bytes written by this node since the last cut that make the next one due. 0 = never by itself. */
   readonly cutAfterBytes: number;
 }
@@ -58,6 +60,7 @@ export function shardLogsOptions(limits: Limits): ShardLogsOptions {
     replayBufferBytes: limits.replayBufferBytes,
     frameCacheBytes: limits.frameCacheBytes,
     framePageBytes: limits.framePageBytes,
+    sliceMs: limits.sliceMs,
     cutAfterBytes: limits.cutAfterBytes,
   };
 }

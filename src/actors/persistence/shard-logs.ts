@@ -25,6 +25,7 @@ import { ShardKeeper } from "./shard-keeper.ts";
 import type { BaseSource, ResidentBases, ShardLog, ShardLogs } from "./shard-log.ts";
 import { defaultShardLogsOptions, type ShardLogsOptions } from "./shard-logs-options.ts";
 import { type ServedShard, Truncation } from "./truncation.ts";
+import { WalkPace } from "./walk-pace.ts";
 
 export interface ShardLogsParts {
   readonly journal: Journal;
@@ -55,6 +56,7 @@ export class NodeShardLogs implements ShardLogs {
   readonly #rules: ProtocolRules;
   readonly #lane: AppendLane;
   readonly #frames: FrameCache;
+  readonly #pace: WalkPace;
   readonly #truncation: Truncation;
   readonly #kept = new Map<
     number,
@@ -72,6 +74,7 @@ export class NodeShardLogs implements ShardLogs {
     this.#options = options;
     this.#rules = rules;
     this.#frames = new FrameCache(options.frameCacheBytes);
+    this.#pace = new WalkPace(clock, options.sliceMs);
     this.#truncation = new Truncation(options.cutAfterBytes, () => this.#served());
     this.#lane = new AppendLane(journal, {
       ...options,
@@ -137,6 +140,7 @@ export class NodeShardLogs implements ShardLogs {
         shard,
         cache: this.#frames,
         pageBytes: this.#options.framePageBytes,
+        pace: this.#pace,
       }),
       views,
       rules: this.#rules,

@@ -67,36 +67,38 @@ export class Truncation {
   async #cutAll(everything: boolean): Promise<void> {
     const bases = this.#bases;
     if (bases === undefined) return;
-    const before = this.#written;
+    this.#written = 0;
+    let copied = 0;
     for (const shard of this.#served()) {
       if (this.#isClosed) return;
-      if (shard.owner.isServing) await cutShard(shard, bases, everything);
+      if (shard.owner.isServing) copied += await cutShard(shard, bases, everything);
     }
-    const copied = this.#written - before;
     this.#dueBytes = Math.max(this.#afterBytes, GROWTH * copied);
-    this.#written = 0;
   }
 }
 
+/** Returns the bytes of the bases that were written. */
 async function cutShard(
   { context, owner }: ServedShard,
   bases: Bases,
   everything: boolean,
-): Promise<void> {
+): Promise<number> {
   const { shard, logger } = context;
   const end = owner.confirmedEnd;
   const target = everything ? end : owner.roundMark;
   owner.roundMark = end;
   try {
-    const { entitiesHeldBack } = await copyForward(context, { owner, target }, bases);
-    if (entitiesHeldBack === 0) return;
+    const { bytesCopied, entitiesHeldBack } = await copyForward(context, { owner, target }, bases);
+    if (entitiesHeldBack === 0) return bytesCopied;
     const fields = { shard, entitiesHeldBack };
     logger.warn(
       "a log was cut less far than it should: the state of some entities could not be had",
       fields,
     );
+    return bytesCopied;
   } catch (error) {
     // The shard was lost on the way, or a base could not be made; the next round tries again.
     logger.warn("a log was not cut", { shard, reason: reasonOf(error) });
+    return 0;
   }
 }

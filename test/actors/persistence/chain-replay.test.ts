@@ -1,8 +1,15 @@
 /** Reading one entity. The cases of Pekko's JournalSpec are in `test/contracts/event-log-contract.ts`. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { Journal } from "../../../src/actors/persistence/journal.ts";
-import { memoryJournal } from "../../../src/actors/persistence/journals/index.ts";
+import {
+  memoryJournal,
+  openEmbeddedJournal,
+} from "../../../src/actors/persistence/journals/index.ts";
+import type { ShardLog } from "../../../src/actors/persistence/shard-log.ts";
 import {
   base,
   codeOf,
@@ -118,6 +125,30 @@ describe("what a replay costs", () => {
     expect(read.pages).toBeGreaterThan(0);
     expect(read.pages + read.records).toBeLessThan(frames.length / 10);
     expect(read.bytes).toBeLessThanOrEqual(1.2 * bytes);
+  });
+
+  test("so they do in a log in which the frames of many shards lie in turn", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "troupe-mingled-"));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const shards = 16;
+    const embedded = await openEmbeddedJournal({ directory, shards });
+    const { journal, read } = counted(embedded);
+    const logs = quickLogs(journal);
+    const open = await Promise.all(Array.from({ length: shards }, (_, shard) => logs.open(shard)));
+    const ids = Array.from({ length: 20 }, (_, index) => `e/${index}`);
+    for (let round = 0; round < 30; round++) {
+      for (const id of ids) {
+        await Promise.all(open.map((log) => log.commit(id, [event(`${round}`)]).confirmed));
+      }
+    }
+    Object.assign(read, { bytes: 0, pages: 0, records: 0 });
+    const [first] = open;
+    const replayed = await Promise.all(ids.map((id) => replayLines(first as ShardLog, id)));
+    for (const lines of replayed) expect(lines).toHaveLength(30);
+    expect(read.pages).toBeGreaterThan(0);
+    expect(read.pages + read.records).toBeLessThan((30 * ids.length) / 5);
+    await logs.close();
+    await journal.close();
   });
 
   test("entities that recover together fetch each frame once", async () => {

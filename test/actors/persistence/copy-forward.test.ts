@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Journal } from "../../../src/actors/persistence/journal.ts";
 import {
   memoryJournal,
@@ -174,6 +174,41 @@ describe("a cut", () => {
     expect((await recordsOf(journal)).length).toBeLessThan(300);
     expect((await quickLogs(journal).open(0)).entry("a")?.sequenceNumber).toBe(400);
   });
+});
+
+test("what is written during a long round is not taken for copied: the next one is due no later for it", async () => {
+  const journal = memoryJournal({ shards: 1 });
+  const logs = quickLogs(journal, { options: { cutAfterBytes: 20_000 } });
+  const log = await logs.open(0);
+  await write(log, "resting", "1");
+  const cuts = vi.spyOn(journal, "cut");
+  let asked = 0;
+  let goOn = (): void => {};
+  const held = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  logs.provideBases(async (of, id) => {
+    asked += 1;
+    await held;
+    return foldsAllShortly(of, id);
+  });
+  const write100 = async (): Promise<void> => {
+    await write(log, "busy", ...Array.from({ length: 99 }, () => "x".repeat(100)));
+    await log.commit("busy", [event("x"), base("s")]).confirmed;
+  };
+  const writesUntil = async (isEnough: () => boolean): Promise<number> => {
+    let writes = 0;
+    for (; writes < 5_000 && !isEnough(); writes += 100) await write100();
+    return writes;
+  };
+  await writesUntil(() => asked > 0);
+  expect(asked).toBe(1);
+  for (let n = 0; n < 15; n++) await write100();
+  cuts.mockClear();
+  goOn();
+  await waitUntil("the long round has ended", () => cuts.mock.calls.length > 0);
+  // Four times what was written meanwhile would be far more.
+  expect(await writesUntil(() => cuts.mock.calls.length > 1)).toBeLessThan(1_000);
 });
 
 const foldsAllShortly: BaseSource = async (log, persistenceId) => ({

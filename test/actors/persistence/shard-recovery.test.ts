@@ -18,6 +18,7 @@ import { ShardFrames } from "../../../src/actors/persistence/shard-frames.ts";
 import type { ShardLog } from "../../../src/actors/persistence/shard-log.ts";
 import { defaultShardLogsOptions } from "../../../src/actors/persistence/shard-logs-options.ts";
 import { recoverShard } from "../../../src/actors/persistence/shard-recovery.ts";
+import { WalkPace } from "../../../src/actors/persistence/walk-pace.ts";
 import { codeOf, event, framesOf, quickLogs, recordsOf } from "./shard-fixture.ts";
 
 /** Opens the shard as a new process would, and says what that took. */
@@ -300,6 +301,7 @@ function contextOf(journal: Journal): ShardContext {
       shard: 0,
       cache: new FrameCache(0),
       pageBytes: defaultShardLogsOptions.framePageBytes,
+      pace: new WalkPace(systemClock, defaultShardLogsOptions.sliceMs),
     }),
     views: aloneView,
     rules: protocolRules(3),

@@ -6,6 +6,7 @@ import type { Journal } from "../journal.ts";
 import { aloneView, protocolRules, type ShardContext } from "../shard-context.ts";
 import { ShardFrames } from "../shard-frames.ts";
 import { defaultShardLogsOptions } from "../shard-logs-options.ts";
+import { WalkPace } from "../walk-pace.ts";
 
 /** For those who only look. */
 export function readingContext(journal: Journal, shard: number): ShardContext {
@@ -29,6 +30,7 @@ export function toolContext(journal: Journal, shard: number, lane: AppendLane): 
       shard,
       cache: new FrameCache(options.frameCacheBytes),
       pageBytes: options.framePageBytes,
+      pace: new WalkPace(systemClock, options.sliceMs),
     }),
     views: aloneView,
     rules: protocolRules(options.reclaimsMax),

@@ -16,8 +16,11 @@ import type { SegmentPool } from "./segment-pool.ts";
 const gapBytesMax = 2 * 1024;
 const runBytesMax = 1024 * 1024;
 const readsAtOnce = 4;
+/** The first guess of a single record's size; the next ones are a little more than the last record. */
+const guessBytesFirst = 4 * 1024;
+const guessBytesMax = 64 * 1024;
 /** With as many runs in each block, reading whole blocks is cheaper than reading the runs … */
-const runsPerBlockMin = 32;
+const runsPerBlockMin = 16;
 /** … or with as many, when other shards are read at the same time and share the blocks. */
 const sharedRunsPerBlockMin = 4;
 const mingledRunsMin = 8;
@@ -35,6 +38,7 @@ export class ShardReader {
   readonly #pool: SegmentPool;
   readonly #blocks = new BlockCache(limits.journalReadCacheBytesMax);
   #readsRunning = 0;
+  #guessBytes = guessBytesFirst;
 
   constructor(log: Log, pool: SegmentPool) {
     this.#log = log;
@@ -109,13 +113,34 @@ export class ShardReader {
       throw beyondEnd(shard, position, this.#log.endPosition);
     }
     const offset = position - segment.base;
-    const head = await segment.read(offset, recordHeaderBytes);
-    const header = decodeRecordHeader(head, 0);
+    // Mostly one read: records that are read one after the other are of about one size.
+    const most = (segment.fullEnd ?? this.#log.end) - offset;
+    const first = await segment.read(offset, Math.min(most, recordHeaderBytes + this.#guessBytes));
+    const header = decodeRecordHeader(first, 0);
     if (header?.shard !== shard) throw segment.damage(offset, notARecord(shard));
-    const bytes = await segment.read(offset + recordHeaderBytes, header.length);
+    const { length } = header;
+    const start = first.subarray(recordHeaderBytes, recordHeaderBytes + length);
+    const rest = await this.#rest(segment, {
+      offset: offset + first.length,
+      length: length - start.length,
+    });
+    this.#guessBytes = Math.min(length + (length >> 3), guessBytesMax);
     if (segment !== this.#log.active) await this.#pool.touch(segment);
-    return { position, next: position + recordHeaderBytes + header.length, bytes };
+    const bytes = rest === undefined ? ownBytes(start) : Buffer.concat([start, rest], length);
+    return { position, next: position + recordHeaderBytes + length, bytes };
   }
+
+  async #rest(
+    segment: Segment,
+    { offset, length }: { readonly offset: number; readonly length: number },
+  ): Promise<Buffer | undefined> {
+    return length === 0 ? undefined : segment.read(offset, length);
+  }
+}
+
+/** A small record must not keep a large buffer alive. */
+function ownBytes(bytes: Buffer): Uint8Array {
+  return bytes.buffer.byteLength > 2 * bytes.length ? Uint8Array.from(bytes) : bytes;
 }
 
 function notARecord(shard: number): string {
