@@ -27,7 +27,8 @@ async function oneKill(fault?: string): Promise<LaneOutcome> {
 
 it("finds nothing where nothing is wrong", async () => {
   const { acked, ...outcome } = await oneKill();
-  expect(acked).toBeGreaterThan(40);
+  // What `flows` waits for at least; a quick machine is done soon after.
+  expect(acked).toBeGreaterThanOrEqual(20);
   expect(outcome).toMatchObject({ lost: 0, doubled: 0, violations: [] });
 });
 
