@@ -207,6 +207,7 @@ export const limitTable = {
   passivateAfterMs: limit({
     default: 120_000,
     unit: "milliseconds",
+    least: 1,
     reason: "an entity without commands for so long is cheaper to recover than to keep",
     effect: "it leaves memory; the next command or timer brings it back",
   }),

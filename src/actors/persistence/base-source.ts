@@ -34,8 +34,11 @@ async function baseOf(
     state = foldStored(model, id, state, event);
     sequenceNumber = event.sequenceNumber;
   });
-  // It went on meanwhile.
-  if (log.entry(persistenceId)?.sequenceNumber !== sequenceNumber) return undefined;
+  const entry = log.entry(persistenceId);
+  // It went on meanwhile: what the live index says belongs to a later state.
+  if (entry === undefined || entry.sequenceNumber !== sequenceNumber) return undefined;
   const payload = encodeBase(state, `The state of ${persistenceId}`);
-  return { sequenceNumber, event: baseEvent(model, { state, timeMs: clock.nowMs(), payload }) };
+  const { open, wakeAtMs } = entry;
+  const event = baseEvent(model, { timeMs: clock.nowMs(), payload, open, wakeAtMs });
+  return { sequenceNumber, event };
 }

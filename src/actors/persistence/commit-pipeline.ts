@@ -9,11 +9,18 @@
  *      is empty only when the fate of every commit is known.
  */
 import { isTroupeError, reasonOf, TroupeError } from "../kernel/index.ts";
-import { baseEvent, type EntityState, encodeBase, initialEntityState } from "./entity-state.ts";
+import {
+  baseEvent,
+  type EntityState,
+  encodeBase,
+  initialEntityState,
+  openOf,
+  wakeAtMsOf,
+} from "./entity-state.ts";
 import type { Answer, Call } from "./entity-work.ts";
 import type { HostedShard } from "./hosted-shard.ts";
 import { releasePayload } from "./payload-codec.ts";
-import type { Seat, StagedEvent } from "./shard-log.ts";
+import type { Seat, ShardLog, StagedEvent } from "./shard-log.ts";
 import { SnapshotGauge } from "./snapshot-gauge.ts";
 import type { SnapshotKeeper } from "./snapshot-keeper.ts";
 import type { Turn, TurnOwner } from "./turn.ts";
@@ -38,6 +45,8 @@ export abstract class CommitPipeline implements TurnOwner {
   readonly subject: TurnSubject;
   readonly shard: HostedShard;
   readonly gauge: SnapshotGauge;
+  /** Of the last event that `state` contains. */
+  #sequenceNumber = 0;
   /** In the shard's log, since the first commit. */
   #seat: Seat | undefined = undefined;
   readonly #snapshots: SnapshotKeeper | undefined;
@@ -74,9 +83,10 @@ export abstract class CommitPipeline implements TurnOwner {
     return gauge.events + subject.persistenceId.charCodeAt(0) + inState + (this.#seat?.warm() ?? 0);
   }
 
-  /** The entity as its recovery found it. */
-  restore(state: EntityState): void {
+  /** The entity as its recovery found it, with the number of its last event. */
+  restore(state: EntityState, sequenceNumber: number): void {
     this.state = state;
+    this.#sequenceNumber = sequenceNumber;
     this.confirmed = state;
     this.deleting = false;
     // It would keep a whole directory alive that may be no longer in use.
@@ -132,6 +142,7 @@ export abstract class CommitPipeline implements TurnOwner {
     }
     if (turn.deleting) turn.state = initialEntityState(model, id);
     this.state = turn.state;
+    this.#sequenceNumber = turn.sequenceNumber;
     this.deleting = turn.deleting;
     this.#wait(turn);
     return undefined;
@@ -162,15 +173,17 @@ export abstract class CommitPipeline implements TurnOwner {
   }
 
   /**
-   * The state with all that is staged, as a base for a commit in the same breath.
+   * The state with all that is staged, as a base for a commit in the same breath. undefined = the log has other numbers
+   * than this state: then the log itself has to be asked.
    * @throws TROUPE_PAYLOAD_INVALID when it cannot be stored.
    */
-  protected base(timeMs: number): StagedEvent {
+  protected base(log: ShardLog, timeMs: number): StagedEvent | undefined {
     const { subject, state } = this;
-    const payload = encodeBase(state, `The state of ${subject.persistenceId}`);
-    // Where states are kept in the log, this is the snapshot that would have been due.
-    if (this.#snapshots === undefined) this.gauge.reset(timeMs);
-    return baseEvent(subject.model, { state, timeMs, payload });
+    const { model, persistenceId } = subject;
+    if (log.lastSequenceNumberOf(persistenceId) !== this.#sequenceNumber) return undefined;
+    const payload = encodeBase(state, `The state of ${persistenceId}`);
+    const [open, wakeAtMs] = [openOf(model, state), wakeAtMsOf(state)];
+    return baseEvent(model, { timeMs, payload, open, wakeAtMs });
   }
 
   /** Saves the confirmed state, when it is the newest that the log knows: then its position is known too. */

@@ -29,6 +29,11 @@ const BASES_AT_ONCE = 32;
 /** How often a state is read again because the entity went on meanwhile: in memory, and just now in doubt. */
 const BASE_TRIES_MAX = 8;
 
+/** Of an event beside its id and its payload. */
+const eventBytesAtLeast = 40;
+/** After these nothing more can be had from this log. */
+const failsForAll = ["TROUPE_JOURNAL_UNAVAILABLE", "TROUPE_JOURNAL_OUT_OF_RANGE"] as const;
+
 /** Where states come from. */
 export interface Bases {
   readonly stored: BaseSource;
@@ -39,7 +44,7 @@ export interface CutOutcome {
   /** Everything below has gone; undefined = nothing could be cut. */
   readonly before: Position | undefined;
   readonly entitiesCopied: number;
-  /** Of their bases. */
+  /** Of their bases, and of the checkpoint that names them. */
   readonly bytesCopied: number;
   /** Whose state could not be had. */
   readonly entitiesHeldBack: number;
@@ -53,6 +58,7 @@ export async function copyForward(
 ): Promise<CutOutcome> {
   const { journal, shard, rules, observer } = context;
   const { low } = await journal.tail(shard);
+  const upkeepBytes = owner.upkeepBytes;
   if (target <= low) {
     return { before: undefined, entitiesCopied: 0, bytesCopied: 0, entitiesHeldBack: 0 };
   }
@@ -68,7 +74,7 @@ export async function copyForward(
   return {
     before: before > low ? before : undefined,
     entitiesCopied: copied,
-    bytesCopied: bytes,
+    bytesCopied: bytes + owner.upkeepBytes - upkeepBytes,
     entitiesHeldBack: heldBack,
   };
 }
@@ -80,6 +86,7 @@ class BaseWriter {
   #copied = 0;
   #bytes = 0;
   #heldBack = 0;
+  #hasTold = false;
 
   constructor(context: ShardContext, owner: ShardOwner, bases: Bases) {
     this.#context = context;
@@ -106,27 +113,33 @@ class BaseWriter {
   /** False when the state cannot be had; throws when the log itself fails. */
   async #write(persistenceId: string, target: Position): Promise<boolean> {
     try {
-      for (let attempt = 1; attempt <= BASE_TRIES_MAX; attempt++) {
+      for (let tries = 0; tries < BASE_TRIES_MAX; ) {
         const done = await this.#try(persistenceId, target);
-        if (done !== undefined) return done;
-        // What is staged is confirmed first, then its state is asked for again.
+        if (typeof done === "boolean") return done;
+        if (done === "overtaken") tries += 1;
+        // What is staged is confirmed first, and gives its room back; then the state is asked for again.
         await this.#owner.barrier();
       }
       return false;
     } catch (error) {
-      if (!this.#owner.isServing || isTroupeError(error, "TROUPE_JOURNAL_UNAVAILABLE")) throw error;
-      const { logger, shard } = this.#context;
-      const fields = { shard, persistenceId, error };
-      logger.warn(
-        `a log stays as long as one of its entities needs it: ${reasonOf(error)}`,
-        fields,
-      );
+      if (!this.#owner.isServing || failsForAll.some((code) => isTroupeError(error, code)))
+        throw error;
+      this.#tell(persistenceId, error);
       return false;
     }
   }
 
-  /** undefined = once more: the entity has gone on, or the shard takes nothing just now. */
-  async #try(persistenceId: string, target: Position): Promise<boolean | undefined> {
+  /** Once in a round: what is wrong with one is often wrong with all of its kind. */
+  #tell(persistenceId: string, error: unknown): void {
+    if (this.#hasTold) return;
+    this.#hasTold = true;
+    const { logger, shard } = this.#context;
+    const fields = { shard, persistenceId, error };
+    logger.warn(`a log stays as long as one of its entities needs it: ${reasonOf(error)}`, fields);
+  }
+
+  /** A word = once more: the entity has gone on, or the shard takes nothing just now. */
+  async #try(persistenceId: string, target: Position): Promise<boolean | "overtaken" | "busy"> {
     const entry = this.#owner.entry(persistenceId);
     // Deleted meanwhile, or with a base of its own.
     if (entry === undefined || !this.#context.rules.needsCopy(entry, target)) return true;
@@ -136,7 +149,7 @@ class BaseWriter {
     const state = await this.#stateOf(persistenceId, entry);
     const now = this.#owner.lastSequenceNumberOf(persistenceId);
     if (state?.sequenceNumber === now) return this.#commit(persistenceId, state.event);
-    return state === undefined && now === before ? false : undefined;
+    return state === undefined && now === before ? false : "overtaken";
   }
 
   /** A base that stands alone is copied as it is, without waking anything. */
@@ -152,13 +165,13 @@ class BaseWriter {
     return this.#bases.stored(this.#owner, persistenceId);
   }
 
-  async #commit(persistenceId: string, event: StagedEvent): Promise<boolean | undefined> {
+  async #commit(persistenceId: string, event: StagedEvent): Promise<true | "busy"> {
     try {
       await this.#owner.commit(persistenceId, [event]).confirmed;
-      this.#bytes += event.payload.length;
+      this.#bytes += eventBytesAtLeast + persistenceId.length + event.payload.length;
       return true;
     } catch (error) {
-      if (isTroupeError(error, "TROUPE_SHARD_BUSY")) return undefined;
+      if (isTroupeError(error, "TROUPE_SHARD_BUSY")) return "busy";
       throw error;
     }
   }

@@ -110,7 +110,7 @@ export class EntityHost implements EntityHome {
       opened: (log) => this.#opened(log),
       lost: (shard, error) => this.#lost(shard, error),
     });
-    this.#sweepMs = kernel.limits.passivateAfterMs / sweepsPerIdleTime;
+    this.#sweepMs = Math.max(1, kernel.limits.passivateAfterMs / sweepsPerIdleTime);
   }
 
   // ── definitions and addresses ──────────────────────────────────────────────────────────

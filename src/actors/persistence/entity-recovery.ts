@@ -27,6 +27,8 @@ export interface RecoveryMeans {
 
 export interface RecoveredEntity {
   readonly state: EntityState;
+  /** Of the last event that the state contains. */
+  readonly sequenceNumber: number;
   /** Whether the log knows the entity. */
   readonly existed: boolean;
 }
@@ -39,10 +41,11 @@ export async function recoverEntity(
 ): Promise<RecoveredEntity> {
   const { model, id, persistenceId } = subject;
   means.gauge.reset(undefined);
-  const log = await shard.reopen();
+  const log = await settledLog(shard, persistenceId);
   const { recoveries, snapshots } = means.home;
   if (log.entry(persistenceId) === undefined) {
-    return { state: initialEntityState(model, id), existed: false };
+    const sequenceNumber = log.lastSequenceNumberOf(persistenceId);
+    return { state: initialEntityState(model, id), sequenceNumber, existed: false };
   }
   const state = await recoveries.run(async () => {
     // Asked again: it may have changed while the permit was waited for.
@@ -50,7 +53,20 @@ export async function recoverEntity(
     const snapshot = entry && (await snapshots?.load(subject, entry));
     return replay(log, subject, { ...means, snapshot });
   });
-  return { state, existed: true };
+  return { state, sequenceNumber: log.lastSequenceNumberOf(persistenceId), existed: true };
+}
+
+/**
+ * The serving log, once nothing of the entity is on its way there: one that was stopped at its deadline may have left
+ * with a commit under way, which its successor must have seen.
+ */
+async function settledLog(shard: HostedShard, persistenceId: string): Promise<ShardLog> {
+  for (;;) {
+    const log = await shard.reopen();
+    if (!log.isPending(persistenceId)) return log;
+    // Fails only when the claim ends; then the next one knows what became of the commit.
+    await log.barrier().catch(() => undefined);
+  }
 }
 
 async function replay(

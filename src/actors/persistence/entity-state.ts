@@ -166,17 +166,17 @@ export function encodeBase(state: EntityState, what: string): Uint8Array {
   return encodePayload(base, what);
 }
 
-/** The event that a state becomes in the log, with what the live index has to know of it. */
+/** The event that an encoded state becomes in the log, with what the live index has to know of it. */
 export function baseEvent(
   model: PersistentActorModel,
   base: {
-    readonly state: EntityState;
     readonly timeMs: number;
     readonly payload: Uint8Array;
+    readonly open: boolean | undefined;
+    readonly wakeAtMs: number | undefined;
   },
 ): StagedEvent {
-  const { state, timeMs, payload } = base;
-  const [open, wakeAtMs] = [openOf(model, state), wakeAtMsOf(state)];
+  const { timeMs, payload, open, wakeAtMs } = base;
   return {
     kind: "base",
     type: internalEvents.base,

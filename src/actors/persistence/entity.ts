@@ -30,7 +30,7 @@ import { beginCommand, endCommand } from "./command-turns.ts";
 import { CommitPipeline } from "./commit-pipeline.ts";
 import { EffectOutcome } from "./effect-runs.ts";
 import { EffectTurns } from "./effect-turns.ts";
-import { recoverEntity } from "./entity-recovery.ts";
+import { type RecoveredEntity, recoverEntity } from "./entity-recovery.ts";
 import { type EntityState, initialEntityState, openOf } from "./entity-state.ts";
 import type { EntityTarget } from "./entity-target.ts";
 import { type Answer, Call, Recovered, RetryEffects, Wake, type Work } from "./entity-work.ts";
@@ -166,7 +166,7 @@ export class Entity extends CommitPipeline implements Answerer, TurnHolder {
   /** See `ResidentBases`. */
   baseIn(log: ShardLog): StagedEvent | undefined {
     const isSound = this.#phase === "ready" && this.shard.log === log && !this.deleting;
-    return isSound ? this.base(this.clock.nowMs()) : undefined;
+    return isSound ? this.base(log, this.clock.nowMs()) : undefined;
   }
 
   /**
@@ -368,15 +368,24 @@ export class Entity extends CommitPipeline implements Answerer, TurnHolder {
     this.#phase = "recovering";
     const { model, id, persistenceId } = this.subject;
     const { log } = this.shard;
-    if (log !== undefined && log.entry(persistenceId) === undefined) {
-      return this.#restored(initialEntityState(model, id), false);
+    if (
+      log !== undefined &&
+      log.entry(persistenceId) === undefined &&
+      !log.isPending(persistenceId)
+    ) {
+      const sequenceNumber = log.lastSequenceNumberOf(persistenceId);
+      return this.#restored({
+        state: initialEntityState(model, id),
+        sequenceNumber,
+        existed: false,
+      });
     }
     const recovery = ++this.#recovery;
     const isCurrent = (): boolean => this.#phase === "recovering" && this.#recovery === recovery;
     const { gauge } = this;
     recoverEntity(this.subject, this.shard, { gauge, home: this.#home }).then(
-      ({ state, existed }) => {
-        if (isCurrent()) this.#restored(state, existed);
+      (recovered) => {
+        if (isCurrent()) this.#restored(recovered);
       },
       (error: unknown) => {
         if (isCurrent()) this.#recoveryFailed(error);
@@ -385,8 +394,8 @@ export class Entity extends CommitPipeline implements Answerer, TurnHolder {
     return undefined;
   }
 
-  #restored(state: EntityState, existed: boolean): void {
-    this.restore(state);
+  #restored({ state, sequenceNumber, existed }: RecoveredEntity): void {
+    this.restore(state, sequenceNumber);
     this.#arm(state);
     const { recovered } = this.subject.model.options;
     if (recovered === undefined || !existed) return this.#ready();

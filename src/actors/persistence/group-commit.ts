@@ -51,6 +51,10 @@ export class GroupCommit {
     return this.#waiting.length > 0;
   }
 
+  isPending(persistenceId: string): boolean {
+    return this.#directory.slot(persistenceId)?.pending !== undefined;
+  }
+
   /** The number of the entity's newest event, confirmed or not. */
   lastSequenceNumberOf(persistenceId: string): number {
     const slot = this.#directory.slot(persistenceId);

@@ -57,11 +57,13 @@ export class ShardFrames {
 
   begin(): FrameWalk {
     this.#walks++;
+    this.#parts.pace.began();
     return new FrameWalk(this, this.#parts.pace);
   }
 
   /** A walk has ended. */
   ended(): void {
+    this.#parts.pace.ended();
     if (--this.#walks > 0) return;
     this.#step = Number.POSITIVE_INFINITY;
     this.#pageFrames = firstPageFrames;

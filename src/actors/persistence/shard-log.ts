@@ -143,6 +143,12 @@ export interface ShardLog {
   /** Resolves after the next confirmed frame (an empty one is sent when idle): a linearizable read point. */
   barrier(): Promise<void>;
 
+  /** The number of the entity's newest event, confirmed or not; 0 = it never wrote. */
+  lastSequenceNumberOf(persistenceId: string): number;
+
+  /** Something of the entity is on its way to the journal, or waits for it. */
+  isPending(persistenceId: string): boolean;
+
   /** What is known of an entity; undefined = it never wrote, or was deleted. Confirmed state only. */
   entry(persistenceId: string): DirectoryEntry | undefined;
 

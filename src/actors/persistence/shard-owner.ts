@@ -64,6 +64,7 @@ export class ShardOwner implements ShardLog, Appender {
   #served: readonly WantedCheckpoint[] = [];
   #parts: CheckpointParts | undefined;
   #partWasLast = false;
+  #upkeepBytes = 0;
   /** A frame is in flight, or has its place in the next call. */
   #busy = false;
   #inFlight: InFlight | undefined;
@@ -96,6 +97,11 @@ export class ShardOwner implements ShardLog, Appender {
     return this.#end === undefined && !this.#releasing;
   }
 
+  /** Of its frames that were no group commits. */
+  get upkeepBytes(): number {
+    return this.#upkeepBytes;
+  }
+
   /** Everything below is confirmed and applied. */
   get confirmedEnd(): Position {
     return this.#prefix.at;
@@ -117,6 +123,10 @@ export class ShardOwner implements ShardLog, Appender {
     const confirmed = this.#groups.next();
     this.#wake();
     return confirmed;
+  }
+
+  isPending(persistenceId: string): boolean {
+    return this.#groups.isPending(persistenceId);
   }
 
   /** The number of the entity's newest event, confirmed or not. */
@@ -307,8 +317,10 @@ export class ShardOwner implements ShardLog, Appender {
     const bytes = sent.bytes.length;
     this.#inFlight = undefined;
     this.#busy = false;
-    if (sent.data === undefined) this.#partLanded(position);
-    else sent.data.settle();
+    if (sent.data === undefined) {
+      this.#upkeepBytes += bytes;
+      this.#partLanded(position);
+    } else sent.data.settle();
     if (observer.frameConfirmed !== undefined) {
       const waitMs = this.#observedMs() - sent.sentMs;
       observer.frameConfirmed(shard, { events: sent.events, bytes, waitMs });

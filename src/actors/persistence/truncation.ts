@@ -67,13 +67,14 @@ export class Truncation {
   async #cutAll(everything: boolean): Promise<void> {
     const bases = this.#bases;
     if (bases === undefined) return;
-    this.#written = 0;
     let copied = 0;
     for (const shard of this.#served()) {
       if (this.#isClosed) return;
       if (shard.owner.isServing) copied += await cutShard(shard, bases, everything);
     }
     this.#dueBytes = Math.max(this.#afterBytes, GROWTH * copied);
+    // From here on: a round must not be due by what the one before has written itself.
+    this.#written = 0;
   }
 }
 

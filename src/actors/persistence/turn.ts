@@ -303,7 +303,8 @@ export class Turn implements Confirmable {
       return group;
     }
     if (base !== undefined) {
-      group.push(baseEvent(subject.model, { state, timeMs, payload: base }));
+      const wakeAtMs = wakeAtMsOf(state);
+      group.push(baseEvent(subject.model, { timeMs, payload: base, open, wakeAtMs }));
       return group;
     }
     const wakeAtMs = wakeAtMsOf(state);

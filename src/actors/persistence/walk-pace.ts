@@ -10,6 +10,7 @@ const stepsPerLook = 32;
 export class WalkPace {
   readonly #clock: Clock;
   readonly #sliceMs: number;
+  #walks = 0;
   #steps = 0;
   #sinceMs: number;
   #pause: Promise<void> | undefined = undefined;
@@ -18,6 +19,15 @@ export class WalkPace {
     this.#clock = clock;
     this.#sliceMs = sliceMs;
     this.#sinceMs = clock.monotonicMs();
+  }
+
+  /** A walk begins: the slice does, if it is the first. */
+  began(): void {
+    if (this.#walks++ === 0) this.resumed();
+  }
+
+  ended(): void {
+    this.#walks -= 1;
   }
 
   /** A walk comes back from the store, so the loop has been round. */

@@ -176,6 +176,29 @@ describe("a cut", () => {
   });
 });
 
+test("a round is not due by what the one before has written itself", async () => {
+  const journal = memoryJournal({ shards: 1 });
+  let checkpoints = 0;
+  const logs = quickLogs(journal, {
+    options: { cutAfterBytes: 40_000 },
+    observer: {
+      checkpointed: () => {
+        checkpoints += 1;
+      },
+    },
+  });
+  const log = await logs.open(0);
+  const ids = Array.from({ length: 2_000 }, (_, number) => `thing/with-a-usual-id-${number}`);
+  await Promise.all(ids.map((id) => log.commit(id, [event("x")]).confirmed));
+  logs.provideBases(foldsAllShortly);
+  for (let n = 0; n < 300; n++) {
+    await write(log, "busy", "y");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await logs.cut();
+  expect(checkpoints).toBeLessThan(6);
+});
+
 test("what is written during a long round is not taken for copied: the next one is due no later for it", async () => {
   const journal = memoryJournal({ shards: 1 });
   const logs = quickLogs(journal, { options: { cutAfterBytes: 20_000 } });

@@ -54,6 +54,14 @@ class ScriptedLog implements ShardLog {
     return Promise.resolve();
   }
 
+  lastSequenceNumberOf(): number {
+    return this.#handed;
+  }
+
+  isPending(): boolean {
+    return false;
+  }
+
   entry(): DirectoryEntry | undefined {
     const sequenceNumber = this.stored.length;
     if (sequenceNumber === 0) return undefined;

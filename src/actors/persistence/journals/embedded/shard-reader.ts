@@ -2,7 +2,7 @@
  * Reads the records of one shard out of the log of all shards. Records that lie close together
  * are fetched by one read, and a few reads run side by side. Holds nothing between calls.
  */
-import { limits } from "../../../kernel/index.ts";
+import { isTroupeError, limits } from "../../../kernel/index.ts";
 import type { JournalPage, JournalRecord, Position } from "../../journal.ts";
 import { beyondEnd } from "../journal-errors.ts";
 import { decodeRecordHeader, recordHeaderBytes } from "./batch.ts";
@@ -115,7 +115,12 @@ export class ShardReader {
     const offset = position - segment.base;
     // Mostly one read: records that are read one after the other are of about one size.
     const most = (segment.fullEnd ?? this.#log.end) - offset;
-    const first = await segment.read(offset, Math.min(most, recordHeaderBytes + this.#guessBytes));
+    const guessBytes = Math.min(most, recordHeaderBytes + this.#guessBytes);
+    const first = await segment.read(offset, guessBytes).catch((error: unknown) => {
+      // A file that has become shorter behind the record is not the record's affair.
+      if (!isTroupeError(error, "TROUPE_JOURNAL_CORRUPT")) throw error;
+      return segment.read(offset, recordHeaderBytes);
+    });
     const header = decodeRecordHeader(first, 0);
     if (header?.shard !== shard) throw segment.damage(offset, notARecord(shard));
     const { length } = header;
@@ -140,7 +145,7 @@ export class ShardReader {
 
 /** A small record must not keep a large buffer alive. */
 function ownBytes(bytes: Buffer): Uint8Array {
-  return bytes.buffer.byteLength > 2 * bytes.length ? Uint8Array.from(bytes) : bytes;
+  return bytes.buffer.byteLength > 1.25 * bytes.length ? Uint8Array.from(bytes) : bytes;
 }
 
 function notARecord(shard: number): string {
