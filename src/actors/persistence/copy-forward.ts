@@ -26,7 +26,7 @@ import type { ShardOwner } from "./shard-owner.ts";
 
 /** Bases that are being made at the same time. */
 const BASES_AT_ONCE = 32;
-/** How often a state is read again because the entity went on meanwhile: in memory, and just now in doubt. */
+/** How often a state is read from the log again because the entity went on meanwhile. One in memory has no need of it. */
 const BASE_TRIES_MAX = 8;
 
 /** Of an event beside its id and its payload. */
