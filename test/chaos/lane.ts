@@ -46,6 +46,8 @@ export class Lane {
   #bank: Child;
   #acked = 0;
   #open = 0;
+  /** The last report was made after the oracle's last command: none open means that there will be none. */
+  #hasStopped = false;
 
   constructor(options: LaneOptions) {
     const { folder, random, commandsPerSecond } = options;
@@ -55,7 +57,10 @@ export class Lane {
     const seed = String(random.below(2 ** 31));
     const args = [this.#socket, join(folder, "oracle.log"), seed, String(commandsPerSecond)];
     this.#oracle = new Child("oracle-process", args, (line) => {
-      [this.#acked = 0, this.#open = 0] = line.split(" ").map(Number);
+      const [acked, open, stopped] = line.split(" ");
+      this.#acked = Number(acked);
+      this.#open = Number(open);
+      this.#hasStopped = stopped !== undefined;
     });
     this.#bank = this.#newBank();
   }
@@ -157,7 +162,10 @@ export class Lane {
   async finish(journal: () => Promise<Journal>): Promise<LaneOutcome> {
     const { folder, name } = this.#options;
     this.#oracle.say("stop");
-    await this.#comesTo(`${name} has acknowledged everything`, () => this.#open === 0);
+    await this.#comesTo(
+      `${name} has acknowledged everything`,
+      () => this.#hasStopped && this.#open === 0,
+    );
     this.#bank.say("finish");
     const states = (await this.#bank.hears("states ")).slice("states ".length);
     await Promise.all([this.#bank.kill(), this.#oracle.kill()]);

@@ -7,7 +7,8 @@
  *   oracle-process.ts <socket> <file> <seed> <commands per second>
  *
  * On standard input: `burst` = as many as may be under way, at once; `stop` = no new commands. On
- * standard output, several times a second: `<acknowledged> <sent and not acknowledged>`.
+ * standard output, several times a second: `<acknowledged> <sent and not acknowledged>`, and `stopped` behind them once
+ * there are no new commands.
  */
 import { createServer, type Socket } from "node:net";
 import { type BankCommand, commandLine, nextCommand } from "./commands.ts";
@@ -89,4 +90,6 @@ onLines(process.stdin, (line) => {
   issue();
 });
 setInterval(tick, tickMs);
-setInterval(() => process.stdout.write(`${acked} ${open.size}\n`), reportEveryMs);
+setInterval(() => {
+  process.stdout.write(`${acked} ${open.size}${isStopping ? " stopped" : ""}\n`);
+}, reportEveryMs);

@@ -117,7 +117,8 @@ describe("an agent is lost", () => {
     const folder = temporaryFolder();
     const data = join(folder, "data");
     const { file, ledger, go } = pipelineWithLedger(folder);
-    const server = await startServer({ data, args: ["--lease", "1000"] });
+    // Longer than a busy machine keeps the second agent from its heartbeats.
+    const server = await startServer({ data, args: ["--lease", "3000"] });
     const first = await startAgent(server, { name: "first" });
     await submit(data, file, "r1");
     await waitUntil("slow runs", () => ledgerOf(ledger).includes("slow 1"));
