@@ -134,6 +134,32 @@ test("each broker in turn is frozen and thawed: its shards go on, what was confi
   expect(await load.missingFrom(await openJournal(topic))).toEqual([]);
 });
 
+test("a journal opens whatever broker dies meanwhile", async () => {
+  const topic = `journal-${randomUUID()}`;
+  const { journalId } = await openJournal(topic);
+  for (const node of cluster.current().nodes) {
+    let opened = 0;
+    let isOver = false;
+    const openAgain = async (): Promise<void> => {
+      while (!isOver) {
+        const journal = await openJournal(topic);
+        expect(journal.journalId).toBe(journalId);
+        await journal.close();
+        opened += 1;
+      }
+    };
+    // So many that some are in the midst of each of its steps when the broker dies.
+    const openers = Promise.all(Array.from({ length: 12 }, openAgain));
+    await Promise.race([openers, waitUntil("journals are opened", () => opened > 24)]);
+    await node.kill();
+    const before = opened;
+    await Promise.race([openers, waitUntil("all have opened again", () => opened > before + 24)]);
+    isOver = true;
+    await openers;
+    await healed(node, topic);
+  }
+});
+
 test("a frozen broker holds up the shards that it leads, and no others", async () => {
   const topic = `journal-${randomUUID()}`;
   const brokers = cluster.current().address.split(",");

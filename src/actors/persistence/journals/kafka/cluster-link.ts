@@ -78,9 +78,12 @@ export class ClusterLink {
     throw errorOf(protocolError.leaderNotAvailable, `partition ${partition}`);
   }
 
-  /** Some broker, for requests that any of them takes. */
+  /** Some broker, for requests that any of them takes: one that has answered, where the view names it alike. */
   async anyNode(): Promise<Destination> {
-    const [node] = (await this.view()).addresses.keys();
+    const { view, wires } = await this.#generation();
+    const nodes = [...view.addresses];
+    const answers = nodes.find(([, address]) => wires.some((wire) => wire.address === address));
+    const [node] = answers ?? nodes[0] ?? [];
     if (node === undefined) throw errorOf(protocolError.leaderNotAvailable, "there are no brokers");
     return { node, partitions: [] };
   }

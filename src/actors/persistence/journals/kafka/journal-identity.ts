@@ -6,6 +6,7 @@ import { type Clock, type Random, TroupeError } from "../../../kernel/index.ts";
 import type { ClusterLink } from "./cluster-link.ts";
 import { PartitionReader } from "./partition-reader.ts";
 import { ProduceLane, type ProduceResult } from "./produce-lane.ts";
+import { untilAnswered } from "./until-answered.ts";
 
 export const format = "troupe-journal";
 /** Begins a topic that is being filled from another journal: not to be served before its id follows. */
@@ -49,9 +50,11 @@ export type StoredIdentity = Partial<
 export async function storedIdentities(place: IdentityPlace): Promise<readonly StoredIdentity[]> {
   const { link, topic, shards: partition } = place;
   const reader = new PartitionReader(link, topic);
-  const { low, end } = await reader.extent(partition);
-  if (low > 0) throw unusable(link, "its last partition was cut; it must keep the journal's id");
-  const records = end > 0 ? await reader.records(partition, 0, identityBytesMax) : [];
+  const records = await untilAnswered(place, async () => {
+    const { low, end } = await reader.extent(partition);
+    if (low > 0) throw unusable(link, "its last partition was cut; it must keep the journal's id");
+    return end > 0 ? reader.records(partition, 0, identityBytesMax) : [];
+  });
   return records.map(({ bytes }) => parse(link, Buffer.from(bytes).toString("utf8")));
 }
 
@@ -64,7 +67,7 @@ export async function storeIdentity(
   const { link, clock } = place;
   const untilMs = clock.monotonicMs() + deadlineMs;
   for (;;) {
-    await write(place, JSON.stringify({ formatVersion, ...fields }));
+    await untilAnswered(place, () => write(place, JSON.stringify({ formatVersion, ...fields })));
     const stored = await storedIdentities(place);
     if (isThere(stored)) return stored;
     if (clock.monotonicMs() > untilMs) {

@@ -7,6 +7,7 @@ import type { ClusterLink } from "./cluster-link.ts";
 import type { ClusterView } from "./cluster-view.ts";
 import { PartitionReader } from "./partition-reader.ts";
 import { errorOf, protocolError } from "./protocol-errors.ts";
+import { untilAnswered } from "./until-answered.ts";
 
 export interface JournalTopicOptions {
   readonly topic: string;
@@ -64,14 +65,18 @@ export class JournalTopic {
     const { topic, create, shards } = this.#options;
     if ((await this.#link.freshView()).partitions.length === 0) {
       if (!create) throw this.#unusable(`there is no topic ${topic}`);
-      await this.#create((shards ?? shardsDefault) + 1);
+      await this.#answered(() => this.#create((shards ?? shardsDefault) + 1));
     }
     const view = await this.#whenReadable();
-    const settings = await this.#settings();
+    const settings = await this.#answered(() => this.#settings());
     if (this.#options.check) this.#check(view, settings);
     const room = Number(settings.get("max.message.bytes")) - overheadBytes;
     const recordBytesMax = Math.min(this.#options.recordBytesMax, room);
     return { partitions: view.partitions.length, recordBytesMax };
+  }
+
+  #answered<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    return untilAnswered({ link: this.#link, clock: this.#clock }, ask);
   }
 
   #wantedSettings(): ReadonlyMap<string, string> {

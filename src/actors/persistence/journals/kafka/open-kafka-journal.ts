@@ -18,6 +18,7 @@ import { JournalTopic } from "./journal-topic.ts";
 import { KafkaJournal, type KafkaJournalParts } from "./kafka-journal.ts";
 import { checkKafkaOptions, type KafkaOptions } from "./kafka-options.ts";
 import { shardCountOf } from "./shard-count.ts";
+import { untilAnswered } from "./until-answered.ts";
 
 export interface KafkaJournalOptions extends KafkaOptions {
   /** How many shards a new journal gets; an existing one must have as many. Default 64. */
@@ -82,7 +83,8 @@ async function open<Opened>(
   try {
     const prepared = new JournalTopic(link, topicOptions(options, topic), clock).prepare();
     const { partitions, recordBytesMax } = await prepared;
-    const shards = await shardCountOf(link, { topic, partitions, wanted: options.shards });
+    const counted = { topic, partitions, wanted: options.shards };
+    const shards = await untilAnswered({ link, clock }, () => shardCountOf(link, counted));
     if (partitions - 1 > shards) {
       const unused = partitions - 1 - shards;
       logger.warn(`${unused} partitions were added to the topic and are not used`, { topic });

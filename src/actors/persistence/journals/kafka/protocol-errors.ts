@@ -52,6 +52,15 @@ export function isRefusal(code: number): boolean {
   return refusals.has(code);
 }
 
+/** What a person has to mend: the topic, the rights, the settings. */
+const lasting = new Set([10, 17, 18, 29, 31, 36, 37, 38, 40, 44, 87].map((code) => names[code]));
+
+/** Whether the same request may succeed later, or at another broker: connections that broke, leaders that moved. */
+export function passesByItself(error: unknown): boolean {
+  const { code, retriable } = error as { readonly code?: string; readonly retriable?: boolean };
+  return retriable ?? !lasting.has(code);
+}
+
 /** An error answer, by its name and number. */
 export function errorOf(code: number, detail?: string | null): Error {
   const name = names[code] ?? "ERROR";
