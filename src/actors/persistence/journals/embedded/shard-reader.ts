@@ -125,21 +125,14 @@ export class ShardReader {
     if (header?.shard !== shard) throw segment.damage(offset, notARecord(shard));
     const { length } = header;
     const start = first.subarray(recordHeaderBytes, recordHeaderBytes + length);
-    const rest = await this.#rest(segment, {
-      offset: offset + first.length,
-      length: length - start.length,
-    });
+    const restBytes = length - start.length;
+    const bytes =
+      restBytes === 0
+        ? ownBytes(start)
+        : Buffer.concat([start, await segment.read(offset + first.length, restBytes)], length);
     this.#guessBytes = Math.min(length + (length >> 3), guessBytesMax);
     if (segment !== this.#log.active) await this.#pool.touch(segment);
-    const bytes = rest === undefined ? ownBytes(start) : Buffer.concat([start, rest], length);
     return { position, next: position + recordHeaderBytes + length, bytes };
-  }
-
-  async #rest(
-    segment: Segment,
-    { offset, length }: { readonly offset: number; readonly length: number },
-  ): Promise<Buffer | undefined> {
-    return length === 0 ? undefined : segment.read(offset, length);
   }
 }
 

@@ -58,7 +58,7 @@ const lasting = new Set([10, 17, 18, 29, 31, 36, 37, 38, 40, 44, 87].map((code) 
 /** Whether the same request may succeed later, or at another broker: connections that broke, leaders that moved. */
 export function passesByItself(error: unknown): boolean {
   const { code, retriable } = error as { readonly code?: string; readonly retriable?: boolean };
-  return retriable ?? !lasting.has(code);
+  return retriable ?? (code !== undefined && !lasting.has(code));
 }
 
 /** An error answer, by its name and number. */
