@@ -78,7 +78,10 @@ async function failsOver({ topic, node, harm, confirmations }: FailOver): Promis
   await confirmations.allMove();
   const elected = await elections.end();
   for (const { partition, namedMs, confirmsMs } of elected) {
-    const nextMs = confirmations.firstAfter(partition, namedMs) ?? Number.POSITIVE_INFINITY;
+    // What the old leader had confirmed may have come in after the harm: `allMove` counts it too.
+    const nextMs = await waitUntil(`shard ${partition} confirms a write to its new leader`, () =>
+      confirmations.firstAfter(partition, namedMs),
+    );
     const [named, confirms, next] = [namedMs, confirmsMs, nextMs].map((ms) =>
       Math.round(ms - harmedMs),
     );

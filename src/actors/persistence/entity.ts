@@ -99,8 +99,9 @@ export class Entity extends CommitPipeline implements Answerer, TurnHolder {
   readonly #queueMax: number;
   /** When it was last used, in the host's sweeps. */
   usedAt = 0;
-  /** The state whose timers and effects were looked at last. */
-  #armed: EntityState | undefined = undefined;
+  /** The timers and the confirmed effects that were looked at last. */
+  #armedTimers: EntityState["timers"] | undefined = undefined;
+  #armedEffects: EntityState["effects"] | undefined = undefined;
   readonly clock: Clock;
   readonly #home: EntityHome;
   #leaving = false;
@@ -140,7 +141,13 @@ export class Entity extends CommitPipeline implements Answerer, TurnHolder {
 
   /** Half-done work: as the definition sees it, or effects that have not succeeded yet. */
   get isOpen(): boolean {
-    return openOf(this.subject.model, this.confirmed) === true;
+    try {
+      return openOf(this.subject.model, this.confirmed) === true;
+    } catch (error) {
+      // Only a state that no commit has made gets here. It may leave: what is half-done the log knows.
+      this.subject.failed("open", error);
+      return false;
+    }
   }
 
   parkedEffects(): ParkedEffect[] {
@@ -311,7 +318,7 @@ export class Entity extends CommitPipeline implements Answerer, TurnHolder {
 
   protected override delivered(turn: Turn): void {
     const { call, answer, state } = turn;
-    const isNew = state.timers !== this.#armed?.timers || state.effects !== this.#armed.effects;
+    const isNew = state.timers !== this.#armedTimers || state.effects !== this.#armedEffects;
     if (isNew && turn.sequenceNumber > 0) this.#arm(state);
     turn.runEffects();
     if (turn.deleting || (turn.stopping && !this.#hasEffects)) this.#leaving = true;
@@ -355,11 +362,13 @@ export class Entity extends CommitPipeline implements Answerer, TurnHolder {
     return this.confirmed.effects.size > 0;
   }
 
-  /** Starts the effects that are due, and says when there is something to do again. */
-  #arm(state: EntityState): void {
-    this.#armed = state;
+  /** Starts the effects that are confirmed and due, and says when there is something to do again. */
+  #arm({ timers }: EntityState): void {
+    this.#armedTimers = timers;
+    // Of a state that is on its way to the log the timers count already, and the effects not yet.
+    this.#armedEffects = this.confirmed.effects;
     const effectsAtMs = this.#effects.start(this.#leaving);
-    this.#home.wakeAt(this, earlier(this.#timers.wakeAtMs(state), effectsAtMs));
+    this.#home.wakeAt(this, earlier(this.#timers.wakeAtMs(timers), effectsAtMs));
   }
 
   // ── recovery ───────────────────────────────────────────────────────────────────────────
@@ -481,7 +490,7 @@ export class Entity extends CommitPipeline implements Answerer, TurnHolder {
     const effectsAtMs = this.#effects.stop();
     if (effectsAtMs !== undefined) {
       const { confirmed } = this;
-      this.#home.wakeAt(this, earlier(this.#timers.wakeAtMs(confirmed), effectsAtMs));
+      this.#home.wakeAt(this, earlier(this.#timers.wakeAtMs(confirmed.timers), effectsAtMs));
     }
     this.#setLeft();
     this.#home.retire(this);

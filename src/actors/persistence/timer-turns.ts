@@ -71,9 +71,9 @@ export class TimerTurns {
     return this.#entity.write(fired, undefined, answer);
   }
 
-  /** When to look at the timers of `state` again; undefined = it has none. */
-  wakeAtMs(state: EntityState): number | undefined {
-    const times = Array.from(state.timers, ([name, { atMs }]) => this.#dueAtMs(name, atMs));
+  /** When to look at `timers` again; undefined = there are none. */
+  wakeAtMs(timers: EntityState["timers"]): number | undefined {
+    const times = Array.from(timers, ([name, { atMs }]) => this.#dueAtMs(name, atMs));
     return times.length === 0 ? undefined : Math.min(...times);
   }
 

@@ -54,6 +54,10 @@ const Order = definePersistentActor("order", {
     },
     touch: (order) => order.persist("placed"),
     remind: (order) => order.timers.start("remind", { afterMs: 1_000 }),
+    pingNow: (order) => {
+      order.timers.cancel("remind");
+      order.effects.run("ping");
+    },
     fail: (order) => {
       order.effects.run("ping");
       throw new Error("no");
@@ -108,6 +112,24 @@ describe("a reliable effect", () => {
     expect(await again.actor(Order, "a").count()).toBe(1);
     await settle();
     expect(runs).toHaveLength(1);
+  });
+
+  it("runs although its actor was woken in vain while its turn was on its way", async () => {
+    const system = await start({ journal: disk(), clock });
+    const order = system.actor(Order, "a");
+    await order.remind();
+    const thaw = freeze(system);
+    const pinged = order.pingNow();
+    await settle();
+    // The time of the timer that the turn takes back.
+    await clock.advance(1_000);
+    await settle();
+    expect(runs).toEqual([]);
+    thaw();
+    await pinged;
+    await settle();
+    expect(runs.length).toBe(1);
+    expect(system.entities()[0]?.pendingEffects).toBe(0);
   });
 
   it("is dropped with the turn that fails or rejects, and may be asked for by a timer", async () => {

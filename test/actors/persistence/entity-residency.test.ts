@@ -43,7 +43,38 @@ const Thing = define("thing");
 const Brief = define("brief", 1_000);
 const Kept = define("kept", Number.POSITIVE_INFINITY);
 
+/** Says of no state but an odd one whether it is half-done. */
+const Doubtful = definePersistentActor("doubtful", {
+  initialState: () => ({ n: 0 }),
+  open: ({ n }) => {
+    if (n % 2 === 0) throw new Error("cannot tell");
+    return false;
+  },
+})
+  .events({ added: ({ n }, by: number) => ({ n: n + by }) })
+  .commands({
+    add: (c, by: number) => c.persist("added", by),
+    get: (c) => c.state.n,
+  });
+
 describe("passivation", () => {
+  it("goes on where `open` throws, which a commit does not survive", async () => {
+    const clock = new ManualClock();
+    const errors: string[] = [];
+    const observer = {
+      actorFailed: (_: unknown, error: unknown) => void errors.push(String(error)),
+    };
+    const system = await start({ journal: disk(), clock, observer });
+    const doubtful = system.actor(Doubtful, "a");
+    expect(await doubtful.get()).toBe(0);
+    clock.advance(10 * minuteMs);
+    expect(errors).toEqual(["Error: cannot tell"]);
+    expect(system.entities()).toEqual([]);
+    await doubtful.add(1);
+    await expect(doubtful.add(1)).rejects.toThrow("cannot tell");
+    expect(await doubtful.get()).toBe(1);
+  });
+
   it("lets go of what was not used for its time, and nothing else", async () => {
     const clock = new ManualClock();
     const system = await start({ clock });
