@@ -2,8 +2,10 @@
  * The attempts of reliable effects that run in this process, for one entity.
  *
  *  G1. Of one effect at most one attempt runs here at a time, also over a recovery of the entity.
- *  G2. Every attempt is told of once: its handler has succeeded, thrown, or taken too long. Nothing is told after `stop`.
- *  G3. An attempt that has ended keeps its place until the log has confirmed what became of it.
+ *  G2. Every attempt is told of: its handler has succeeded, thrown, or taken too long. Told again, and with the same
+ *      outcome, only when its entity has recovered. Nothing is told after `stop`.
+ *  G3. An attempt that has ended keeps its place until the log has confirmed what became of it. So what has succeeded
+ *      is not run again because its entity recovers meanwhile.
  */
 import type { Clock, Logger } from "../kernel/index.ts";
 import type { Work } from "./entity-work.ts";
@@ -22,13 +24,16 @@ export interface EffectRunsOptions {
 
 /** How an attempt ended. */
 export class EffectOutcome {
-  readonly id: string;
+  /** As the log had it then. */
+  readonly effect: PendingEffect;
   readonly failure: { readonly error: unknown } | undefined;
+  /** It stands in the entity's queue. */
+  isQueued = false;
   /** Behind it in the entity's queue. */
   next: Work | undefined = undefined;
 
-  constructor(id: string, failure: { readonly error: unknown } | undefined) {
-    this.id = id;
+  constructor(effect: PendingEffect, failure: { readonly error: unknown } | undefined) {
+    this.effect = effect;
     this.failure = failure;
   }
 }
@@ -37,7 +42,8 @@ interface Attempt {
   /** As the log had it when the attempt was last looked at, or when it ended. */
   effect: PendingEffect;
   readonly controller: AbortController;
-  hasEnded: boolean;
+  /** undefined = it runs. */
+  outcome: EffectOutcome | undefined;
 }
 
 export class EffectRuns {
@@ -64,8 +70,13 @@ export class EffectRuns {
         // It has succeeded, was cancelled, or its entity was deleted.
         this.#attempts.delete(id);
         attempt.controller.abort();
-      } else if (!attempt.hasEnded) attempt.effect = effect;
-      else if (attempt.effect !== effect) this.#attempts.delete(id);
+      } else if (attempt.outcome === undefined) attempt.effect = effect;
+      else if (!isSame(attempt.effect, effect)) this.#attempts.delete(id);
+      else if (attempt.effect !== effect) {
+        // Its entity was recovered: what was written of the end may be lost.
+        attempt.effect = effect;
+        this.#options.ended(attempt.outcome);
+      }
     }
   }
 
@@ -80,7 +91,7 @@ export class EffectRuns {
       const { id, dueAtMs } = effect;
       if (dueAtMs === null || dueAtMs > nowMs || this.#attempts.has(id)) continue;
       const controller = new AbortController();
-      const attempt: Attempt = { effect, controller, hasEnded: false };
+      const attempt: Attempt = { effect, controller, outcome: undefined };
       this.#attempts.set(id, attempt);
       const { signal } = controller;
       const idempotencyKey = `${entity.persistenceId}/${id}`;
@@ -98,10 +109,11 @@ export class EffectRuns {
       controller.abort(error);
     });
     const end = (failure: { readonly error: unknown } | undefined): void => {
-      if (attempt.hasEnded || this.#attempts.get(effect.id) !== attempt) return;
-      attempt.hasEnded = true;
+      const isOver = attempt.outcome !== undefined || this.#attempts.get(effect.id) !== attempt;
+      if (isOver) return;
+      attempt.outcome = new EffectOutcome(attempt.effect, failure);
       timer.cancel();
-      this.#options.ended(new EffectOutcome(effect.id, failure));
+      this.#options.ended(attempt.outcome);
     };
     controller.signal.addEventListener("abort", () => timer.cancel(), { once: true });
     const handled = async (): Promise<void> => {
@@ -121,4 +133,9 @@ export class EffectRuns {
     this.#attempts.clear();
     for (const { controller } of attempts) controller.abort();
   }
+}
+
+/** Also when it was read from the log anew: what became of an attempt changes one of the two. */
+function isSame(one: PendingEffect, other: PendingEffect): boolean {
+  return one.attempts === other.attempts && one.dueAtMs === other.dueAtMs;
 }

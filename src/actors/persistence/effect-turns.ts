@@ -38,7 +38,7 @@ export class EffectTurns {
       atOnceMax: limits.effectsAtOnceMax,
       timeoutMs: effectOptions.timeoutMs ?? limits.effectTimeoutMs,
       handlerOf: (name) => effects.get(name),
-      ended: offer,
+      ended: (outcome) => this.#tell(outcome),
     });
   }
 
@@ -68,7 +68,15 @@ export class EffectTurns {
     return this.#entity.confirmed.effects.dueAtMs(() => false);
   }
 
+  /** Once in the queue is enough. */
+  #tell(outcome: EffectOutcome): void {
+    if (outcome.isQueued) return;
+    outcome.isQueued = true;
+    this.#offer(outcome);
+  }
+
   take(work: EffectWork): void {
+    if (work instanceof EffectOutcome) work.isQueued = false;
     const turn = new Turn(this.#entity.subject, this.#entity.state, this.#clock.nowMs());
     if (work instanceof RetryEffects) this.#retryParked(turn);
     else this.#settle(turn, work);
@@ -78,13 +86,16 @@ export class EffectTurns {
     // A shard that is lost starts the entity over, and its state says what is still to be done.
     if (error === undefined || isTroupeError(error, "TROUPE_SHARD_NOT_SERVING")) return;
     this.#entity.subject.log.warn(`an effect's end is written later: ${reasonOf(error)}`);
-    this.#clock.setTimer(handAgainMs, () => this.#offer(work));
+    this.#clock.setTimer(handAgainMs, () => {
+      if (work instanceof EffectOutcome) this.#tell(work);
+      else this.#offer(work);
+    });
   }
 
-  #settle(turn: Turn, { id, failure }: EffectOutcome): void {
+  #settle(turn: Turn, { effect: { id, attempts }, failure }: EffectOutcome): void {
     const effect = turn.state.effects.get(id);
-    // Cancelled meanwhile, or of a life of the entity that was deleted.
-    if (effect === undefined) return;
+    // Cancelled meanwhile, of a life of the entity that was deleted, or written down already.
+    if (effect?.attempts !== attempts) return;
     if (failure === undefined) return turn.effectDone(id);
     const reason = reasonOf(failure.error).slice(0, reasonCharactersMax);
     const change = afterFailure(

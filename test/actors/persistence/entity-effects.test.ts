@@ -303,6 +303,42 @@ describe("a crash", () => {
     },
   );
 
+  it("of the shard's claim alone: what has succeeded meanwhile is not run again", async () => {
+    let finish = (): void => {};
+    behave = () => new Promise<void>((resolve) => (finish = resolve));
+    const journal = disk(1);
+    const system = await start({ journal, clock });
+    const order = system.actor(Order, "a");
+    await order.place("ann");
+    await settle();
+    journal.next("refused");
+    expect(isTroupeError(await failureOf(order.touch()))).toBe(true);
+    finish();
+    await waitUntil("it is written down", async () => {
+      clock.advance(500);
+      await settle();
+      return system.entities().every(({ pendingEffects }) => pendingEffects === 0);
+    });
+    expect(keys().length).toBe(1);
+  });
+
+  it("of the shard's claim, which loses what was written of its end: that is written again", async () => {
+    let finish = (): void => {};
+    behave = () => new Promise<void>((resolve) => (finish = resolve));
+    const journal = disk(1);
+    const system = await start({ journal, clock });
+    await system.actor(Order, "a").place("ann");
+    await settle();
+    journal.next("refused");
+    finish();
+    await waitUntil("it is written down", async () => {
+      clock.advance(500);
+      await settle();
+      return system.entities().every(({ pendingEffects }) => pendingEffects === 0);
+    });
+    expect(keys().length).toBe(1);
+  });
+
   it("after it has succeeded, before that is in the log: it runs again under its key", async () => {
     const journal = disk();
     const system = await start({ journal, clock });
