@@ -2,7 +2,7 @@
  * The entities of the simulated world: their state is the list of the events that counted. It is recovered by the
  * code that recovers every entity: a snapshot as far as the directory proves it, then the chain in the log.
  */
-import { limits, silentLogger } from "../../src/actors/kernel/index.ts";
+import { limits, seededRandom, silentLogger } from "../../src/actors/kernel/index.ts";
 import { definePersistentActor } from "../../src/actors/persistence/define-persistent-actor.ts";
 import { recoverEntity } from "../../src/actors/persistence/entity-recovery.ts";
 import {
@@ -34,7 +34,11 @@ const FIRST_EVENT_ID = 2 ** 16;
 const subjects = new Map(
   // The first two are never deleted.
   ["kept-a", "kept-b", "c", "d", "e"].map((id) => {
-    const subject = new TurnSubject(model, id, { logger: silentLogger, observer: undefined });
+    const subject = new TurnSubject(model, id, {
+      logger: silentLogger,
+      observer: undefined,
+      random: seededRandom(1),
+    });
     return [subject.persistenceId, subject] as const;
   }),
 );

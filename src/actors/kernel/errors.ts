@@ -197,7 +197,7 @@ export const errorTable = {
     retryable: true,
     outcome: "unknown",
     message: (d) =>
-      `The journal ${d.journal} has no room, its disk is full: ${d.reason}. Free some space; what is stored stays readable.`,
+      `The journal ${d.journal} has no room, its disk is full: ${d.reason}. Free some space; nothing that is stored is lost.`,
   }),
   TROUPE_JOURNAL_READ_ONLY: entry<{ journal: string; reason: string }>({
     retryable: false,

@@ -13,7 +13,7 @@ import { type Answer, answerOf, Call } from "./entity-work.ts";
 import { decodePayload, storePayload } from "./payload-codec.ts";
 import type { EffectRow } from "./pending-effects.ts";
 import { Turn } from "./turn.ts";
-import { type Reports, TurnSubject } from "./turn-subject.ts";
+import { TurnSubject, type TurnSurroundings } from "./turn-subject.ts";
 
 /** An event with its payload, as a test gives and gets it. */
 export interface DryEvent {
@@ -38,8 +38,8 @@ export class DryEntity {
   readonly #subject: TurnSubject;
   #state: EntityState;
 
-  constructor(model: PersistentActorModel, id: string, reports: Reports) {
-    this.#subject = new TurnSubject(model, id, reports);
+  constructor(model: PersistentActorModel, id: string, around: TurnSurroundings) {
+    this.#subject = new TurnSubject(model, id, around);
     this.#state = initialEntityState(model, id);
   }
 

@@ -43,7 +43,7 @@ import { Residents } from "./residents.ts";
 import type { ShardLog, ShardLogs } from "./shard-log.ts";
 import { SnapshotKeeper } from "./snapshot-keeper.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
-import { type Reports, TurnSubject } from "./turn-subject.ts";
+import { TurnSubject, type TurnSurroundings } from "./turn-subject.ts";
 
 const firstRetryMs = 1_000;
 const sweepsPerIdleTime = 8;
@@ -63,7 +63,7 @@ export class EntityHost implements EntityHome {
   readonly recoveries: RecoveryPermits;
   readonly snapshots: SnapshotKeeper | undefined;
   readonly #kernel: Kernel;
-  readonly #reports: Reports;
+  readonly #around: TurnSurroundings;
   readonly #runner: EntityRunner;
   readonly #models = new Map<string, PersistentActorModel>();
   readonly #shards: HostedShards;
@@ -80,8 +80,9 @@ export class EntityHost implements EntityHome {
 
   constructor({ kernel, logs, observer, snapshots }: EntityHostOptions) {
     this.#kernel = kernel;
-    this.#reports = {
+    this.#around = {
       logger: kernel.logger,
+      random: kernel.random,
       observer: observer && guardedObserver(observer, new PortGuard()),
     };
     this.clock = kernel.clock;
@@ -240,7 +241,7 @@ export class EntityHost implements EntityHome {
   }
 
   #enter({ model, id }: { readonly model: PersistentActorModel; readonly id: string }): Entity {
-    const subject = new TurnSubject(model, id, this.#reports);
+    const subject = new TurnSubject(model, id, this.#around);
     const entity = new Entity(subject, this.#shards.of(subject.persistenceId), this);
     this.#residents.add(entity);
     this.#armSweep();
@@ -266,6 +267,7 @@ export class EntityHost implements EntityHome {
     const { persistenceId } = subject;
     subject.failed("recovery", error);
     this.#starter.ended(persistenceId);
+    if (this.#stopping !== undefined) return;
     const entry = shard.log?.entry(persistenceId);
     if (entry === undefined || (!entry.open && entry.wakeAtMs === undefined)) return;
     const times = (this.#failures.get(persistenceId) ?? 0) + 1;
@@ -289,7 +291,7 @@ export class EntityHost implements EntityHome {
 
   #deadLetter(to: string, { command, input: message }: Call, reason: DeadLetterReason): void {
     this.#kernel.deadLetters.add({ to, command, message, reason, atMs: this.clock.nowMs() });
-    this.#reports.observer?.deadLetter?.(to, reason);
+    this.#around.observer?.deadLetter?.(to, reason);
   }
 
   // ── waking ─────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,8 @@
  *  S2. `fold` of a live event equals `foldStored` of the same event read back from the log.
  *  S3. A `base` event replaces everything; a tombstone brings back the initial state.
  */
-import { TroupeError } from "../kernel/index.ts";
+import { reasonOf, TroupeError } from "../kernel/index.ts";
+import { atOnce } from "./at-once.ts";
 import type { PersistentActorModel } from "./define-persistent-actor.ts";
 import { decodePayload, encodePayload } from "./payload-codec.ts";
 import { type EffectChange, type EffectRow, PendingEffects } from "./pending-effects.ts";
@@ -48,8 +49,17 @@ export const internalVersion = 1;
 const noTimers: ReadonlyMap<string, DurableTimer> = new Map();
 
 export function initialEntityState(model: PersistentActorModel, id: string): EntityState {
-  const user = frozen(model.options.initialState(id));
+  const user = frozen(initialUserState(model, id));
   return { user, timers: noTimers, effects: PendingEffects.none, replies: ReplyWindow.empty() };
+}
+
+function initialUserState(model: PersistentActorModel, id: string): unknown {
+  try {
+    return atOnce(model.options.initialState(id), () => `initialState of "${model.name}"`);
+  } catch (cause) {
+    const details = { actor: `${model.name}/${id}`, reason: reasonOf(cause) };
+    throw new TroupeError("TROUPE_RECOVERY_FAILED", details, { cause });
+  }
 }
 
 /** The state after a user's event whose payload is of the newest version. */

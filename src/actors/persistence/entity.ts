@@ -367,7 +367,9 @@ export class Entity extends CommitPipeline implements Answerer, TurnHolder {
     this.#armedTimers = timers;
     // Of a state that is on its way to the log the timers count already, and the effects not yet.
     this.#armedEffects = this.confirmed.effects;
-    const effectsAtMs = this.#effects.start(this.#leaving);
+    // What is confirmed after it has left is its successor's to start.
+    const effectsAtMs =
+      this.#phase === "stopped" ? this.#effects.stop() : this.#effects.start(this.#leaving);
     this.#home.wakeAt(this, earlier(this.#timers.wakeAtMs(timers), effectsAtMs));
   }
 

@@ -7,6 +7,7 @@
  *  A2. A stored event that this definition cannot read is an error that names it; it is never skipped.
  */
 import { TroupeError } from "../kernel/index.ts";
+import { atOnce } from "./at-once.ts";
 
 /** A handler with its types gone: the definition's types have checked it. */
 type Apply = (state: unknown, payload: unknown) => unknown;
@@ -34,7 +35,7 @@ export class EventAdapter {
         const problem = "names of events are not empty and do not start with '~'";
         throw new TroupeError("TROUPE_NAME_INVALID", { name: type, problem });
       }
-      this.#events.set(type, adapted(`event "${type}" of "${actor}"`, event));
+      this.#events.set(type, adapted(this.#name(type), event));
     }
   }
 
@@ -49,7 +50,17 @@ export class EventAdapter {
 
   /** The state after an event whose payload is of the newest version. */
   apply(state: unknown, type: string, payload: unknown): unknown {
-    return this.#of(type).apply(state, payload);
+    const next = atOnce(this.#of(type).apply(state, payload), () => this.#name(type));
+    if (next !== undefined || state === undefined) return next;
+    throw new TroupeError("TROUPE_OPTION_INVALID", {
+      option: this.#name(type),
+      expected: "a function that returns the new state",
+      got: "nothing",
+    });
+  }
+
+  #name(type: string): string {
+    return `event "${type}" of "${this.#actor}"`;
   }
 
   /** A stored payload, lifted to the newest version. */
@@ -63,7 +74,9 @@ export class EventAdapter {
         problem: `it was written as version ${version}, and this program knows it up to version ${event.version}`,
       });
     }
-    return event.upcasts.slice(version - 1).reduce((old, upcast) => upcast(old), payload);
+    return event.upcasts
+      .slice(version - 1)
+      .reduce((old, upcast) => atOnce(upcast(old), () => `upcast of ${this.#name(type)}`), payload);
   }
 
   #of(type: string): AdaptedEvent {

@@ -2,8 +2,10 @@
  * The reliable effects of one entity that have not succeeded yet: part of its state, folded from its events. Pure.
  *
  *  F1. An effect is here from the commit that asks for it until the commit that says it succeeded or was cancelled.
- *  F2. An id is given once: it has the entity's own count, and the time, because a deleted entity counts anew.
+ *  F2. An id is given once: it has the entity's own count, and a random part, because a deleted entity counts anew.
  */
+import type { Random } from "../kernel/index.ts";
+
 export interface PendingEffect {
   readonly id: string;
   readonly name: string;
@@ -56,8 +58,8 @@ export class PendingEffects {
     return Array.from(this.#byId.values(), rowOf);
   }
 
-  nextId(name: string, nowMs: number): string {
-    return `${name}-${this.count + 1}-${nowMs}`;
+  nextId(name: string, random: Random): string {
+    return `${name}-${this.count + 1}-${Buffer.from(random.bytes(6)).toString("hex")}`;
   }
 
   staged(row: EffectRow): PendingEffects {

@@ -8,6 +8,7 @@
  * Invariants:
  *  W1. A window sees exactly the slots [#from, #to) of its list; slots below #to never change.
  *  W2. Only the newest window of a list appends to it; an older one starts a list of its own.
+ *  W3. What a list has forgotten and keeps alive is bounded like what it remembers: by count, and by bytes.
  */
 import { limits } from "../kernel/index.ts";
 
@@ -20,6 +21,8 @@ export interface RememberedReply {
 interface Shared {
   readonly slots: RememberedReply[];
   readonly slotOf: Map<string, number>;
+  /** Of the slots that the newest window no longer sees. */
+  forgottenBytes: number;
 }
 
 export class ReplyWindow {
@@ -36,7 +39,7 @@ export class ReplyWindow {
   }
 
   static empty(): ReplyWindow {
-    return new ReplyWindow({ slots: [], slotOf: new Map() }, 0, 0, 0);
+    return new ReplyWindow({ slots: [], slotOf: new Map(), forgottenBytes: 0 }, 0, 0, 0);
   }
 
   get size(): number {
@@ -68,6 +71,7 @@ export class ReplyWindow {
     ) {
       const oldest = shared.slots[from] as RememberedReply;
       bytes -= weightOf(oldest);
+      shared.forgottenBytes += weightOf(oldest);
       from++;
     }
     return new ReplyWindow(shared, from, to, bytes);
@@ -75,11 +79,14 @@ export class ReplyWindow {
 
   /** This window's list if it may grow (W2) and is not mostly forgotten slots; else a fresh copy. */
   #appendable(): Shared {
-    const { slots } = this.#shared;
+    const { slots, forgottenBytes } = this.#shared;
     const isNewest = slots.length === this.#to;
-    if (isNewest && this.#from <= limits.idempotencyKeysMax) return this.#shared;
+    const isLean =
+      this.#from <= limits.idempotencyKeysMax && forgottenBytes <= limits.idempotencyBytesMax;
+    if (isNewest && isLean) return this.#shared;
     const own = this.entries().slice();
-    return { slots: own, slotOf: new Map(own.map((reply, slot) => [reply.key, slot])) };
+    const slotOf = new Map(own.map((reply, slot) => [reply.key, slot]));
+    return { slots: own, slotOf, forgottenBytes: 0 };
   }
 }
 

@@ -11,7 +11,7 @@
  *      a random pause, and at most `reclaimsMax` times under one view: no duels, and no orphan either.
  *  S3. What fails for the moment is tried again for ever, with pauses; callers wait as long as they are told.
  */
-import { TroupeError } from "../kernel/index.ts";
+import { isTroupeError, TroupeError } from "../kernel/index.ts";
 import { type Claim, type ClaimHistory, claimShard, notServing } from "./claim.ts";
 import type { TenureEnd } from "./frame-fate.ts";
 import { isCutAway, isUnreadable, type LogPrefix } from "./log-prefix.ts";
@@ -44,7 +44,7 @@ export class ShardKeeper {
   /** What the last tenure or try knew of the log; the next one goes on from here. */
   #prefix: LogPrefix | undefined;
   #depositions = { clusterView: -1, count: 0 };
-  /** What `open` answers until then, instead of trying again at once. */
+  /** What `open` answers until then, instead of having its caller wait for a try. */
   #refusal: { readonly error: unknown; readonly untilMs: number } | undefined;
   #lastError: unknown;
   #releasing = false;
@@ -117,6 +117,7 @@ export class ShardKeeper {
       }
       const { owner } = tenure;
       this.#owner = owner;
+      this.#refusal = undefined;
       for (const waiter of this.#waiters) waiter.resolve(owner);
       this.#waiters.clear();
       const end = await owner.ended;
@@ -151,6 +152,7 @@ export class ShardKeeper {
         this.#lastError = error;
         if (isCutAway(error)) this.#prefix = undefined;
         if (isUnreadable(error)) return this.#unreadable(error);
+        if (hasNoRoom(error)) this.#refuseFor(PAUSE_MAX_MS, error);
         this.#reportTry(error, backoff.waits);
         await backoff.wait();
         continue;
@@ -222,8 +224,7 @@ export class ShardKeeper {
     const error = new TroupeError("TROUPE_SHARD_STALLED", { shard, by, times });
     logger.error("a shard is stalled", { shard, error });
     observer.stalled?.(shard, error);
-    this.#refusal = { error, untilMs: clock.monotonicMs() + options.stalledRetryMs };
-    this.#refuseWaiters(error);
+    this.#refuseFor(options.stalledRetryMs, error);
     await new Promise<void>((resolve) => {
       const timer = clock.setTimer(options.stalledRetryMs, resolve);
       this.#wakeUp = () => {
@@ -237,8 +238,20 @@ export class ShardKeeper {
     this.#depositions = { clusterView: -1, count: 0 };
   }
 
+  /** Tries go on; whoever asks meanwhile learns why there is nothing to wait for. */
+  #refuseFor(ms: number, error: unknown): void {
+    this.#refusal = { error, untilMs: this.#context.clock.monotonicMs() + ms };
+    this.#refuseWaiters(error);
+  }
+
   #refuseWaiters(error: unknown): void {
     for (const waiter of this.#waiters) waiter.reject(error);
     this.#waiters.clear();
   }
+}
+
+/** A full disk has room when somebody makes some, which may take days. */
+function hasNoRoom(error: unknown): boolean {
+  const isRefused = isTroupeError(error, "TROUPE_JOURNAL_REFUSED");
+  return isRefused && isTroupeError(error.cause, "TROUPE_JOURNAL_FULL");
 }

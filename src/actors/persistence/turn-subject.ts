@@ -1,9 +1,10 @@
-import { type Logger, type Observer, reasonOf } from "../kernel/index.ts";
+import { type Logger, type Observer, type Random, reasonOf } from "../kernel/index.ts";
 import type { PersistentActorModel } from "./define-persistent-actor.ts";
 
-/** Where reports about entities go. */
-export interface Reports {
+/** What turns need of the system that they run in. */
+export interface TurnSurroundings {
   readonly logger: Logger;
+  readonly random: Random;
   readonly observer: Observer | undefined;
 }
 
@@ -13,33 +14,37 @@ export class TurnSubject {
   readonly id: string;
   /** `<name of the definition>/<id>`: the entity's name in the journal. */
   readonly persistenceId: string;
-  readonly #reports: Reports;
+  readonly #around: TurnSurroundings;
   #log: Logger | undefined;
 
-  constructor(model: PersistentActorModel, id: string, reports: Reports) {
+  constructor(model: PersistentActorModel, id: string, around: TurnSurroundings) {
     this.model = model;
     this.id = id;
     this.persistenceId = `${model.name}/${id}`;
-    this.#reports = reports;
+    this.#around = around;
   }
 
   get log(): Logger {
-    this.#log ??= this.#reports.logger.child({ actor: this.persistenceId });
+    this.#log ??= this.#around.logger.child({ actor: this.persistenceId });
     return this.#log;
+  }
+
+  get random(): Random {
+    return this.#around.random;
   }
 
   /** `what` of the user's code threw. */
   failed(what: string, error: unknown, fields: object = {}): void {
     this.log.error(`${what} failed: ${reasonOf(error)}`, { ...fields, error });
-    this.#reports.observer?.actorFailed?.(this.#observed, error);
+    this.#around.observer?.actorFailed?.(this.#observed, error);
   }
 
   revokedUse(): void {
-    this.#reports.observer?.revokedUse?.(this.#observed);
+    this.#around.observer?.revokedUse?.(this.#observed);
   }
 
   stuck(heldMs: number): void {
-    this.#reports.observer?.handlerStuck?.(this.#observed, heldMs);
+    this.#around.observer?.handlerStuck?.(this.#observed, heldMs);
   }
 
   get #observed(): { kind: string; path: string } {

@@ -230,7 +230,7 @@ export class Turn implements Confirmable {
       const details = { actor: persistenceId, effectsMax: limits.effectsPendingMax };
       throw new TroupeError("TROUPE_EFFECTS_FULL", details);
     }
-    const id = effects.nextId(name, this.nowMs);
+    const id = effects.nextId(name, this.subject.random);
     const row: EffectRow = [id, name, data, 0, this.nowMs, ""];
     const stored = storePayload(row, `The effect "${name}" of ${persistenceId}`);
     this.state = withStagedEffect(this.state, stored.value as EffectRow);

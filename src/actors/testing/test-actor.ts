@@ -1,6 +1,6 @@
 /** `testActor(Account).given(…).when.withdraw(3)`: one persistent actor's decisions, without a system. */
 import type { Logger, RejectionOf, ReplyOf } from "../kernel/index.ts";
-import { silentLogger } from "../kernel/index.ts";
+import { seededRandom, silentLogger } from "../kernel/index.ts";
 import { DryEntity, type DryTurn, type PersistentActorDefinition } from "../persistence/index.ts";
 
 /** An event of a definition, as `given` takes it and a turn shows it. */
@@ -59,7 +59,9 @@ export function testActor<S, E, C>(
   { model }: PersistentActorDefinition<S, E, C>,
   { id = "test", logger = silentLogger }: TestActorOptions = {},
 ): TestActor<S, E, C> {
-  const entity = new DryEntity(model, id, { logger, observer: undefined });
+  // The same keys of effects in each run.
+  const random = seededRandom(1);
+  const entity = new DryEntity(model, id, { logger, observer: undefined, random });
   let nowMs = Date.UTC(2026, 0, 1);
   const commands = Array.from(model.commands.keys(), (name) => {
     const run = async (...input: unknown[]): Promise<unknown> =>

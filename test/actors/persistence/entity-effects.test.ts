@@ -425,6 +425,18 @@ describe("the end of its actor", () => {
     expect(runs[1]).toMatchObject({ data: { to: "bob" }, attempt: 1 });
   });
 
+  it("deletion and another life within one reading of the clock: the keys differ all the same", async () => {
+    const system = await start({ journal: disk(), clock });
+    const order = system.actor(Order, "a");
+    for (const to of ["ann", "bob"]) {
+      await order.place(to);
+      await settle();
+      await order.remove();
+    }
+    expect(runs.map(({ data }) => data)).toEqual([{ to: "ann" }, { to: "bob" }]);
+    expect(new Set(keys()).size).toBe(2);
+  });
+
   it("an effect and the deletion of its actor cannot be one turn", async () => {
     const system = await start({ clock });
     for (const command of ["removeAfter", "runAfterRemoval"] as const) {

@@ -4,7 +4,7 @@ import { RecoveryPermits } from "../../../src/actors/persistence/recovery-permit
 import { ManualClock } from "../../../src/actors/testing/index.ts";
 import { definePersistentActor, isTroupeError } from "../../../src/index.ts";
 import { waitUntil } from "../../support/wait-until.ts";
-import { crash, disk, failureOf, settle, start } from "./entity-fixture.ts";
+import { crash, disk, failureOf, freeze, settle, start } from "./entity-fixture.ts";
 
 const sent: string[] = [];
 let brokenRecoveries = 0;
@@ -77,6 +77,62 @@ describe("half-done work", () => {
       clock.advance(60_000);
     }
     await waitUntil("it has sent", () => sent.includes("stubborn"));
+  });
+
+  it("arms nothing any more when its recovery fails under a stop", async () => {
+    let isBroken = false;
+    const Fragile = definePersistentActor("fragile", { initialState: () => ({ n: 0 }) })
+      .events({
+        added: ({ n }) => {
+          if (isBroken) throw new Error("broken");
+          return { n: n + 1 };
+        },
+      })
+      .timers<{ later: undefined }>({ later: () => {} })
+      .commands({
+        add: (c) => {
+          c.persist("added");
+          c.timers.start("later", { afterMs: 86_400_000 });
+        },
+      });
+    const journal = disk(1);
+    const first = await start({ journal, clock: new ManualClock() });
+    await first.actor(Fragile, "a").add();
+    crash(first);
+    isBroken = true;
+    const clock = new ManualClock();
+    const armed = new Set<object>();
+    const setTimer = clock.setTimer.bind(clock);
+    clock.setTimer = (delayMs, fire, options) => {
+      const timer = setTimer(
+        delayMs,
+        () => {
+          armed.delete(one);
+          fire();
+        },
+        options,
+      );
+      const one = {
+        cancel: () => {
+          armed.delete(one);
+          timer.cancel();
+        },
+      };
+      armed.add(one);
+      return one;
+    };
+    const system = await start({ journal, clock, definitions: [Fragile] });
+    await settle();
+    const thaw = freeze(system);
+    const asked = failureOf(system.actor(Fragile, "a").add());
+    await settle();
+    const stopped = system.stop();
+    await settle();
+    thaw();
+    await asked;
+    await stopped;
+    await settle();
+    expect(armed.size).toBe(0);
   });
 
   it("starts no more of them at once than the limit says", async () => {
@@ -325,6 +381,53 @@ describe("recovery", () => {
     expect(await system.actor(Odd, "x").size()).toBe(5);
     expect(lines.filter((line) => line.includes("no snapshot"))).toHaveLength(2);
     expect(lines[0]).toContain("a Set");
+  });
+});
+
+describe("functions that must not wait", () => {
+  const wrong = (initial: unknown, handler: unknown) =>
+    definePersistentActor("wrong", { initialState: (() => initial) as () => { n: number } })
+      .events({ added: handler as (state: { n: number }) => { n: number } })
+      .commands({ add: (c) => c.persist("added"), get: (c) => c.state.n });
+
+  it("a handler that is async or returns nothing is refused, and its event never stored", async () => {
+    for (const handler of [(state: unknown) => Promise.resolve(state), () => undefined]) {
+      const system = await start({ journal: disk(1) });
+      const actor = system.actor(wrong({ n: 1 }, handler), "a");
+      await expect(actor.add()).rejects.toThrow(/event "added" of "wrong".*the new state|promise/);
+      expect(await actor.get()).toBe(1);
+    }
+  });
+
+  it("an initialState that is async or throws fails the recovery by name", async () => {
+    const asynchronous = wrong(Promise.resolve({ n: 1 }), (state: unknown) => state);
+    const system = await start({ journal: disk(1) });
+    const error = await failureOf(system.actor(asynchronous, "a").get());
+    expect(isTroupeError(error, "TROUPE_RECOVERY_FAILED")).toBe(true);
+    expect(String(error)).toContain('initialState of "wrong"');
+  });
+
+  it("an upcaster that is async fails the recovery by name", async () => {
+    const journal = disk(1);
+    const old = definePersistentActor("thing", { initialState: () => ({ n: 0 }) })
+      .events({ set: (_state, n: number) => ({ n }) })
+      .commands({ set: (c, n: number) => c.persist("set", n) });
+    const first = await start({ journal });
+    await first.actor(old, "a").set(1);
+    crash(first);
+    const newer = definePersistentActor("thing", { initialState: () => ({ n: 0 }) })
+      .events({
+        set: {
+          version: 2,
+          upcast: { 1: (n: number) => Promise.resolve({ n }) },
+          handle: (_state, e: { n: number }) => e,
+        },
+      })
+      .commands({ get: (c) => c.state.n });
+    const second = await start({ journal });
+    const error = await failureOf(second.actor(newer, "a").get());
+    expect(isTroupeError(error, "TROUPE_RECOVERY_FAILED")).toBe(true);
+    expect(String(error)).toContain('upcast of event "set"');
   });
 });
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isTroupeError, silentLogger } from "../../../src/actors/kernel/index.ts";
+import { isTroupeError, seededRandom, silentLogger } from "../../../src/actors/kernel/index.ts";
 import {
   type EntityState,
   encodeBase,
@@ -33,7 +33,11 @@ const Note = definePersistentActor("note", {
   .commands({});
 
 const { model } = Note;
-const subject = new TurnSubject(model, "a", { logger: silentLogger, observer: undefined });
+const subject = new TurnSubject(model, "a", {
+  logger: silentLogger,
+  observer: undefined,
+  random: seededRandom(1),
+});
 
 function stored(staged: readonly StagedEvent[]): StoredEvent[] {
   return staged.map((event, index) => ({

@@ -173,6 +173,19 @@ describe("a folder", () => {
     expect(message).toContain("use a newer one");
   });
 
+  test("whose number of shards is another one is refused: most actors would be empty", async () => {
+    await (await written("one")).close();
+    const was = String(disk.contentOf(metadata));
+    rewrite(was.replace(/"shards": \d+/, '"shards": 5'));
+    for (const readOnly of [true, false]) {
+      const { code, message } = await failureOf(open({ readOnly }));
+      expect(code).toBe("TROUPE_JOURNAL_CORRUPT");
+      expect(message).toContain("the checksum does not fit");
+    }
+    rewrite(was.replace(/,\s*"checksum": \d+/, ""));
+    expect((await open()).shards).toBe(JSON.parse(was).shards);
+  });
+
   test("whose last batch a newer program wrote is refused, not taken for a torn one", async () => {
     await (await written("one")).close();
     disk.tamper(firstSegment, (content) => {

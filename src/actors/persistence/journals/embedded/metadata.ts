@@ -3,6 +3,7 @@
  * it has a first segment too; never changed.
  */
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { type Random, reasonOf, TroupeError } from "../../../kernel/index.ts";
 import { errorCode, type FileSystem } from "./file-system.ts";
 import { segmentName } from "./segment.ts";
@@ -37,8 +38,15 @@ export async function readMetadata(place: Place): Promise<Metadata | undefined> 
   return parseMetadata(place.directory, Buffer.from(bytes).toString("utf8"));
 }
 
-export function metadataText({ journalId, shards }: Metadata): string {
-  return `${JSON.stringify({ format, formatVersion, journalId, shards }, undefined, 2)}\n`;
+export function metadataText(metadata: Metadata): string {
+  const { journalId, shards } = metadata;
+  const fields = { format, formatVersion, journalId, shards, checksum: checksumOf(metadata) };
+  return `${JSON.stringify(fields, undefined, 2)}\n`;
+}
+
+/** Under another number of shards the entities of most ids would be empty, and would be written to beside their past. */
+function checksumOf({ journalId, shards }: Metadata): number {
+  return crc32(`${journalId}/${shards}`);
 }
 
 /** Makes an empty journal in the folder, or finds the one that another process has just made. */
@@ -88,7 +96,9 @@ async function metadataOfOthers(place: Place): Promise<Metadata> {
 }
 
 /** As it is read: nothing is sure yet. */
-type StoredMetadata = Partial<Record<"format" | "formatVersion" | "journalId" | "shards", unknown>>;
+type StoredMetadata = Partial<
+  Record<"format" | "formatVersion" | "journalId" | "shards" | "checksum", unknown>
+>;
 
 function parseMetadata(directory: string, text: string): Metadata {
   const where = join(directory, metadataFile);
@@ -114,7 +124,14 @@ function parseMetadata(directory: string, text: string): Metadata {
     const problem = `journalId or shards is not valid: ${text.trim()}`;
     throw new TroupeError("TROUPE_JOURNAL_CORRUPT", { where, problem });
   }
-  return { journalId, shards: Number(shards) };
+  const metadata = { journalId, shards: Number(shards) };
+  // The first journals were made without one.
+  const { checksum = checksumOf(metadata) } = fields;
+  if (checksum !== checksumOf(metadata)) {
+    const problem = `journalId or shards is not what the journal was made with (the checksum does not fit): ${text.trim()}. Put back what it was, or restore it from a backup`;
+    throw new TroupeError("TROUPE_JOURNAL_CORRUPT", { where, problem });
+  }
+  return metadata;
 }
 
 /** The folder holds no journal that this program can use as it was asked to. */
