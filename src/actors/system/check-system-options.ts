@@ -1,5 +1,6 @@
 /** The options of a system as JavaScript may give them. Each complaint names the option. Pure. */
 import { invalidOption } from "../kernel/index.ts";
+import { checkShardCount } from "../persistence/index.ts";
 import type { SystemOptions } from "./system-options.ts";
 
 interface Port {
@@ -27,7 +28,7 @@ const ports: Readonly<Partial<Record<keyof SystemOptions, Port>>> = {
 /** @throws TROUPE_OPTION_INVALID for the first that cannot be meant. What stores and kernel ask for, they check. */
 export function checkSystemOptions(options: SystemOptions): void {
   if (!isObject(options)) throw invalidOption("of createSystem", "an object with a name", options);
-  const { dataDir, kafka, redis, definitions, stopOnSignals } = options;
+  const { dataDir, kafka, redis, definitions, shards, stopOnSignals } = options;
   if (dataDir !== undefined && (typeof dataDir !== "string" || dataDir === "")) {
     throw invalidOption("dataDir", "the path of a folder, as text", dataDir);
   }
@@ -37,6 +38,7 @@ export function checkSystemOptions(options: SystemOptions): void {
   if (redis !== undefined && !isObject(redis)) {
     throw invalidOption("redis", 'an object such as { url: "redis://localhost:6379" }', redis);
   }
+  if (shards !== undefined) checkShardCount(shards);
   if (definitions !== undefined && !Array.isArray(definitions) && !isFunction(definitions)) {
     throw invalidOption("definitions", "a list, or a function that returns one", definitions);
   }
