@@ -5,7 +5,14 @@ export { Ask } from "./ask.ts";
 export { Asks, type AsksOwner } from "./asks.ts";
 export type { MailboxOptions, Overflow, SpawnArgs, Spawnable, SpawnOptions } from "./blueprint.ts";
 export { type CallOptions, timeoutOf } from "./call-options.ts";
-export { invalidOption } from "./check-options.ts";
+export {
+  checkCommands,
+  checkFunction,
+  checkNumber,
+  checkRecord,
+  invalidOption,
+  shortText,
+} from "./check-options.ts";
 export { type Clock, systemClock, type Timer, type TimerOptions } from "./clock.ts";
 export {
   type AnyHandler,

@@ -39,8 +39,8 @@ export function checkSystemOptions(options: SystemOptions): void {
     throw invalidOption("redis", 'an object such as { url: "redis://localhost:6379" }', redis);
   }
   if (shards !== undefined) checkShardCount(shards);
-  if (definitions !== undefined && !Array.isArray(definitions) && !isFunction(definitions)) {
-    throw invalidOption("definitions", "a list, or a function that returns one", definitions);
+  if (definitions !== undefined && !isFunction(definitions)) {
+    checkDefinitions(definitions, "a list, or a function that returns one");
   }
   if (stopOnSignals !== undefined && !Array.isArray(stopOnSignals)) {
     throw invalidOption("stopOnSignals", 'a list such as ["SIGTERM"]', stopOnSignals);
@@ -48,6 +48,16 @@ export function checkSystemOptions(options: SystemOptions): void {
   for (const [name, { what, methods }] of Object.entries(ports)) {
     const port = options[name as keyof SystemOptions];
     if (port !== undefined && !hasAll(port, methods)) throw invalidOption(name, what, port);
+  }
+}
+
+/** @throws TROUPE_OPTION_INVALID for the first that is no persistent actor. */
+export function checkDefinitions(definitions: unknown, expected: string): void {
+  if (!Array.isArray(definitions)) throw invalidOption("definitions", expected, definitions);
+  for (const [index, definition] of definitions.entries()) {
+    if (isObject(definition) && definition["kind"] === "persistent-actor") continue;
+    const whole = "what definePersistentActor(…) returns in the end, by .commands(…)";
+    throw invalidOption(`definitions[${index}]`, whole, definition);
   }
 }
 
