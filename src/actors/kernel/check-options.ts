@@ -19,8 +19,8 @@ export function invalidOption(option: string, expected: string, got: unknown): T
 function textOf(value: unknown): string {
   if (typeof value === "function") return "a function";
   try {
-    const isJson = typeof value === "string" || (typeof value === "object" && value !== null);
-    return shortText(isJson ? JSON.stringify(value) : String(value));
+    const isObject = typeof value === "object" && value !== null;
+    return shortText(isObject || typeof value === "string" ? JSON.stringify(value) : String(value));
   } catch {
     return typeof value;
   }
