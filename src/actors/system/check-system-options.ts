@@ -1,5 +1,5 @@
 /** The options of a system as JavaScript may give them. Each complaint names the option. Pure. */
-import { invalidOption } from "../kernel/index.ts";
+import { invalidOption, stopSignals } from "../kernel/index.ts";
 import { checkShardCount } from "../persistence/index.ts";
 import type { SystemOptions } from "./system-options.ts";
 
@@ -42,13 +42,18 @@ export function checkSystemOptions(options: SystemOptions): void {
   if (definitions !== undefined && !isFunction(definitions)) {
     checkDefinitions(definitions, "a list, or a function that returns one");
   }
-  if (stopOnSignals !== undefined && !Array.isArray(stopOnSignals)) {
-    throw invalidOption("stopOnSignals", 'a list such as ["SIGTERM"]', stopOnSignals);
-  }
+  if (stopOnSignals !== undefined) checkStopSignals(stopOnSignals);
   for (const [name, { what, methods }] of Object.entries(ports)) {
     const port = options[name as keyof SystemOptions];
     if (port !== undefined && !hasAll(port, methods)) throw invalidOption(name, what, port);
   }
+}
+
+/** Node would take any name, and never hear of what is none. */
+function checkStopSignals(signals: unknown): void {
+  const known: readonly unknown[] = stopSignals;
+  if (Array.isArray(signals) && signals.every((signal) => known.includes(signal))) return;
+  throw invalidOption("stopOnSignals", `a list of ${stopSignals.join(", ")}`, signals);
 }
 
 /** @throws TROUPE_OPTION_INVALID for the first that is no persistent actor. */

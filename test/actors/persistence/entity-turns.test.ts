@@ -307,6 +307,36 @@ describe("a call", () => {
     expect(isTroupeError(await failureOf(keyed.add(1)), "TROUPE_OPTION_INVALID")).toBe(true);
   });
 
+  it.each<[string, unknown]>([
+    ["idempotencyKey", "\ud800"],
+    ["idempotencyKey", `${"k".repeat(100)}\udc00`],
+    ["idempotencyKey", 5],
+    ["read", "bogus"],
+    ["read", null],
+    ["signal", "x"],
+    ["signal", null],
+    ["signal", {}],
+  ])("is refused with the option %s: %j", async (option, value) => {
+    const system = await start();
+    const one = system.actor(Counter, "options").with({ [option]: value });
+    const refused = { code: "TROUPE_OPTION_INVALID", details: { option } };
+    expect(await failureOf(one.add(1))).toMatchObject(refused);
+    expect(() => one.tell.add(1)).toThrow(`The option ${option} must be`);
+    expect(await system.actor(Counter, "options").get()).toBe(0);
+  });
+
+  it("takes a key of any whole characters, and each way to read", async () => {
+    const system = await start();
+    const { signal } = new AbortController();
+    for (const read of ["linearizable", "local"] as const) {
+      await system
+        .actor(Counter, "whole")
+        .with({ read, signal, idempotencyKey: "naïve 😀" })
+        .add(1);
+    }
+    expect(await system.actor(Counter, "whole").get()).toBe(1);
+  });
+
   it("is refused in few words for a name of very many characters", async () => {
     const system = await start();
     const Long = definePersistentActor("x".repeat(70_000), { initialState: () => 0 })

@@ -54,6 +54,8 @@ describe("options of a wrong kind", () => {
     ["random", { random: Math.random }],
     ["definitions", { definitions: {} }],
     ["stopOnSignals", { stopOnSignals: "SIGTERM" }],
+    ["stopOnSignals", { stopOnSignals: ["SIGTERM", "BOGUS"] }],
+    ["stopOnSignals", { stopOnSignals: ["SIGKILL"] }],
     // Whatever keeps the journal: here nothing, a folder, Kafka.
     ["shards", { shards: 0 }],
     ["shards", { shards: 1.5 }],
