@@ -29,7 +29,7 @@ export function timeoutOf(
   });
 }
 
-/** What JavaScript may give besides a time and a key. Costs two comparisons where neither is given. @throws TROUPE_OPTION_INVALID */
+/** The rest as JavaScript may give it. Costs two comparisons where neither is given. @throws TROUPE_OPTION_INVALID */
 export function checkReadAndSignal({ read, signal }: CallOptions): void {
   if (read !== undefined && read !== "linearizable" && read !== "local") {
     throw invalidOption("read", '"linearizable" or "local"', read);
