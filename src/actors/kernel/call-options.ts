@@ -1,3 +1,4 @@
+import { invalidOption } from "./check-options.ts";
 import { limits } from "./limits.ts";
 import { TroupeError } from "./troupe-error.ts";
 
@@ -26,4 +27,19 @@ export function timeoutOf(
     expected: "a finite number of milliseconds above 0",
     got: String(timeoutMs),
   });
+}
+
+/** The rest as JavaScript may give it. Costs two comparisons where neither is given. @throws TROUPE_OPTION_INVALID */
+export function checkReadAndSignal({ read, signal }: CallOptions): void {
+  if (read !== undefined && read !== "linearizable" && read !== "local") {
+    throw invalidOption("read", '"linearizable" or "local"', read);
+  }
+  if (signal === undefined || isSignal(signal)) return;
+  throw invalidOption("signal", "an AbortSignal", signal);
+}
+
+/** By what is asked of it: a signal may come from another realm. */
+function isSignal(value: unknown): boolean {
+  const { aborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>;
+  return typeof aborted === "boolean" && typeof addEventListener === "function";
 }

@@ -9,25 +9,40 @@ import { TroupeError } from "./troupe-error.ts";
 const actions = ["resume", "restart", "stop", "escalate"];
 const overflows = ["reject", "drop-oldest", "backpressure"];
 
+const shownCharactersMax = 80;
+
 export function invalidOption(option: string, expected: string, got: unknown): TroupeError {
   return new TroupeError("TROUPE_OPTION_INVALID", { option, expected, got: textOf(got) });
 }
 
+/** A value as a message shows it: texts in quotes, so that "5" is not 5, and not much of what is long. */
 function textOf(value: unknown): string {
+  if (typeof value === "function") return "a function";
   try {
-    return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
+    const isObject = typeof value === "object" && value !== null;
+    return shortText(isObject || typeof value === "string" ? JSON.stringify(value) : String(value));
   } catch {
     return typeof value;
   }
+}
+
+/** The beginning of a text, or of what a value is as a text. */
+export function shortText(value: unknown): string {
+  const text = typeof value === "string" ? value : textOf(value);
+  return text.length > shownCharactersMax ? `${text.slice(0, shownCharactersMax)}…` : text;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function checkRecord(option: string, value: unknown): Readonly<Record<string, unknown>> {
+export function checkRecord(
+  option: string,
+  value: unknown,
+  expected = "an object",
+): Readonly<Record<string, unknown>> {
   if (isRecord(value)) return value;
-  throw invalidOption(option, "an object", value);
+  throw invalidOption(option, expected, value);
 }
 
 export function checkFunction(option: string, value: unknown): void {
@@ -35,7 +50,7 @@ export function checkFunction(option: string, value: unknown): void {
 }
 
 /** A number from `min` on, where it is given at all. */
-function checkNumber(
+export function checkNumber(
   option: string,
   value: unknown,
   min: number,
@@ -95,10 +110,18 @@ function checkBackoff(option: string, backoff: Readonly<Record<string, unknown>>
   checkNumber(`${option}.resetAfterMs`, resetAfterMs, 0);
 }
 
-export function checkCommands(commands: unknown): void {
-  for (const [name, command] of Object.entries(checkRecord("commands", commands))) {
-    if (typeof command === "function" || isValidatedCommand(command)) continue;
-    throw invalidOption(`commands.${name}`, "a function, or what command(…) returns", command);
+/** `of` ends the names of the options, where they do not say by themselves whose they are. */
+export function checkCommands(commands: unknown, of = ""): void {
+  for (const [name, command] of Object.entries(checkRecord(`commands${of}`, commands))) {
+    if (typeof command === "function") continue;
+    const option = `commands.${name}`;
+    if (!isValidatedCommand(command)) {
+      throw invalidOption(`${option}${of}`, "a function, or what command(…) returns", command);
+    }
+    checkFunction(`${option}.handler${of}`, command.handler);
+    const schema: Partial<typeof command.schema> | null | undefined = command.schema;
+    if (typeof schema?.["~standard"]?.validate === "function") continue;
+    throw invalidOption(`${option}.schema${of}`, "a Standard Schema (zod, valibot …)", schema);
   }
 }
 

@@ -4,8 +4,15 @@ export type { ActorServices, Addressed, Terminated, TimerSchedule } from "./acto
 export { Ask } from "./ask.ts";
 export { Asks, type AsksOwner } from "./asks.ts";
 export type { MailboxOptions, Overflow, SpawnArgs, Spawnable, SpawnOptions } from "./blueprint.ts";
-export { type CallOptions, timeoutOf } from "./call-options.ts";
-export { invalidOption } from "./check-options.ts";
+export { type CallOptions, checkReadAndSignal, timeoutOf } from "./call-options.ts";
+export {
+  checkCommands,
+  checkFunction,
+  checkNumber,
+  checkRecord,
+  invalidOption,
+  shortText,
+} from "./check-options.ts";
 export { type Clock, systemClock, type Timer, type TimerOptions } from "./clock.ts";
 export {
   type AnyHandler,
@@ -75,7 +82,7 @@ export type { Answer, MessageRef, Question } from "./message-ref.ts";
 export { nactTurns, type TurnSource, type Turns } from "./nact-turns.ts";
 export { escapeName } from "./names.ts";
 export type { Observed, Observer } from "./observer.ts";
-export type { StopSignal } from "./process-signals.ts";
+export { type StopSignal, stopSignals } from "./process-signals.ts";
 export { type Random, seededRandom, systemRandom } from "./random.ts";
 export { isRejectedBy, type RejectionsOf } from "./rejected-by.ts";
 export { CommandRejectedError, Rejection, type Stashed, stashed } from "./rejection.ts";

@@ -1,6 +1,8 @@
 import type { Logger } from "./logger.ts";
 
-export type StopSignal = "SIGTERM" | "SIGINT" | "SIGHUP";
+export const stopSignals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+
+export type StopSignal = (typeof stopSignals)[number];
 
 /**
  * Stops a system when the process is asked to end, then lets the signal do what it does without

@@ -3,11 +3,19 @@ import {
   type CheckCommands,
   type CommandMap,
   checkCommandNames,
+  checkCommands,
+  checkRecord,
   type HandleClass,
   handleClass,
   type MethodOf,
-  TroupeError,
 } from "../kernel/index.ts";
+import {
+  checkDefinitionName,
+  checkDefinitionOptions,
+  checkEffectOptions,
+  checkHandlers,
+  ofDefinition,
+} from "./check-definition.ts";
 import { EventAdapter, type RawEvent, upcastsOf } from "./event-adapter.ts";
 import type { EventMap, ExactStates, PayloadOf } from "./event-map.ts";
 import type { PersistentContext, RecoveredContext } from "./persistent-context.ts";
@@ -120,28 +128,30 @@ export interface PersistentActorDefinition<S, E, C> extends AnyPersistentActorDe
  * reply means that they are in the journal.
  *
  * @param name stored with every event; not empty, without "/" and never changed later.
+ * @throws TROUPE_NAME_INVALID, TROUPE_OPTION_INVALID for what the types would have refused, here or at a later step.
  */
 export function definePersistentActor<S>(
   name: string,
   options: PersistentActorOptions<S>,
 ): PersistentActorWithoutEvents<S> {
-  if (name === "" || name.includes("/") || name.startsWith("~")) {
-    const problem =
-      "names of persistent actors are not empty, contain no '/' and do not start with '~'";
-    throw new TroupeError("TROUPE_NAME_INVALID", { name, problem });
-  }
+  checkDefinitionName(name);
+  checkDefinitionOptions(name, options);
   const untyped = options as unknown as PersistentActorOptions<unknown>;
   const withEvents = (events: Readonly<Record<string, RawEvent>>) => {
+    checkRecord(`events${ofDefinition(name)}`, events);
     const adapter = new EventAdapter(name, events);
     const withEffects = (effects: EffectMap, effectOptions: EffectOptions = {}) => {
+      checkHandlers(name, "effects", effects);
+      checkEffectOptions(name, effectOptions);
       const commandsWith = (timers: HandlerMap) => (commands: CommandMap<never>) =>
         definitionOf(
           modelOf({ name, options: untyped, adapter, effects, effectOptions, timers, commands }),
         );
-      return {
-        commands: commandsWith({}),
-        timers: (timers: HandlerMap) => ({ commands: commandsWith(timers) }),
+      const withTimers = (timers: HandlerMap) => {
+        checkHandlers(name, "timers", timers);
+        return { commands: commandsWith(timers) };
       };
+      return { commands: commandsWith({}), timers: withTimers };
     };
     return { ...withEffects({}), effects: withEffects };
   };
@@ -164,7 +174,7 @@ interface Parts {
 
 function modelOf(parts: Parts): PersistentActorModel {
   const { name, options, adapter, effects, effectOptions, timers, commands } = parts;
-  checkEffectOptions(effectOptions);
+  checkCommands(commands, ofDefinition(name));
   checkCommandNames(name, Object.keys(commands));
   const snapshotVersion = options.snapshot?.version ?? 1;
   const upcast = (options.snapshot?.upcast ?? {}) as Record<number, (old: unknown) => unknown>;
@@ -177,16 +187,8 @@ function modelOf(parts: Parts): PersistentActorModel {
     timers: new Map(Object.entries(timers)),
     commands: new Map(Object.entries(commands)),
     snapshotVersion,
-    snapshotUpcasts: upcastsOf(`the snapshot of "${name}"`, snapshotVersion, upcast),
+    snapshotUpcasts: upcastsOf(`the snapshot${ofDefinition(name)}`, snapshotVersion, upcast),
   };
-}
-
-function checkEffectOptions({ attemptsMax = 1, timeoutMs = 1 }: EffectOptions): void {
-  for (const [option, value] of Object.entries({ attemptsMax, timeoutMs })) {
-    if (Number.isInteger(value) && value > 0) continue;
-    const details = { option: `effects.${option}`, expected: "a whole number, 1 or more" };
-    throw new TroupeError("TROUPE_OPTION_INVALID", { ...details, got: String(value) });
-  }
 }
 
 function definitionOf(

@@ -21,6 +21,7 @@ import {
   type Observer,
   PortGuard,
   type StopOptions,
+  shortText,
   type Timer,
   TroupeError,
 } from "../kernel/index.ts";
@@ -151,11 +152,10 @@ export class EntityHost implements EntityHome {
 
   #target(model: PersistentActorModel, id: string): EntityTarget {
     if (typeof id !== "string" || id === "" || id.length > this.limits.nameCharactersMax) {
-      const problem = `an id is a text of 1 to ${this.limits.nameCharactersMax} characters`;
-      throw new TroupeError("TROUPE_NAME_INVALID", {
-        name: typeof id === "string" ? id.slice(0, 80) : typeof id,
-        problem,
-      });
+      const rule = `an id is a text of 1 to ${this.limits.nameCharactersMax} characters`;
+      const came = typeof id === "string" ? `one of ${id.length}` : `of type ${typeof id}`;
+      const problem = `${rule}, and this is ${came}`;
+      throw new TroupeError("TROUPE_NAME_INVALID", { name: shortText(id), problem });
     }
     return new EntityTarget(this, model, id);
   }

@@ -3,6 +3,7 @@ import {
   Ask,
   type CallOptions,
   type CommandTarget,
+  checkReadAndSignal,
   escapeName,
   type StopOptions,
   TroupeError,
@@ -12,6 +13,7 @@ import type { PersistentActorModel } from "./define-persistent-actor.ts";
 import type { Entity } from "./entity.ts";
 import type { EntityHost } from "./entity-host.ts";
 import { Call } from "./entity-work.ts";
+import { textProblem } from "./event-codec.ts";
 
 /** The address of one entity: whoever has the id, wherever it lives, in memory or not. */
 export class EntityTarget implements CommandTarget, ActorRef {
@@ -70,7 +72,7 @@ export class EntityTarget implements CommandTarget, ActorRef {
     const host = this.#host;
     try {
       const timeoutMs = timeoutOf(options, host.limits.askTimeoutMs);
-      if (options?.idempotencyKey !== undefined) checkKey(options.idempotencyKey, host);
+      if (options !== undefined) checkOptions(options, host);
       if (options?.signal !== undefined) ask.obey(options.signal);
       if (ask.settled) return ask.promise;
       host.asks.add(ask, timeoutMs);
@@ -82,18 +84,25 @@ export class EntityTarget implements CommandTarget, ActorRef {
   }
 
   tell(command: string, input: readonly unknown[], options?: CallOptions): void {
-    const key = options?.idempotencyKey;
-    if (key !== undefined) checkKey(key, this.#host);
+    if (options !== undefined) checkOptions(options, this.#host);
     this.#host.deliver(this, new Call(command, input, options, undefined));
   }
 }
 
-function checkKey(key: string, { limits }: EntityHost): void {
-  const max = limits.idempotencyKeyCharactersMax;
-  if (typeof key === "string" && key !== "" && key.length <= max) return;
+function checkOptions(options: CallOptions, { limits }: EntityHost): void {
+  const { idempotencyKey } = options;
+  if (idempotencyKey !== undefined) checkKey(idempotencyKey, limits.idempotencyKeyCharactersMax);
+  checkReadAndSignal(options);
+}
+
+function checkKey(key: string, charactersMax: number): void {
+  const isSized = typeof key === "string" && key !== "" && key.length <= charactersMax;
+  // It is stored as UTF-8, which has no form for every string of JavaScript.
+  const problem = isSized ? textProblem(key) : undefined;
+  if (isSized && problem === undefined) return;
   throw new TroupeError("TROUPE_OPTION_INVALID", {
     option: "idempotencyKey",
-    expected: `a text of 1 to ${max} characters`,
-    got: typeof key === "string" ? `one of ${key.length} characters` : typeof key,
+    expected: `a text of 1 to ${charactersMax} characters`,
+    got: problem ?? (typeof key === "string" ? `one of ${key.length} characters` : typeof key),
   });
 }

@@ -6,12 +6,16 @@
  *  A1. Handlers only ever see payloads of the newest version.
  *  A2. A stored event that this definition cannot read is an error that names it; it is never skipped.
  */
-import { TroupeError } from "../kernel/index.ts";
+import { checkFunction, checkRecord, invalidOption, TroupeError } from "../kernel/index.ts";
 import { atOnce } from "./at-once.ts";
+import { ofDefinition } from "./check-definition.ts";
 
 /** A handler with its types gone: the definition's types have checked it. */
 type Apply = (state: unknown, payload: unknown) => unknown;
 type Upcast = (old: unknown) => unknown;
+
+/** The log has two bytes for the version of an event or a state. */
+const versionMax = 65_535;
 
 interface AdaptedEvent {
   readonly version: number;
@@ -60,7 +64,7 @@ export class EventAdapter {
   }
 
   #name(type: string): string {
-    return `event "${type}" of "${this.#actor}"`;
+    return `event "${type}"${ofDefinition(this.#actor)}`;
   }
 
   /** A stored payload, lifted to the newest version. */
@@ -93,6 +97,8 @@ export class EventAdapter {
 
 function adapted(what: string, event: RawEvent): AdaptedEvent {
   if (typeof event === "function") return { version: 1, apply: event, upcasts: [] };
+  checkRecord(what, event, "a function, or an object with version, upcast and handle");
+  checkFunction(`handle of ${what}`, event.handle);
   return {
     version: event.version,
     apply: event.handle,
@@ -100,21 +106,17 @@ function adapted(what: string, event: RawEvent): AdaptedEvent {
   };
 }
 
-/** One upcaster for each version below the newest, in order. */
+/** One upcaster for each version below the newest, in order. @throws TROUPE_OPTION_INVALID */
 export function upcastsOf(
   what: string,
   version: number,
-  upcast: Readonly<Record<number, Upcast>>,
+  upcast: Readonly<Record<number, Upcast>> | undefined,
 ): readonly Upcast[] {
-  if (!Number.isInteger(version) || version < 1) {
-    throw new TroupeError("TROUPE_OPTION_INVALID", {
-      option: `version of ${what}`,
-      expected: "a whole number from 1",
-      got: String(version),
-    });
+  if (!Number.isInteger(version) || version < 1 || version > versionMax) {
+    throw invalidOption(`version of ${what}`, `a whole number from 1 to ${versionMax}`, version);
   }
   return Array.from({ length: version - 1 }, (_, index) => {
-    const step = upcast[index + 1];
+    const step = upcast?.[index + 1];
     if (typeof step === "function") return step;
     throw new TroupeError("TROUPE_OPTION_INVALID", {
       option: `upcast of ${what}`,

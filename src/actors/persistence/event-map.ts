@@ -4,7 +4,7 @@
 export type EventHandler<S, P> = (state: Readonly<S>, payload: P) => S;
 
 /**
- * An event whose payload changed its shape over time. `version` is the newest one, starting from 2;
+ * An event whose payload changed its shape over time. `version` is the newest one, 2 to 65,535;
  * `upcast[n]` turns a payload of version n into one of version n + 1, and there is one for each n below `version`.
  */
 export interface VersionedEvent<S, P = never> {

@@ -9,7 +9,7 @@
  *  G2. The numbers of an entity have no hole, from the confirmed one through everything that waits.
  *  G3. A group that is refused has taken no number.
  */
-import { TroupeError } from "../kernel/index.ts";
+import { shortText, TroupeError } from "../kernel/index.ts";
 import type { Directory, DirectorySlot } from "./directory.ts";
 import { textProblem } from "./event-codec.ts";
 import { type FrameIdentity, type FrameNumbers, FrameWriter } from "./frame.ts";
@@ -161,7 +161,7 @@ export class GroupCommit {
   #newSlot(persistenceId: string): DirectorySlot {
     const problem = idProblem(persistenceId, this.#bounds.persistenceIdBytesMax);
     if (problem === undefined) return this.#directory.addSlot(persistenceId);
-    throw new TroupeError("TROUPE_NAME_INVALID", { name: persistenceId, problem });
+    throw new TroupeError("TROUPE_NAME_INVALID", { name: shortText(persistenceId), problem });
   }
 
   #spare(writer: FrameWriter): void {

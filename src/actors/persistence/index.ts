@@ -38,6 +38,7 @@ export type {
 } from "./journal.ts";
 export type { JournalObserver } from "./journal-observer.ts";
 export {
+  checkShardCount,
   type EmbeddedJournalOptions,
   type ImportSource,
   type KafkaImport,

@@ -2,6 +2,7 @@ import {
   consoleLogger,
   createKernel,
   type Handle,
+  invalidOption,
   type Kernel,
   type SpawnArgs,
   type Spawnable,
@@ -23,7 +24,7 @@ import {
   type SnapshotStore,
   shardLogsOptions,
 } from "../persistence/index.ts";
-import { checkSystemOptions } from "./check-system-options.ts";
+import { checkDefinitions, checkSystemOptions } from "./check-system-options.ts";
 import { openStores } from "./open-stores.ts";
 import type { Addressable, System } from "./system.ts";
 import type { SystemOptions } from "./system-options.ts";
@@ -69,7 +70,12 @@ class LocalSystem implements System {
     const given = definition as
       | PersistentActorDefinition<unknown, unknown, C>
       | ActorContract<C>
-      | (Spawnable<Handle<C>, unknown> & { readonly kind?: undefined });
+      | (Spawnable<Handle<C>, unknown> & { readonly kind?: undefined })
+      | null
+      | undefined;
+    if (given === null || given === undefined) {
+      throw invalidOption("definition", "what a define… function returns, or a contract", given);
+    }
     if (given.kind === undefined) return this.kernel.actor(given, id);
     const { host } = this.#parts;
     const { Handle: HandleOf } = given;
@@ -189,6 +195,7 @@ export async function createSystem(options: SystemOptions): Promise<System> {
   try {
     const { definitions = [] } = options;
     const known = typeof definitions === "function" ? await definitions(system) : definitions;
+    checkDefinitions(known, "a list, also from the function that was given");
     for (const definition of known) host.register(definition);
     await host.serve();
     return system;

@@ -122,7 +122,7 @@ describe("a reliable effect", () => {
     const pinged = order.pingNow();
     await settle();
     // The time of the timer that the turn takes back.
-    await clock.advance(1_000);
+    clock.advance(1_000);
     await settle();
     expect(runs).toEqual([]);
     thaw();

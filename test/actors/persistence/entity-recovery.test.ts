@@ -103,15 +103,11 @@ describe("half-done work", () => {
     const clock = new ManualClock();
     const armed = new Set<object>();
     const setTimer = clock.setTimer.bind(clock);
-    clock.setTimer = (delayMs, fire, options) => {
-      const timer = setTimer(
-        delayMs,
-        () => {
-          armed.delete(one);
-          fire();
-        },
-        options,
-      );
+    clock.setTimer = (delayMs, fire) => {
+      const timer = setTimer(delayMs, () => {
+        armed.delete(one);
+        fire();
+      });
       const one = {
         cancel: () => {
           armed.delete(one);

@@ -298,7 +298,52 @@ describe("a call", () => {
   it("is refused for an id or key that cannot be one", async () => {
     const system = await start();
     expect(() => system.actor(Counter, "")).toThrow("1 to 512 characters");
+    for (const none of [5, undefined, null, Object.create(null), Symbol("s")]) {
+      expect(() => system.actor(Counter, none as never)).toThrow("an id is a text");
+    }
+    expect(() => system.actor(Counter, 5 as never)).toThrow(/"5" cannot be used .* of type number/);
+    expect(() => system.actor(Counter, "x".repeat(600))).toThrow("and this is one of 600");
     const keyed = system.actor(Counter, "keys").with({ idempotencyKey: "k".repeat(300) });
     expect(isTroupeError(await failureOf(keyed.add(1)), "TROUPE_OPTION_INVALID")).toBe(true);
+  });
+
+  it.each<[string, unknown]>([
+    ["idempotencyKey", "\ud800"],
+    ["idempotencyKey", `${"k".repeat(100)}\udc00`],
+    ["idempotencyKey", 5],
+    ["read", "bogus"],
+    ["read", null],
+    ["signal", "x"],
+    ["signal", null],
+    ["signal", {}],
+  ])("is refused with the option %s: %j", async (option, value) => {
+    const system = await start();
+    const one = system.actor(Counter, "options").with({ [option]: value });
+    const refused = { code: "TROUPE_OPTION_INVALID", details: { option } };
+    expect(await failureOf(one.add(1))).toMatchObject(refused);
+    expect(() => one.tell.add(1)).toThrow(`The option ${option} must be`);
+    expect(await system.actor(Counter, "options").get()).toBe(0);
+  });
+
+  it("takes a key of any whole characters, and each way to read", async () => {
+    const system = await start();
+    const { signal } = new AbortController();
+    for (const read of ["linearizable", "local"] as const) {
+      await system
+        .actor(Counter, "whole")
+        .with({ read, signal, idempotencyKey: "naïve 😀" })
+        .add(1);
+    }
+    expect(await system.actor(Counter, "whole").get()).toBe(1);
+  });
+
+  it("is refused in few words for a name of very many characters", async () => {
+    const system = await start();
+    const Long = definePersistentActor("x".repeat(70_000), { initialState: () => 0 })
+      .events({ happened: (state) => state })
+      .commands({ go: (long) => long.persist("happened") });
+    const failed = await failureOf(system.actor(Long, "one").go());
+    const cause = isTroupeError(failed, "TROUPE_COMMAND_FAILED") ? failed.cause : failed;
+    expect(isTroupeError(cause, "TROUPE_NAME_INVALID") && cause.details.name.length).toBe(81);
   });
 });

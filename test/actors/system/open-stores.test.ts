@@ -54,6 +54,16 @@ describe("options of a wrong kind", () => {
     ["random", { random: Math.random }],
     ["definitions", { definitions: {} }],
     ["stopOnSignals", { stopOnSignals: "SIGTERM" }],
+    ["stopOnSignals", { stopOnSignals: ["SIGTERM", "BOGUS"] }],
+    ["stopOnSignals", { stopOnSignals: ["SIGKILL"] }],
+    // Whatever keeps the journal: here nothing, a folder, Kafka.
+    ["shards", { shards: 0 }],
+    ["shards", { shards: 1.5 }],
+    ["shards", { shards: 1e9 }],
+    ["shards", { shards: "64" }],
+    ["shards", { shards: null }],
+    ["shards", { dataDir: "never-made", shards: 0 }],
+    ["shards", { kafka, shards: 65_536 }],
     ["limits.askTimeoutMs", { limits: { askTimeoutMs: -1 } }],
     ["limits.checkpointEveryEvents", { limits: { checkpointEveryEvents: 0 } }],
     // A bound of what is stored: fixed.

@@ -35,3 +35,4 @@ export {
   type SaslToken,
 } from "./kafka/index.ts";
 export { type MemoryJournalOptions, memoryJournal } from "./memory/index.ts";
+export { checkShardCount } from "./shard-count.ts";

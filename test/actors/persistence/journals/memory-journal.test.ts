@@ -11,3 +11,7 @@ test("a memory journal that is full refuses, and takes more after a cut", async 
   expect(await land(journal, 0, "y")).toBe(10);
   expect(await readShard(journal, 0)).toHaveLength(6);
 });
+
+test.each([0, -1, 1.5, Number.NaN, 1e9])("a memory journal of %d shards is refused", (shards) => {
+  expect(() => memoryJournal({ shards })).toThrow("a whole number from 1 to 65535");
+});

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { type Random, reasonOf, TroupeError } from "../../../kernel/index.ts";
+import { checkShardCount, isShardCount } from "../shard-count.ts";
 import { errorCode, type FileSystem } from "./file-system.ts";
 import { segmentName } from "./segment.ts";
 
@@ -12,8 +13,6 @@ export const metadataFile = "journal.json";
 const format = "troupe-journal";
 /** Raised when an older program could not read what a newer one writes. */
 const formatVersion = 1;
-/** A record names its shard in two bytes. */
-const shardsMax = 65_535;
 
 export interface Metadata {
   /** 32 hex digits, random. */
@@ -56,14 +55,7 @@ export async function createMetadata(
   random: Random,
 ): Promise<Metadata> {
   const { directory, fileSystem } = place;
-  if (!Number.isInteger(shards) || shards < 1 || shards > shardsMax) {
-    const expected = `a whole number from 1 to ${shardsMax}`;
-    throw new TroupeError("TROUPE_OPTION_INVALID", {
-      option: "shards",
-      expected,
-      got: String(shards),
-    });
-  }
+  checkShardCount(shards);
   await fileSystem.makeDirectory(directory);
   const names = await fileSystem.list(directory);
   if (names.some((name) => name.endsWith(".log") && name !== segmentName(0))) {
@@ -119,12 +111,11 @@ function parseMetadata(directory: string, text: string): Metadata {
   }
   const { journalId, shards } = fields;
   const idIsValid = typeof journalId === "string" && /^[0-9a-f]{32}$/.test(journalId);
-  const shardsAreValid = Number.isInteger(shards) && Number(shards) >= 1;
-  if (!idIsValid || !shardsAreValid || Number(shards) > shardsMax) {
+  if (!idIsValid || !isShardCount(shards)) {
     const problem = `journalId or shards is not valid: ${text.trim()}`;
     throw new TroupeError("TROUPE_JOURNAL_CORRUPT", { where, problem });
   }
-  const metadata = { journalId, shards: Number(shards) };
+  const metadata = { journalId, shards };
   // The first journals were made without one.
   const { checksum = checksumOf(metadata) } = fields;
   if (checksum !== checksumOf(metadata)) {

@@ -20,9 +20,10 @@ import {
   outOfRange,
   recordTooLarge,
 } from "../journal-errors.ts";
+import { checkShardCount } from "../shard-count.ts";
 
 export interface MemoryJournalOptions {
-  /** How many shards, fixed for the journal's life. Default 64. */
+  /** How many shards, 1 to 65,535; fixed for the journal's life. Default 64. */
   readonly shards?: number;
   /** Bytes of records that it holds at most; more is refused. Default `memoryJournalBytesMax`. */
   readonly bytesMax?: number;
@@ -133,8 +134,9 @@ class MemoryJournal implements Journal {
   }
 }
 
-/** A journal that lives and dies with this process. */
+/** A journal that lives and dies with this process. @throws TROUPE_OPTION_INVALID for `shards`. */
 export function memoryJournal(options: MemoryJournalOptions = {}): Journal {
   const { shards = 64, bytesMax = limits.memoryJournalBytesMax, random = systemRandom } = options;
+  checkShardCount(shards);
   return new MemoryJournal({ shards, bytesMax, random });
 }
