@@ -1,5 +1,5 @@
 /** `verify` finds each planted damage, names its place, and finds nothing in logs that are only lively. */
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -15,13 +15,11 @@ import {
   verifyEmbeddedJournal,
   verifyJournal,
 } from "../../../../src/actors/persistence/index.ts";
-import {
-  memoryJournal,
-  openEmbeddedJournal,
-} from "../../../../src/actors/persistence/journals/index.ts";
+import { memoryJournal } from "../../../../src/actors/persistence/journals/index.ts";
 import { RecordJudge } from "../../../../src/actors/persistence/record-judge.ts";
 import type { ShardOwner } from "../../../../src/actors/persistence/shard-owner.ts";
 import { base, event, quickLogs, recordsOf, tombstone } from "../shard-fixture.ts";
+import { journalFiles } from "./journal-files.ts";
 import { appendRaw, rawFrame } from "./raw-frames.ts";
 
 /** "" = sound. */
@@ -191,22 +189,10 @@ test("an entity that a checkpoint has left out", async () => {
   );
 });
 
-/** An embedded journal of several files. */
 async function onDisk(): Promise<{ directory: string; files: string[] }> {
   const directory = await mkdtemp(join(tmpdir(), "troupe-verify-"));
   onTestFinished(() => rm(directory, { recursive: true }));
-  const journal = await openEmbeddedJournal({ directory, shards: 2, segmentBytes: 4_096 });
-  const logs = quickLogs(journal);
-  for (let number = 0; number < 60; number++) {
-    const id = `a/${number % 5}`;
-    const log = await logs.open(logs.shardOf(id));
-    await log.commit(id, [event(`${number}`.padEnd(200))]).confirmed;
-  }
-  await logs.close();
-  await journal.close();
-  const files = (await readdir(directory)).filter((name) => name.endsWith(".log")).sort();
-  expect(files.length).toBeGreaterThan(3);
-  return { directory, files: files.map((name) => join(directory, name)) };
+  return { directory, files: await journalFiles(directory) };
 }
 
 async function diskDamage(directory: string): Promise<string> {
