@@ -1,4 +1,5 @@
 /** What the journal commands say and return when a journal, a file or standard output is not as it should be. */
+import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -22,5 +23,37 @@ test("where the oldest file is missing, inspect, export and tail end with 1", as
     const { code, stdout, stderr } = await troupe(["journal", ...command, "--data", data]);
     expect({ code, stdout }, command[0]).toEqual({ code: 1, stdout: "" });
     expect(stderr).toContain("a frame whose owner's claim is missing");
+  }
+});
+
+/** The command's standard output goes where the shell says, such as `| head -1`. */
+function troupeInShell(args: string, whereTo: string): { code: number; stderr: string } {
+  const command = `"${process.execPath}" dist/src/cli/main.js ${args}`;
+  const script = `set -o pipefail; ${command} ${whereTo}`;
+  const env = { ...process.env, NO_COLOR: "1" };
+  const { status, stderr } = spawnSync("bash", ["-c", script], { env, encoding: "utf8" });
+  return { code: status ?? -1, stderr };
+}
+
+test("a reader that goes away ends a command quietly", async () => {
+  const { data } = await dataFolder();
+  for (const args of ["inspect --frames", "inspect --frames --json", "inspect", "export"]) {
+    // It is gone before the first byte comes.
+    const { code, stderr } = troupeInShell(`journal ${args} --data ${data}`, "| true");
+    expect({ code, stderr }, args).toEqual({ code: 0, stderr: "" });
+  }
+  const replayed = troupeInShell(`journal replay a/1 --json --data ${data}`, "| true");
+  expect(replayed.code).toBe(0);
+  expect(replayed.stderr).not.toMatch(/^ +at /m);
+});
+
+test("standard output that cannot be written is said, and is a failure", async () => {
+  const { data } = await dataFolder();
+  for (const args of ["verify", "verify --json", "inspect", "inspect --frames", "export"]) {
+    const { code, stderr } = troupeInShell(`journal ${args} --data ${data}`, "> /dev/full");
+    expect({ code, lines: stderr.trimEnd().split("\n") }, args).toEqual({
+      code: 1,
+      lines: [expect.stringMatching(/^error: standard output cannot be written: ENOSPC/)],
+    });
   }
 });

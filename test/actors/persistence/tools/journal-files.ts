@@ -3,6 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { openEmbeddedJournal } from "../../../../src/actors/persistence/journals/index.ts";
+import { encodePayload } from "../../../../src/actors/persistence/payload-codec.ts";
 import { event, quickLogs } from "../shard-fixture.ts";
 
 /** Returns the paths of the log's files, oldest first. */
@@ -12,7 +13,8 @@ export async function journalFiles(directory: string): Promise<string[]> {
   for (let number = 0; number < 60; number++) {
     const id = `a/${number % 5}`;
     const log = await logs.open(logs.shardOf(id));
-    await log.commit(id, [event(`${number}`.padEnd(200))]).confirmed;
+    const payload = encodePayload(`${number}`.padEnd(200), "the event");
+    await log.commit(id, [{ ...event(), payload }]).confirmed;
   }
   await logs.close();
   await journal.close();
