@@ -1,10 +1,10 @@
 /** What the journal commands say and return when a journal, a file or standard output is not as it should be. */
 import { spawnSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { journalFiles } from "../actors/persistence/tools/journal-files.ts";
-import { temporaryFolder, troupe } from "../support/troupe-process.ts";
+import { startServer, temporaryFolder, troupe } from "../support/troupe-process.ts";
 
 /** A data folder with a journal of several files. */
 async function dataFolder(): Promise<{ data: string; files: string[] }> {
@@ -56,4 +56,36 @@ test("standard output that cannot be written is said, and is a failure", async (
       lines: [expect.stringMatching(/^error: standard output cannot be written: ENOSPC/)],
     });
   }
+});
+
+test("a server whose reader went away stops as any other", async () => {
+  const data = join(temporaryFolder(), "data");
+  const server = await startServer({ data });
+  server.child.stdout?.destroy();
+  server.signal("SIGTERM");
+  expect(await server.ended()).toBe(0);
+  expect(existsSync(join(data, "server.json"))).toBe(false);
+});
+
+test("a path that cannot be is a wrong argument of backup and restore", async () => {
+  const { data } = await dataFolder();
+  const folder = temporaryFolder();
+  const file = join(folder, "file");
+  writeFileSync(file, "");
+  for (const [args, told] of [
+    [["backup", data, join(folder, "none", "b")], "a path in a folder that is there"],
+    [["backup", data, join(file, "b")], "a path in a folder that is there"],
+    [["restore", join(folder, "none"), join(folder, "new")], "the file of a backup"],
+    [["restore", folder, join(folder, "new")], "the file of a backup"],
+  ] as const) {
+    const { code, stderr } = await troupe(["journal", ...args]);
+    expect(code, stderr).toBe(2);
+    expect(stderr).toContain(told);
+    expect(stderr).toContain("TROUPE_OPTION_INVALID");
+  }
+  const backup = join(folder, "backup");
+  expect(await troupe(["journal", "backup", data, backup])).toMatchObject({ code: 0 });
+  const into = await troupe(["journal", "restore", backup, file]);
+  expect(into).toMatchObject({ code: 2 });
+  expect(into.stderr).toContain("a folder that is empty or not there yet");
 });

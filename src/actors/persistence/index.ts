@@ -39,6 +39,7 @@ export type {
 export type { JournalObserver } from "./journal-observer.ts";
 export {
   type EmbeddedJournalOptions,
+  fileRefusal,
   type ImportSource,
   type KafkaImport,
   type KafkaJournalOptions,
@@ -49,6 +50,8 @@ export {
   openEmbeddedJournal,
   openKafkaImport,
   openKafkaJournal,
+  readingWish,
+  refusedFile,
   type SaslOptions,
   type SaslPassword,
   type SaslToken,

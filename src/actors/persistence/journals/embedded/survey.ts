@@ -5,6 +5,7 @@
 import { isTroupeError } from "../../../kernel/index.ts";
 import type { Position } from "../../journal.ts";
 import { recordHeaderBytes } from "./batch.ts";
+import { readingWish, refusedFile } from "./file-refusal.ts";
 import { errorCode, type FileSystem } from "./file-system.ts";
 import { readMetadata, unusable } from "./metadata.ts";
 import { nodeFileSystem } from "./node-file-system.ts";
@@ -49,11 +50,22 @@ export interface FolderSurvey {
 
 const TRIES_MAX = 5;
 
-/** @throws TROUPE_JOURNAL_UNUSABLE when there is no journal, or it is of a newer format. */
+/**
+ * @throws TROUPE_JOURNAL_UNUSABLE when there is no journal, or it is of a newer format; TROUPE_FILE_REFUSED when
+ * something of it may not be read.
+ */
 export async function surveyEmbeddedJournal(
   directory: string,
   fileSystem: FileSystem = nodeFileSystem,
 ): Promise<FolderSurvey> {
+  try {
+    return await survey(directory, fileSystem);
+  } catch (error) {
+    throw refusedFile(error, readingWish(directory));
+  }
+}
+
+async function survey(directory: string, fileSystem: FileSystem): Promise<FolderSurvey> {
   const metadata = await readMetadata({ directory, fileSystem });
   if (metadata === undefined) throw unusable(directory, "there is no journal in this folder");
   for (let attempt = 1; ; attempt++) {
