@@ -10,8 +10,10 @@ import {
 } from "../../../../src/actors/persistence/checkpoint-codec.ts";
 import { FrameWriter } from "../../../../src/actors/persistence/frame.ts";
 import {
+  backupJournal,
   type Journal,
   type JournalProof,
+  openEmbeddedJournal,
   verifyEmbeddedJournal,
   verifyJournal,
 } from "../../../../src/actors/persistence/index.ts";
@@ -227,4 +229,37 @@ test("a file that is missing, at the beginning or between, is named", async () =
   expect(await diskDamage(directory)).toContain(
     `${second.slice(directory.length + 1)}, is missing`,
   );
+});
+
+test("a journal.json that tells of other shards than the log", async () => {
+  const { directory, files } = await onDisk();
+  const path = join(directory, "journal.json");
+  const text = await readFile(path, "utf8");
+  for (const shards of [1, 4]) {
+    await writeFile(path, text.replace('"shards": 2', `"shards": ${shards}`));
+    const damage = await diskDamage(directory);
+    expect(damage, `${shards}`).toContain(files[0]);
+    expect(damage).toContain(
+      shards === 4
+        ? "the summary there tells of 2 shards, and journal.json says 4"
+        : "no shard 1 exists",
+    );
+  }
+});
+
+test("a journal.json that is lost beside the log, to all who only look", async () => {
+  const { directory } = await onDisk();
+  const path = join(directory, "journal.json");
+  await rm(path);
+  const lost = {
+    code: "TROUPE_JOURNAL_CORRUPT",
+    details: {
+      where: path,
+      problem: "it is missing beside a log that holds records; restore it from a backup",
+    },
+  };
+  await expect(verifyEmbeddedJournal(directory)).rejects.toMatchObject(lost);
+  await expect(openEmbeddedJournal({ directory, readOnly: true })).rejects.toMatchObject(lost);
+  const backup = join(directory, "backup");
+  await expect(backupJournal(directory, backup)).rejects.toMatchObject(lost);
 });

@@ -10,6 +10,7 @@ import {
 } from "../../../kernel/index.ts";
 import type { Journal } from "../../journal.ts";
 import { EmbeddedJournal } from "./embedded-journal.ts";
+import { existingMetadata } from "./existing-metadata.ts";
 import { fileRefusal, readingWish, refusedFile } from "./file-refusal.ts";
 import type { FileSystem } from "./file-system.ts";
 import { Log } from "./log.ts";
@@ -107,11 +108,11 @@ async function metadataFor(
 ): Promise<Metadata> {
   const { directory } = options;
   const place = { fileSystem, directory };
-  let metadata = await readMetadata(place);
-  if (metadata === undefined) {
-    if (options.readOnly === true) throw unusable(directory, "there is no journal in this folder");
-    metadata = await createMetadata(place, options.shards ?? shardsDefault, random);
-  }
+  const metadata =
+    options.readOnly === true
+      ? await existingMetadata(place)
+      : ((await readMetadata(place)) ??
+        (await createMetadata(place, options.shards ?? shardsDefault, random)));
   if (options.shards !== undefined && options.shards !== metadata.shards) {
     const problem = `it has ${metadata.shards} shards for life, and ${options.shards} were asked for`;
     throw unusable(directory, problem);
