@@ -2,9 +2,10 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { journalFiles } from "../actors/persistence/tools/journal-files.ts";
-import { startServer, temporaryFolder, troupe } from "../support/troupe-process.ts";
+import { start, startServer, temporaryFolder, troupe } from "../support/troupe-process.ts";
 
 /** A data folder with a journal of several files. */
 async function dataFolder(): Promise<{ data: string; files: string[] }> {
@@ -88,4 +89,16 @@ test("a path that cannot be is a wrong argument of backup and restore", async ()
   const into = await troupe(["journal", "restore", backup, file]);
   expect(into).toMatchObject({ code: 2 });
   expect(into.stderr).toContain("a folder that is empty or not there yet");
+});
+
+test("a tail from behind the end is refused with the end; one from the end waits", async () => {
+  const { data } = await dataFolder();
+  const tail = ["journal", "tail", "--shard", "0", "--data", data, "--from"];
+  const behind = await troupe([...tail, "99999999999"]);
+  expect(behind).toMatchObject({ code: 2, stdout: "" });
+  const end = /up to (\d+), where shard 0 ends now/.exec(behind.stderr)?.[1] ?? "";
+  expect(await troupe([...tail, String(Number(end) + 1)])).toMatchObject({ code: 2 });
+  const waiting = start([...tail, end]);
+  const isOver = await Promise.race([waiting.ended(), pause(1_500).then(() => "it waits")]);
+  expect(isOver).toBe("it waits");
 });
