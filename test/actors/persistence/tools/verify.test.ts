@@ -231,6 +231,15 @@ test("a file that is missing, at the beginning or between, is named", async () =
   );
 });
 
+test("a last file that is missing cannot be told from a crash before it was made: no damage, and named", async () => {
+  const { directory, files } = await onDisk();
+  const last = files.at(-1) as string;
+  await rm(last);
+  const proof = await verifyEmbeddedJournal(directory);
+  expect(textOf(proof)).toBe("");
+  expect(proof.files?.missingNext).toBe(last.slice(directory.length + 1));
+});
+
 test("a journal.json that tells of other shards than the log", async () => {
   const { directory, files } = await onDisk();
   const path = join(directory, "journal.json");
