@@ -11,24 +11,18 @@ export class Interruption {
   /** Fires when the command should leave at once. */
   readonly signal: AbortSignal;
   readonly #leaving = new AbortController();
-  readonly #stdout: NodeJS.WriteStream;
   readonly #undo: (() => void)[] = [];
   #ask: (() => void) | undefined;
   #asked = false;
 
   constructor(context: CliContext) {
     this.signal = this.#leaving.signal;
-    this.#stdout = context.stdout;
     for (const name of SIGNALS) {
       const handler = (): void => this.#interrupt(name);
       process.on(name, handler);
       this.#undo.push(() => process.off(name, handler));
     }
-    const closed = (error: NodeJS.ErrnoException): void => {
-      if (error.code !== "EPIPE") throw error;
-      this.#leaving.abort(error);
-    };
-    this.#stdout.on("error", closed);
+    context.outputLoss.leaveBy((cause) => this.leave(cause));
   }
 
   /** What the first Ctrl-C does instead of leaving; undefined = it leaves. */

@@ -13,11 +13,27 @@ import { addRunCommands } from "./program/run-commands.ts";
 import { addServerCommands } from "./program/server-commands.ts";
 
 const context = processContext();
+process.stdout.on("error", loseOutput);
 const exitCode = await main(process.argv.slice(2), context).catch((error: unknown) =>
   reportFailure(error, context),
 );
 // A pipeline's module may have left timers or sockets behind: all that matters is written, so this is the end.
-process.stdout.write("", () => process.exit(exitCode));
+// An error of the last writes is told only after their callbacks: hence the turn between.
+process.stdout.write("", () =>
+  setImmediate(() => process.exit(context.outputLoss.exitCode(exitCode))),
+);
+
+/** A command that has nothing to bring to an end is over with its output. */
+function loseOutput(error: NodeJS.ErrnoException): void {
+  const { outputLoss, stderr, err } = context;
+  const isFirst = outputLoss.cause === undefined;
+  const leavesItself = outputLoss.take(error);
+  if (isFirst && outputLoss.isFailure) {
+    const label = err.paint("red", "error");
+    stderr.write(`${label}: standard output cannot be written: ${error.message}\n`);
+  }
+  if (!leavesItself) process.exit(outputLoss.exitCode(exitCodes.ok));
+}
 
 async function main(args: readonly string[], context: CliContext): Promise<number> {
   let exitCode: number = exitCodes.ok;

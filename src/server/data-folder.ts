@@ -12,7 +12,7 @@ import { randomUUID } from "node:crypto";
 import { readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { reasonOf, TroupeError } from "../actors/kernel/index.ts";
-import { makeFolders } from "../actors/persistence/index.ts";
+import { fileRefusal, makeFolders } from "../actors/persistence/index.ts";
 
 /** What stays the same over all servers that ever serve this folder. */
 export interface SystemFile {
@@ -122,33 +122,21 @@ async function replaceJson(dataDir: string, name: string, file: object): Promise
 
 /** The file system's refusal in the words that the journal has for the same. */
 function folderError(dataDir: string, error: unknown): unknown {
-  const code = (error as NodeJS.ErrnoException).code;
+  const refusal = fileRefusal(error);
   const reason = reasonOf(error);
-  switch (code) {
-    case "EACCES":
-    case "EPERM":
-    case "EROFS":
-      return new TroupeError(
-        "TROUPE_JOURNAL_READ_ONLY",
-        { journal: dataDir, reason },
-        { cause: error },
-      );
-    case "ENOSPC":
-    case "EDQUOT":
-      return new TroupeError("TROUPE_JOURNAL_FULL", { journal: dataDir, reason }, { cause: error });
-    case "ENOTDIR":
-    case "EEXIST":
-    case "ENOENT":
-    case "ENAMETOOLONG":
-    case "ELOOP": {
-      const expected = "a folder, or a path where one can be made";
-      return new TroupeError(
-        "TROUPE_OPTION_INVALID",
-        { option: "dataDir", expected, got: `${dataDir} (${reason})` },
-        { cause: error },
-      );
-    }
-    default:
-      return error;
+  const details = { journal: dataDir, reason };
+  if (refusal === "forbidden") {
+    return new TroupeError("TROUPE_JOURNAL_READ_ONLY", details, { cause: error });
   }
+  if (refusal === "full") {
+    return new TroupeError("TROUPE_JOURNAL_FULL", details, { cause: error });
+  }
+  if (refusal === undefined) return error;
+  const expected = "a folder, or a path where one can be made";
+  const got = `${dataDir} (${reason})`;
+  return new TroupeError(
+    "TROUPE_OPTION_INVALID",
+    { option: "dataDir", expected, got },
+    { cause: error },
+  );
 }

@@ -224,6 +224,16 @@ export const errorTable = {
     outcome: "not-done",
     message: (d) => `The journal ${d.journal} is closed. Open it again to use it.`,
   }),
+  TROUPE_FILE_REFUSED: entry<{
+    path: string;
+    wanted: "read" | "written";
+    reason: string;
+    advice: string;
+  }>({
+    retryable: false,
+    outcome: "not-done",
+    message: (d) => `${d.path} cannot be ${d.wanted}: ${d.reason}. ${d.advice}.`,
+  }),
   TROUPE_BACKUP_UNUSABLE: entry<{ file: string; problem: string }>({
     retryable: false,
     outcome: "not-done",

@@ -40,6 +40,7 @@ export type { JournalObserver } from "./journal-observer.ts";
 export {
   checkShardCount,
   type EmbeddedJournalOptions,
+  fileRefusal,
   type ImportSource,
   type KafkaImport,
   type KafkaJournalOptions,
@@ -50,6 +51,8 @@ export {
   openEmbeddedJournal,
   openKafkaImport,
   openKafkaJournal,
+  readingWish,
+  refusedFile,
   type SaslOptions,
   type SaslPassword,
   type SaslToken,

@@ -113,8 +113,7 @@ export class LogPrefix {
   #skip(position: Position, reason: SkipReason): void {
     const { shard, observer } = this.#context;
     observer.frameSkipped?.(shard, position, reason);
-    if (reason === "newer-version") throw newer(shard, position);
-    if (provesLoss(reason)) throw corrupt(shard, position, lossTexts[reason] ?? reason);
+    refuseLoss(shard, position, reason);
   }
 }
 
@@ -128,6 +127,12 @@ export const lossTexts: { readonly [R in SkipReason]?: string } = {
   damaged: "the frame's checksum or structure is wrong",
   "newer-version": "the frame was written by a newer version of this program; upgrade this one",
 };
+
+/** Ends a reader at a skip that proves loss: what lies behind it must not pass for the whole. */
+export function refuseLoss(shard: number, position: Position, reason: SkipReason): void {
+  if (reason === "newer-version") throw newer(shard, position);
+  if (provesLoss(reason)) throw corrupt(shard, position, lossTexts[reason] ?? reason);
+}
 
 export function corrupt(shard: number, position: Position, problem: string): TroupeError {
   const where = `shard ${shard}, position ${position}`;

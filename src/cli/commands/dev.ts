@@ -60,6 +60,8 @@ ${describeStores(stores)}${metrics ? `metrics: ${metrics.endpoint.url}\n` : ""} 
   troupe ps                    what runs
   troupe token create          let an agent in from elsewhere
 `);
+  // A server whose terminal or pipe went away goes on, and stops as any other: what it says there is all said.
+  context.outputLoss.leaveBy(() => {});
   const signal = await new Promise<NodeJS.Signals>((stop) => {
     process.once("SIGINT", stop);
     process.once("SIGTERM", stop);

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { reasonOf, TroupeError } from "../../kernel/index.ts";
 import type { Position } from "../journal.ts";
+import { refusedFile } from "../journals/index.ts";
 
 const format = "troupe-journal-backup";
 /** Raised when an older program could not restore what a newer one has backed up. */
@@ -33,8 +34,17 @@ export interface OpenBackup {
   readonly handle: FileHandle;
 }
 
-/** Reads all of it once. @throws TROUPE_BACKUP_UNUSABLE; what reading the file throws. */
+/** Reads all of it once. @throws TROUPE_BACKUP_UNUSABLE; TROUPE_FILE_REFUSED when it may not be read. */
 export async function openBackup(path: string): Promise<OpenBackup> {
+  try {
+    return await openWhole(path);
+  } catch (error) {
+    const expected = "the file of a backup";
+    throw refusedFile(error, { path, wanted: "read", option: "file", expected });
+  }
+}
+
+async function openWhole(path: string): Promise<OpenBackup> {
   const handle = await open(path, "r");
   try {
     const { header, start } = await readHeader(handle, path);

@@ -10,7 +10,13 @@ import { createHash, type Hash, randomUUID } from "node:crypto";
 import { type FileHandle, link, open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { TroupeError } from "../../kernel/index.ts";
-import { nodeFileSystem, type SurveyedFile, surveyEmbeddedJournal } from "../journals/index.ts";
+import {
+  nodeFileSystem,
+  readingWish,
+  refusedFile,
+  type SurveyedFile,
+  surveyEmbeddedJournal,
+} from "../journals/index.ts";
 import { headerLine } from "./backup-archive.ts";
 
 export interface BackupReport {
@@ -23,44 +29,63 @@ export interface BackupReport {
 const TRIES_MAX = 5;
 const pieceBytes = 1024 * 1024;
 
-/** @throws TROUPE_JOURNAL_CORRUPT for a journal that is damaged; TROUPE_OPTION_INVALID when the file is there. */
+/**
+ * @throws TROUPE_JOURNAL_CORRUPT for a journal that is damaged; TROUPE_OPTION_INVALID when the file is there, or
+ * cannot be where it was asked for; TROUPE_FILE_REFUSED when it may not be written, or has no room.
+ */
 export async function backupJournal(directory: string, file: string): Promise<BackupReport> {
   const draft = `${file}.${randomUUID()}.partial`;
+  const output = await writing(file, () => open(draft, "wx", 0o600));
   try {
-    const report = await write(directory, draft);
-    await link(draft, file);
-    await nodeFileSystem.syncDirectory(dirname(file));
+    const report = await write(directory, output, file).finally(() => output.close());
+    await writing(file, () => publish(draft, file));
     return report;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    const expected = "a file that is not there yet";
-    throw new TroupeError("TROUPE_OPTION_INVALID", { option: "file", expected, got: file });
   } finally {
     await rm(draft, { force: true });
   }
 }
 
-async function write(directory: string, draft: string): Promise<BackupReport> {
+async function publish(draft: string, file: string): Promise<void> {
+  try {
+    await link(draft, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    const expected = "a file that is not there yet";
+    throw new TroupeError("TROUPE_OPTION_INVALID", { option: "file", expected, got: file });
+  }
+  await nodeFileSystem.syncDirectory(dirname(file));
+}
+
+/** A refusal is told of the file that was asked for: the draft beside it is nobody's business. */
+async function writing<T>(file: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const expected = "a path in a folder that is there";
+    throw refusedFile(error, { path: file, wanted: "written", option: "file", expected });
+  }
+}
+
+async function write(directory: string, output: FileHandle, file: string): Promise<BackupReport> {
   for (let attempt = 1; ; attempt++) {
-    const output = await open(draft, "w", 0o600);
     try {
-      return await writeOnce(directory, output);
+      await writing(file, () => output.truncate());
+      return await writeOnce(directory, new HashedOutput(output, file));
     } catch (error) {
       // A cut has removed a file before it was copied: begin anew with what is there now.
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || attempt >= TRIES_MAX) throw error;
-    } finally {
-      await output.close();
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || attempt >= TRIES_MAX) {
+        throw refusedFile(error, readingWish(directory));
+      }
     }
   }
 }
 
-async function writeOnce(directory: string, output: FileHandle): Promise<BackupReport> {
+async function writeOnce(directory: string, sink: HashedOutput): Promise<BackupReport> {
   const { journalId, shards, files, damages } = await surveyEmbeddedJournal(directory);
   const [damage] = damages;
   if (damage !== undefined) throw new TroupeError("TROUPE_JOURNAL_CORRUPT", damage);
   const kept = files.map((one) => ({ ...one, bytes: one.bytes - one.openBytes }));
   const list = kept.map(({ base, bytes }) => ({ base, bytes }));
-  const sink = new HashedOutput(output);
   const madeAt = new Date().toISOString();
   await sink.write(headerLine({ journalId, shards, madeAt, files: list }));
   for (const one of kept) await copy(one, sink);
@@ -91,19 +116,32 @@ async function copy({ path, bytes }: SurveyedFile, sink: HashedOutput): Promise<
 
 class HashedOutput {
   readonly #output: FileHandle;
+  readonly #file: string;
+  #at = 0;
   readonly #hash: Hash = createHash("sha256");
 
-  constructor(output: FileHandle) {
+  constructor(output: FileHandle, file: string) {
     this.#output = output;
+    this.#file = file;
   }
 
   async write(bytes: Buffer): Promise<void> {
     this.#hash.update(bytes);
-    await this.#output.writeFile(bytes);
+    await this.#put(bytes);
   }
 
   async end(): Promise<void> {
-    await this.#output.writeFile(this.#hash.digest());
-    await this.#output.sync();
+    await this.#put(this.#hash.digest());
+    await writing(this.#file, () => this.#output.sync());
+  }
+
+  async #put(bytes: Buffer): Promise<void> {
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await writing(this.#file, () =>
+        this.#output.write(bytes, done, bytes.length - done, this.#at),
+      );
+      done += bytesWritten;
+      this.#at += bytesWritten;
+    }
   }
 }

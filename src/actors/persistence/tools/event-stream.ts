@@ -1,6 +1,7 @@
 /** The events of a journal that count: everything there is, or what comes from now on. */
 import { EntityFilter, readEvent, readEvents } from "../event-codec.ts";
 import type { Journal, Position } from "../journal.ts";
+import { refuseLoss } from "../log-prefix.ts";
 import type { JudgedRecord } from "../record-judge.ts";
 import type { StoredEvent } from "../shard-log.ts";
 import { recoverShard } from "../shard-recovery.ts";
@@ -25,7 +26,10 @@ export interface TailOptions extends EventChoice {
   readonly signal: AbortSignal;
 }
 
-/** Every event of the shards that counts, shard after shard, up to the end that each has when it is reached. */
+/**
+ * Every event of the shards that counts, shard after shard, up to the end that each has when it is reached.
+ * @throws TROUPE_JOURNAL_CORRUPT at the first record which proves that something before it is missing.
+ */
 export async function* storedEvents(
   journal: Journal,
   choice: EventChoice & { readonly shards?: readonly number[] } = {},
@@ -34,12 +38,18 @@ export async function* storedEvents(
   for (const shard of choice.shards ?? allShards(journal)) {
     const reading = await ShardReading.open(journal, shard);
     for await (const page of reading.pages()) {
-      for (const judged of page) yield* chosen.of(judged, shard);
+      for (const judged of page) {
+        mustBeWhole(judged, shard);
+        yield* chosen.of(judged, shard);
+      }
     }
   }
 }
 
-/** Events as they are committed, until the signal fires. In the order of each shard. */
+/**
+ * Events as they are committed, until the signal fires. In the order of each shard.
+ * @throws TROUPE_JOURNAL_CORRUPT at the first record which proves that something before it is missing.
+ */
 export async function* tailEvents(
   journal: Journal,
   options: TailOptions,
@@ -59,6 +69,7 @@ export async function* tailEvents(
     for (const reading of readings) {
       for (const judged of await reading.next()) {
         found = true;
+        mustBeWhole(judged, reading.shard);
         if (judged.record.position < shownFrom) continue;
         yield* chosen.of(judged, reading.shard);
       }
@@ -76,6 +87,11 @@ async function atEnd(journal: Journal, shard: number): Promise<ShardReading> {
 
 export function allShards({ shards }: Journal): readonly number[] {
   return Array.from({ length: shards }, (_, shard) => shard);
+}
+
+/** A list of events with a hole in it looks like one without: its reader must hear of the hole. */
+function mustBeWhole({ record, verdict }: JudgedRecord, shard: number): void {
+  if (verdict !== "accept") refuseLoss(shard, record.position, verdict);
 }
 
 class EventChooser {

@@ -17,7 +17,12 @@ export {
 } from "./event-stream.ts";
 export type { ExportedEvent } from "./exported-event.ts";
 export { type ImportReport, importJournal } from "./import-journal.ts";
-export { inspectShard, type ShardReport, type SkippedFrames } from "./inspect-shard.ts";
+export {
+  inspectedPages,
+  inspectShard,
+  type ShardReport,
+  type SkippedFrames,
+} from "./inspect-shard.ts";
 export { type Json, plainJson, valueOfPlainJson } from "./plain-json.ts";
 export { type RestoreReport, restoreJournal } from "./restore-journal.ts";
 export {

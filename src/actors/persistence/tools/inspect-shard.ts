@@ -43,20 +43,26 @@ export interface ShardReport {
 /** Of each reason, so many positions are named. */
 const POSITIONS_SHOWN = 20;
 
-/** Reads the whole shard; `onRecord` sees each record, in order. */
-export async function inspectShard(
+/** Reads the whole shard. */
+export async function inspectShard(journal: Journal, shard: number): Promise<ShardReport> {
+  const pages = inspectedPages(journal, shard);
+  for (;;) {
+    const { done, value } = await pages.next();
+    if (done === true) return value;
+  }
+}
+
+/** Reads the whole shard as fast as its records are taken; returns what `inspectShard` does. */
+export async function* inspectedPages(
   journal: Journal,
   shard: number,
-  onRecord: (judged: JudgedRecord) => void = () => {},
-): Promise<ShardReport> {
+): AsyncGenerator<readonly JudgedRecord[], ShardReport, void> {
   const { end } = await journal.tail(shard);
   const reading = await ShardReading.open(journal, shard);
   const counts = new ShardCounts();
   for await (const page of reading.pages(end)) {
-    for (const judged of page) {
-      counts.take(judged);
-      onRecord(judged);
-    }
+    for (const judged of page) counts.take(judged);
+    yield page;
   }
   const { term, node: owner } = reading.state;
   return { shard, low: reading.low, end, term, owner, ...counts.totals() };

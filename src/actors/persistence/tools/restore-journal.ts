@@ -14,6 +14,7 @@ import {
   metadataFile,
   metadataText,
   nodeFileSystem,
+  refusedFile,
   reidentifiedSegment,
   segmentName,
 } from "../journals/index.ts";
@@ -29,7 +30,8 @@ export interface RestoreReport {
 
 /**
  * Restores into `folder/name`. Fails with `TROUPE_OPTION_INVALID` unless `folder` is empty or missing, and
- * with `TROUPE_BACKUP_UNUSABLE` when the backup is not whole or is of a newer format.
+ * with `TROUPE_BACKUP_UNUSABLE` when the backup is not whole or is of a newer format; with `TROUPE_FILE_REFUSED` when
+ * the one may not be read, or the other not written.
  */
 export async function restoreJournal(
   file: string,
@@ -38,25 +40,36 @@ export async function restoreJournal(
 ): Promise<RestoreReport> {
   const backup = await openBackup(file);
   try {
-    await mustBeEmpty(folder);
-    await nodeFileSystem.makeDirectory(folder);
-    const directory = join(resolve(folder), name);
-    const draft = `${directory}.restoring`;
-    await mkdir(draft);
-    try {
-      const journalId = randomBytes(16).toString("hex");
-      await writeSegments(backup, { file, draft, journalId });
-      await rename(draft, directory);
-      await nodeFileSystem.syncDirectory(dirname(directory));
-      return { directory, journalId, original: backup.header };
-    } catch (error) {
-      await rm(draft, { recursive: true, force: true });
-      throw error;
-    }
+    return await restore(backup, { file, folder, name });
+  } catch (error) {
+    throw refusedFile(error, { path: folder, wanted: "written", option: "folder", expected });
   } finally {
     await backup.handle.close();
   }
 }
+
+async function restore(
+  backup: OpenBackup,
+  { file, folder, name }: { readonly file: string; readonly folder: string; readonly name: string },
+): Promise<RestoreReport> {
+  await mustBeEmpty(folder);
+  await nodeFileSystem.makeDirectory(folder);
+  const directory = join(resolve(folder), name);
+  const draft = `${directory}.restoring`;
+  await mkdir(draft);
+  try {
+    const journalId = randomBytes(16).toString("hex");
+    await writeSegments(backup, { file, draft, journalId });
+    await rename(draft, directory);
+    await nodeFileSystem.syncDirectory(dirname(directory));
+    return { directory, journalId, original: backup.header };
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+const expected = "a folder that is empty or not there yet";
 
 async function mustBeEmpty(folder: string): Promise<void> {
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
@@ -64,7 +77,6 @@ async function mustBeEmpty(folder: string): Promise<void> {
     throw error;
   });
   if (names.length === 0) return;
-  const expected = "a folder that is empty or not there yet";
   const got = `${folder}, which holds ${names.slice(0, 3).join(", ")}${names.length > 3 ? ", …" : ""}`;
   throw new TroupeError("TROUPE_OPTION_INVALID", { option: "folder", expected, got });
 }

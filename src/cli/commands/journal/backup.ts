@@ -1,5 +1,4 @@
 /** `troupe journal backup` and `restore`. */
-import { access } from "node:fs/promises";
 import { resolve } from "node:path";
 import {
   backupJournal,
@@ -10,7 +9,6 @@ import { journalFolder } from "../../../actors/system/index.ts";
 import type { CliContext } from "../../cli-context.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { byteSize } from "../../render/byte-size.ts";
-import { UsageError } from "../../usage-error.ts";
 import { journalDirectory } from "./journal-source.ts";
 import { proofLines } from "./verify.ts";
 
@@ -28,9 +26,6 @@ export async function backup(context: CliContext, folder: string, file: string):
 
 export async function restore(context: CliContext, file: string, folder: string): Promise<number> {
   const path = resolve(context.cwd, file);
-  await access(path).catch(() => {
-    throw new UsageError(`there is no file "${file}"`);
-  });
   const { directory, journalId, original } = await restoreJournal(
     path,
     resolve(context.cwd, folder),

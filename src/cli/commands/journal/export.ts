@@ -1,7 +1,6 @@
 /** `troupe journal export`: every event that counts, as JSON lines. */
 import { storedEvents } from "../../../actors/persistence/index.ts";
 import type { CliContext } from "../../cli-context.ts";
-import { exitCodes } from "../../exit-codes.ts";
 import { writeLines } from "../../write-lines.ts";
 import { type SourceOptions, withSource } from "./journal-source.ts";
 import { shardsOf } from "./shard-choice.ts";
@@ -14,11 +13,8 @@ export function exportEvents(context: CliContext, options: ExportOptions): Promi
   return withSource(context, options, async ({ journal }) => {
     const shards = shardsOf(journal, options.shard);
     const choice = { ...(shards && { shards }), ...choiceOf(options) };
-    let wasInterrupted = false;
-    await writeLines(context, async function* lines(signal) {
+    return await writeLines(context, async function* lines() {
       for await (const event of storedEvents(journal, choice)) yield JSON.stringify(event);
-      wasInterrupted = signal.aborted;
     });
-    return wasInterrupted ? exitCodes.interrupted : exitCodes.ok;
   });
 }

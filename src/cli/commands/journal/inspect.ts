@@ -1,6 +1,7 @@
 /** `troupe journal inspect`: what is in each shard, what was skipped, and why. */
 import {
   allShards,
+  inspectedPages,
   inspectShard,
   type Journal,
   type JudgedRecord,
@@ -10,6 +11,7 @@ import type { CliContext } from "../../cli-context.ts";
 import { exitCodes } from "../../exit-codes.ts";
 import { byteSize } from "../../render/byte-size.ts";
 import { table } from "../../render/table.ts";
+import { writeLines } from "../../write-lines.ts";
 import { type JournalSource, type SourceOptions, withSource } from "./journal-source.ts";
 import { shardsOf } from "./shard-choice.ts";
 
@@ -24,14 +26,26 @@ export function inspect(context: CliContext, options: InspectOptions): Promise<n
     const shards = shardsOf(source.journal, options.shard) ?? allShards(source.journal);
     const reports: ShardReport[] = [];
     const failures: { shard: number; error: unknown }[] = [];
-    for (const shard of shards) {
-      try {
-        const show = options.frames === true ? frameWriter(context, shard, options) : undefined;
-        reports.push(await inspectShard(source.journal, shard, show));
-      } catch (error) {
-        // One shard that cannot be read must not hide the others.
-        failures.push({ shard, error });
+    const lines = async function* (): AsyncGenerator<string, void, void> {
+      for (const shard of shards) {
+        try {
+          reports.push(
+            options.frames === true
+              ? yield* frameLines(source.journal, shard, options)
+              : await inspectShard(source.journal, shard),
+          );
+        } catch (error) {
+          // One shard that cannot be read must not hide the others.
+          failures.push({ shard, error });
+        }
       }
+    };
+    if (options.frames === true) {
+      const left = await writeLines(context, lines);
+      if (left !== exitCodes.ok) return left;
+    } else {
+      // There are no lines, so this is all of it, and Ctrl-C needs no line to be noticed.
+      await lines().next();
     }
     if (options.json === true) writeJson(context, source.journal, reports, options);
     else writeText(context, source, reports);
@@ -39,7 +53,8 @@ export function inspect(context: CliContext, options: InspectOptions): Promise<n
       const message = error instanceof Error ? error.message : String(error);
       context.stderr.write(`shard ${shard}: ${context.err.paint("red", message)}\n`);
     }
-    return failures.length === 0 ? exitCodes.ok : exitCodes.failed;
+    const isWhole = reports.every(({ skipped }) => !skipped.some((one) => one.provesLoss));
+    return failures.length === 0 && isWhole ? exitCodes.ok : exitCodes.failed;
   });
 }
 
@@ -53,23 +68,26 @@ function writeJson(
   for (const report of reports) stdout.write(`${JSON.stringify({ journalId, ...report })}\n`);
 }
 
-function frameWriter(
-  { stdout }: CliContext,
+async function* frameLines(
+  journal: Journal,
   shard: number,
-  { json }: InspectOptions,
-): (judged: JudgedRecord) => void {
-  return (judged) => {
-    const row = frameRow(judged, shard);
-    if (json === true) stdout.write(`${JSON.stringify(row)}\n`);
-    else {
-      const { position, kind, term, seq, events, node, verdict, bytes } = row;
-      const what = kind === "data" ? `${events} events` : kind;
-      const count = verdict === "accept" ? "" : `  SKIPPED: ${verdict}`;
-      stdout.write(
-        `shard ${shard} @${position}  term ${term} seq ${seq}  ${what}  ${bytes} bytes  by ${node}${count}\n`,
-      );
-    }
-  };
+  options: InspectOptions,
+): AsyncGenerator<string, ShardReport, void> {
+  const pages = inspectedPages(journal, shard);
+  for (;;) {
+    const { done, value } = await pages.next();
+    if (done === true) return value;
+    for (const judged of value) yield frameLine(judged, shard, options);
+  }
+}
+
+function frameLine(judged: JudgedRecord, shard: number, { json }: InspectOptions): string {
+  const row = frameRow(judged, shard);
+  if (json === true) return JSON.stringify(row);
+  const { position, kind, term, seq, events, node, verdict, bytes } = row;
+  const what = kind === "data" ? `${events} events` : kind;
+  const count = verdict === "accept" ? "" : `  SKIPPED: ${verdict}`;
+  return `shard ${shard} @${position}  term ${term} seq ${seq}  ${what}  ${bytes} bytes  by ${node}${count}`;
 }
 
 function frameRow({ record, frame, verdict }: JudgedRecord, shard: number) {

@@ -1,10 +1,13 @@
 /** Which journal a command reads: that of a data folder, or a Kafka topic; also beside a running server. */
-import { existsSync } from "node:fs";
+import { accessSync } from "node:fs";
 import { join, resolve } from "node:path";
 import {
+  fileRefusal,
   type Journal,
   openEmbeddedJournal,
   openKafkaJournal,
+  readingWish,
+  refusedFile,
 } from "../../../actors/persistence/index.ts";
 import { journalFolder } from "../../../actors/system/index.ts";
 import type { CliContext } from "../../cli-context.ts";
@@ -52,9 +55,20 @@ async function open(context: CliContext, options: SourceOptions): Promise<Journa
 export function journalDirectory(context: CliContext, data: string): string {
   const folder = resolve(context.cwd, data);
   const inside = join(folder, journalFolder);
-  if (existsSync(inside)) return inside;
-  if (existsSync(join(folder, "journal.json"))) return folder;
+  if (isThere(inside)) return inside;
+  if (isThere(join(folder, "journal.json"))) return folder;
   throw new UsageError(
     `there is no journal in "${data}" (no ${join(inside, "journal.json")}); name a server's data folder with --data, or brokers with --kafka`,
   );
+}
+
+/** A folder that may not be looked into may well hold a journal. */
+function isThere(path: string): boolean {
+  try {
+    accessSync(path);
+    return true;
+  } catch (error) {
+    if (fileRefusal(error) === "forbidden") throw refusedFile(error, readingWish(path));
+    return false;
+  }
 }

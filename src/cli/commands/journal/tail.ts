@@ -2,6 +2,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import {
   type ExportedEvent,
+  type Journal,
   type TailOptions,
   tailEvents,
 } from "../../../actors/persistence/index.ts";
@@ -29,6 +30,7 @@ export function tail(context: CliContext, options: TailCommandOptions): Promise<
   const from = beginning(options);
   return withSource(context, options, async ({ journal }) => {
     const shards = shardsOf(journal, options.shard);
+    if (typeof from === "number") await mustNotBeBehindEnd(journal, { shards, from });
     const following = (signal: AbortSignal): AsyncIterable<string> => {
       const rest = (): Promise<void> => pause(LOOK_EVERY_MS, undefined, { signal });
       const chosen = { ...choiceOf(options), ...(shards && { shards }) };
@@ -50,6 +52,20 @@ function beginning({ from, shard }: TailCommandOptions): TailOptions["from"] {
     throw new UsageError("a position is one of a shard: give --shard with --from <position>");
   }
   return position;
+}
+
+/** A tail from there would say nothing until the log has grown so far, and look as if nothing happened. */
+async function mustNotBeBehindEnd(
+  journal: Journal,
+  { shards = [], from }: { readonly shards: readonly number[] | undefined; readonly from: number },
+): Promise<void> {
+  for (const shard of shards) {
+    const { end } = await journal.tail(shard);
+    if (from <= end) continue;
+    throw new UsageError(
+      `--from wants a position up to ${end}, where shard ${shard} ends now, got ${from}; "now" shows what comes next`,
+    );
+  }
 }
 
 /** What is not given does not choose. */

@@ -13,8 +13,8 @@ import {
 } from "../../../../src/actors/persistence/index.ts";
 import { RecoveryPermits } from "../../../../src/actors/persistence/recovery-permits.ts";
 import { disk, start } from "../entity-fixture.ts";
-import { event, quickLogs, recordsOf, tombstone } from "../shard-fixture.ts";
-import { appendRaw } from "./raw-frames.ts";
+import { base, event, quickLogs, recordsOf, tombstone } from "../shard-fixture.ts";
+import { appendRaw, rawFrame } from "./raw-frames.ts";
 
 const Account = definePersistentActor("account", {
   initialState: () => ({ cents: 0 }),
@@ -186,5 +186,52 @@ test("tail shows what comes from now on, and from the start when asked", async (
       seen.push(e.type);
     }
     expect(seen, from).toEqual(expected);
+  }
+});
+
+/** All that a tail from the start shows until there is no more. */
+async function tailed(journal: Journal): Promise<string[]> {
+  const ending = new AbortController();
+  const pause = async (): Promise<void> => ending.abort();
+  const seen: string[] = [];
+  const tail = tailEvents(journal, { from: "start", pause, signal: ending.signal });
+  for await (const e of tail) seen.push(e.persistenceId);
+  return seen;
+}
+
+async function exported(journal: Journal): Promise<string[]> {
+  const seen: string[] = [];
+  for await (const e of storedEvents(journal)) seen.push(e.persistenceId);
+  return seen;
+}
+
+test.each([
+  ["an owner's claim is missing", { term: 2, seq: 1 }, "a frame whose owner's claim is missing"],
+  ["a frame is missing", { term: 1, seq: 2 }, "the frame before this one is missing"],
+])("export and tail end where %s", async (_, numbers, problem) => {
+  const journal = disk(1);
+  await appendRaw(journal, rawFrame(journal, { kind: "claim", term: 1, nonce: 1, seq: 0 }));
+  const at = await appendRaw(journal, rawFrame(journal, { ...numbers, nonce: 1 }));
+  const details = { where: `shard 0, position ${at}`, problem };
+  for (const read of [exported, tailed]) {
+    await expect(read(journal)).rejects.toMatchObject({ code: "TROUPE_JOURNAL_CORRUPT", details });
+  }
+});
+
+test("a log that was cut is exported and tailed from its cut on", async () => {
+  const journal = disk(1);
+  const logs = quickLogs(journal);
+  logs.provideBases((log, id) => {
+    const sequenceNumber = log.entry(id)?.sequenceNumber ?? 0;
+    return Promise.resolve({ sequenceNumber, event: base("") });
+  });
+  const log = await logs.open(0);
+  for (const id of ["a/1", "a/2", "a/1"]) await log.commit(id, [event()]).confirmed;
+  await logs.cut(true);
+  await log.commit("a/3", [event()]).confirmed;
+  await logs.close();
+  expect((await journal.tail(0)).low).toBeGreaterThan(0);
+  for (const read of [exported, tailed]) {
+    expect((await read(journal)).sort()).toEqual(["a/1", "a/2", "a/3"]);
   }
 });

@@ -1,5 +1,5 @@
 /** `verify` finds each planted damage, names its place, and finds nothing in logs that are only lively. */
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -10,18 +10,18 @@ import {
 } from "../../../../src/actors/persistence/checkpoint-codec.ts";
 import { FrameWriter } from "../../../../src/actors/persistence/frame.ts";
 import {
+  backupJournal,
   type Journal,
   type JournalProof,
+  openEmbeddedJournal,
   verifyEmbeddedJournal,
   verifyJournal,
 } from "../../../../src/actors/persistence/index.ts";
-import {
-  memoryJournal,
-  openEmbeddedJournal,
-} from "../../../../src/actors/persistence/journals/index.ts";
+import { memoryJournal } from "../../../../src/actors/persistence/journals/index.ts";
 import { RecordJudge } from "../../../../src/actors/persistence/record-judge.ts";
 import type { ShardOwner } from "../../../../src/actors/persistence/shard-owner.ts";
 import { base, event, quickLogs, recordsOf, tombstone } from "../shard-fixture.ts";
+import { journalFiles } from "./journal-files.ts";
 import { appendRaw, rawFrame } from "./raw-frames.ts";
 
 /** "" = sound. */
@@ -191,22 +191,10 @@ test("an entity that a checkpoint has left out", async () => {
   );
 });
 
-/** An embedded journal of several files. */
 async function onDisk(): Promise<{ directory: string; files: string[] }> {
   const directory = await mkdtemp(join(tmpdir(), "troupe-verify-"));
   onTestFinished(() => rm(directory, { recursive: true }));
-  const journal = await openEmbeddedJournal({ directory, shards: 2, segmentBytes: 4_096 });
-  const logs = quickLogs(journal);
-  for (let number = 0; number < 60; number++) {
-    const id = `a/${number % 5}`;
-    const log = await logs.open(logs.shardOf(id));
-    await log.commit(id, [event(`${number}`.padEnd(200))]).confirmed;
-  }
-  await logs.close();
-  await journal.close();
-  const files = (await readdir(directory)).filter((name) => name.endsWith(".log")).sort();
-  expect(files.length).toBeGreaterThan(3);
-  return { directory, files: files.map((name) => join(directory, name)) };
+  return { directory, files: await journalFiles(directory) };
 }
 
 async function diskDamage(directory: string): Promise<string> {
@@ -241,4 +229,46 @@ test("a file that is missing, at the beginning or between, is named", async () =
   expect(await diskDamage(directory)).toContain(
     `${second.slice(directory.length + 1)}, is missing`,
   );
+});
+
+test("a last file that is missing cannot be told from a crash before it was made: no damage, and named", async () => {
+  const { directory, files } = await onDisk();
+  const last = files.at(-1) as string;
+  await rm(last);
+  const proof = await verifyEmbeddedJournal(directory);
+  expect(textOf(proof)).toBe("");
+  expect(proof.files?.missingNext).toBe(last.slice(directory.length + 1));
+});
+
+test("a journal.json that tells of other shards than the log", async () => {
+  const { directory, files } = await onDisk();
+  const path = join(directory, "journal.json");
+  const text = await readFile(path, "utf8");
+  for (const shards of [1, 4]) {
+    await writeFile(path, text.replace('"shards": 2', `"shards": ${shards}`));
+    const damage = await diskDamage(directory);
+    expect(damage, `${shards}`).toContain(files[0]);
+    expect(damage).toContain(
+      shards === 4
+        ? "the summary there tells of 2 shards, and journal.json says 4"
+        : "no shard 1 exists",
+    );
+  }
+});
+
+test("a journal.json that is lost beside the log, to all who only look", async () => {
+  const { directory } = await onDisk();
+  const path = join(directory, "journal.json");
+  await rm(path);
+  const lost = {
+    code: "TROUPE_JOURNAL_CORRUPT",
+    details: {
+      where: path,
+      problem: "it is missing beside a log that holds records; restore it from a backup",
+    },
+  };
+  await expect(verifyEmbeddedJournal(directory)).rejects.toMatchObject(lost);
+  await expect(openEmbeddedJournal({ directory, readOnly: true })).rejects.toMatchObject(lost);
+  const backup = join(directory, "backup");
+  await expect(backupJournal(directory, backup)).rejects.toMatchObject(lost);
 });

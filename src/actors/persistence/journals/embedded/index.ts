@@ -1,3 +1,4 @@
+export { fileRefusal, readingWish, refusedFile } from "./file-refusal.ts";
 export type { FileSystem, LogFile, OpenMode } from "./file-system.ts";
 export { makeFolders } from "./make-folders.ts";
 export { metadataFile, metadataText } from "./metadata.ts";

@@ -178,10 +178,9 @@ export class Log {
   async #scanFull(segment: Segment, end: number): Promise<void> {
     const range = { from: 0, to: await segment.size(), numberMax: this.numberMax };
     const scanned = await segment.scan(range, (batch) => {
-      const { header, body } = batch;
       segment.eachRecordOf(batch, (shard, offset, length) => segment.add(shard, offset, length));
-      if (header.kind === "cut" || header.kind === "roll") mergeMarks(body, this.lows);
-      this.numberMax = Math.max(this.numberMax, header.number);
+      segment.mergeMarksOf(batch, this.lows);
+      this.numberMax = Math.max(this.numberMax, batch.header.number);
     });
     if (!scanned.rolled || scanned.end !== end) {
       throw segment.damage(scanned.end, "no batch there leads to the next file of the folder");
@@ -241,7 +240,7 @@ export class Log {
     segment.eachRecordOf(batch, (shard, offset, length) => {
       endsBefore.push(this.#add(segment, shard, { offset, length }));
     });
-    if (header.kind === "cut" || header.kind === "roll") mergeMarks(batch.body, this.lows);
+    segment.mergeMarksOf(batch, this.lows);
     this.rolled = header.kind === "roll";
     this.numberMax = Math.max(this.numberMax, header.number);
     this.proven(header.durable);

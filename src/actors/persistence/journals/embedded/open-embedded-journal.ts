@@ -10,7 +10,9 @@ import {
 } from "../../../kernel/index.ts";
 import type { Journal } from "../../journal.ts";
 import { EmbeddedJournal } from "./embedded-journal.ts";
-import { errorCode, type FileSystem } from "./file-system.ts";
+import { existingMetadata } from "./existing-metadata.ts";
+import { fileRefusal, readingWish, refusedFile } from "./file-refusal.ts";
+import type { FileSystem } from "./file-system.ts";
 import { Log } from "./log.ts";
 import { LogWriter } from "./log-writer.ts";
 import { createMetadata, type Metadata, readMetadata, unusable } from "./metadata.ts";
@@ -41,7 +43,7 @@ const shardsDefault = 64;
 
 /**
  * Opens the journal of a data folder, or makes one. Fails with `TROUPE_JOURNAL_READ_ONLY` when
- * the folder cannot be written, `TROUPE_JOURNAL_CORRUPT` on damage, `TROUPE_JOURNAL_UNUSABLE`
+ * the folder cannot be written, `TROUPE_FILE_REFUSED` when it may not be read, `TROUPE_JOURNAL_CORRUPT` on damage, `TROUPE_JOURNAL_UNUSABLE`
  * when it is of a newer format or of another number of shards, or (read-only) is not there, and
  * `TROUPE_JOURNAL_UNAVAILABLE` when the file system fails.
  */
@@ -52,11 +54,15 @@ export async function openEmbeddedJournal(options: EmbeddedJournalOptions): Prom
   } catch (error) {
     if (isTroupeError(error)) throw error;
     const reason = reasonOf(error);
-    if (["EACCES", "EPERM", "EROFS"].includes(errorCode(error))) {
+    const refusal = fileRefusal(error);
+    if (options.readOnly === true && refusal !== undefined) {
+      throw refusedFile(error, readingWish(directory));
+    }
+    if (refusal === "forbidden") {
       const details = { journal: directory, reason };
       throw new TroupeError("TROUPE_JOURNAL_READ_ONLY", details, { cause: error });
     }
-    if (["ENOSPC", "EDQUOT"].includes(errorCode(error))) {
+    if (refusal === "full") {
       const details = { journal: directory, reason };
       throw new TroupeError("TROUPE_JOURNAL_FULL", details, { cause: error });
     }
@@ -102,11 +108,11 @@ async function metadataFor(
 ): Promise<Metadata> {
   const { directory } = options;
   const place = { fileSystem, directory };
-  let metadata = await readMetadata(place);
-  if (metadata === undefined) {
-    if (options.readOnly === true) throw unusable(directory, "there is no journal in this folder");
-    metadata = await createMetadata(place, options.shards ?? shardsDefault, random);
-  }
+  const metadata =
+    options.readOnly === true
+      ? await existingMetadata(place)
+      : ((await readMetadata(place)) ??
+        (await createMetadata(place, options.shards ?? shardsDefault, random)));
   if (options.shards !== undefined && options.shards !== metadata.shards) {
     const problem = `it has ${metadata.shards} shards for life, and ${options.shards} were asked for`;
     throw unusable(directory, problem);

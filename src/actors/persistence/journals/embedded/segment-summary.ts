@@ -49,6 +49,12 @@ export function rollBytes(shards: number): number {
   return shards * (markBytes + shardSummaryBytes) + completeToBytes;
 }
 
+/** How many shards the body of a `cut` or `roll` tells of. */
+export function shardsTold(kind: "cut" | "roll", body: Buffer): number {
+  if (kind === "cut") return body.length / markBytes;
+  return (body.length - completeToBytes) / (markBytes + shardSummaryBytes);
+}
+
 export function encodeMarks(lows: Float64Array): Buffer {
   const body = Buffer.alloc(marksBytes(lows.length));
   for (const [shard, low] of lows.entries()) body.writeBigUInt64LE(BigInt(low), shard * markBytes);

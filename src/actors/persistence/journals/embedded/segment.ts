@@ -10,7 +10,13 @@ import { batchHeaderBytes, decodeBatchHeader, eachRecord, recordHeaderBytes } fr
 import type { FileSystem, LogFile } from "./file-system.ts";
 import { type ScannedBatch, scanSegment } from "./scan.ts";
 import { SegmentIndex } from "./segment-index.ts";
-import { rollBytes, rollCompleteTo, SegmentSummary } from "./segment-summary.ts";
+import {
+  mergeMarks,
+  rollBytes,
+  rollCompleteTo,
+  SegmentSummary,
+  shardsTold,
+} from "./segment-summary.ts";
 
 const extension = ".log";
 const digits = 16;
@@ -183,6 +189,19 @@ export class Segment {
       onRecord(shard, start + inBody, length);
     });
     if (!whole) throw this.damage(offset, "the batch is not made of whole records");
+  }
+
+  /** Raises the marks to those of a `cut` or `roll` batch; of no effect with any other. */
+  mergeMarksOf({ header, offset, body }: ScannedBatch, lows: Float64Array): void {
+    const { kind } = header;
+    if (kind !== "cut" && kind !== "roll") return;
+    const told = shardsTold(kind, body);
+    const { shards } = this.#place;
+    if (told !== shards) {
+      const problem = `the summary there tells of ${told} shards, and journal.json says ${shards}`;
+      throw this.damage(offset, problem);
+    }
+    mergeMarks(body, lows);
   }
 
   /** The body and number of a roll batch that ends at `end` and is complete; else undefined. */

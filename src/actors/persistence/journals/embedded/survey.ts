@@ -5,17 +5,13 @@
 import { isTroupeError } from "../../../kernel/index.ts";
 import type { Position } from "../../journal.ts";
 import { recordHeaderBytes } from "./batch.ts";
+import { existingMetadata } from "./existing-metadata.ts";
+import { readingWish, refusedFile } from "./file-refusal.ts";
 import { errorCode, type FileSystem } from "./file-system.ts";
-import { readMetadata, unusable } from "./metadata.ts";
 import { nodeFileSystem } from "./node-file-system.ts";
 import type { ScannedBatch } from "./scan.ts";
 import { Segment, segmentBase, segmentName } from "./segment.ts";
-import {
-  decodeRollSummary,
-  mergeMarks,
-  rollCompleteTo,
-  SegmentSummary,
-} from "./segment-summary.ts";
+import { decodeRollSummary, rollCompleteTo, SegmentSummary } from "./segment-summary.ts";
 
 export interface SurveyedFile {
   readonly path: string;
@@ -49,13 +45,23 @@ export interface FolderSurvey {
 
 const TRIES_MAX = 5;
 
-/** @throws TROUPE_JOURNAL_UNUSABLE when there is no journal, or it is of a newer format. */
+/**
+ * @throws TROUPE_JOURNAL_UNUSABLE when there is no journal, or it is of a newer format; TROUPE_JOURNAL_CORRUPT when its
+ * journal.json is damaged or lost; TROUPE_FILE_REFUSED when something of it may not be read.
+ */
 export async function surveyEmbeddedJournal(
   directory: string,
   fileSystem: FileSystem = nodeFileSystem,
 ): Promise<FolderSurvey> {
-  const metadata = await readMetadata({ directory, fileSystem });
-  if (metadata === undefined) throw unusable(directory, "there is no journal in this folder");
+  try {
+    return await survey(directory, fileSystem);
+  } catch (error) {
+    throw refusedFile(error, readingWish(directory));
+  }
+}
+
+async function survey(directory: string, fileSystem: FileSystem): Promise<FolderSurvey> {
+  const metadata = await existingMetadata({ directory, fileSystem });
   for (let attempt = 1; ; attempt++) {
     try {
       return await new Survey({ directory, fileSystem, ...metadata }).run();
@@ -178,7 +184,7 @@ class FileTally {
       this.records += 1;
       this.#summary.add(shard, at, at + recordHeaderBytes + length);
     });
-    if (header.kind === "cut" || header.kind === "roll") mergeMarks(body, lows);
+    this.#segment.mergeMarksOf(batch, lows);
     if (header.kind === "roll" && rollCompleteTo(body) === offset) this.#checkRoll(body, offset);
   }
 
