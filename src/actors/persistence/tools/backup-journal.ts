@@ -37,10 +37,11 @@ export async function backupJournal(directory: string, file: string): Promise<Ba
   const draft = `${file}.${randomUUID()}.partial`;
   const output = await writing(file, () => open(draft, "wx", 0o600));
   try {
-    const report = await write(directory, output, file).finally(() => output.close());
+    const report = await write(directory, output, file);
     await writing(file, () => publish(draft, file));
     return report;
   } finally {
+    await output.close();
     await rm(draft, { force: true });
   }
 }
