@@ -1,8 +1,7 @@
 /** The metadata of a journal that must be there already: for those who only look. */
 import { join } from "node:path";
-import { TroupeError } from "../../../kernel/index.ts";
 import { errorCode, type FileSystem } from "./file-system.ts";
-import { type Metadata, metadataFile, readMetadata, unusable } from "./metadata.ts";
+import { type Metadata, metadataOfOthers, readMetadata, unusable } from "./metadata.ts";
 import { segmentBase } from "./segment.ts";
 
 interface Place {
@@ -16,12 +15,7 @@ export async function existingMetadata(place: Place): Promise<Metadata> {
   if (metadata !== undefined) return metadata;
   const { directory } = place;
   if (!(await hasRecords(place))) throw unusable(directory, "there is no journal in this folder");
-  // A log that holds something has had metadata: another process has just made it, or it was lost.
-  const others = await readMetadata(place);
-  if (others !== undefined) return others;
-  const where = join(directory, metadataFile);
-  const problem = "it is missing beside a log that holds records; restore it from a backup";
-  throw new TroupeError("TROUPE_JOURNAL_CORRUPT", { where, problem });
+  return metadataOfOthers(place);
 }
 
 async function hasRecords({ fileSystem, directory }: Place): Promise<boolean> {

@@ -79,7 +79,7 @@ export async function createMetadata(
 }
 
 /** A segment that holds something has had metadata: another process has just made it, or it was lost. */
-async function metadataOfOthers(place: Place): Promise<Metadata> {
+export async function metadataOfOthers(place: Place): Promise<Metadata> {
   const others = await readMetadata(place);
   if (others !== undefined) return others;
   const where = join(place.directory, metadataFile);
