@@ -1,5 +1,5 @@
 /** All shards of a host: opened when needed, and opened again for as long as the host is asked to serve them. */
-import { type Clock, type Limits, type Logger, reasonOf } from "../kernel/index.ts";
+import { type Clock, type Limits, type Logger, reasonOf, type Timer } from "../kernel/index.ts";
 import { HostedShard } from "./hosted-shard.ts";
 import type { ShardLog, ShardLogs } from "./shard-log.ts";
 
@@ -18,6 +18,8 @@ export class HostedShards {
   readonly #events: ShardEvents;
   readonly #shards = new Map<number, HostedShard>();
   readonly #unsubscribe: () => void;
+  /** Of shards that did not open. */
+  readonly #retries = new Map<HostedShard, Timer>();
   #stopped = false;
 
   constructor(
@@ -43,6 +45,7 @@ export class HostedShards {
   stop(): void {
     this.#stopped = true;
     this.#unsubscribe();
+    for (const timer of this.#retries.values()) timer.cancel();
   }
 
   #shard(number: number): HostedShard {
@@ -67,14 +70,17 @@ export class HostedShards {
   /** What lives in the shard must be awake somewhere: as long as this node is asked to serve it, it tries. */
   #reopen(shard: HostedShard, pauseMs: number): void {
     const { clock, limits, logger } = this.#given;
+    this.#retries.get(shard)?.cancel();
+    this.#retries.delete(shard);
     shard.open().catch((error: unknown) => {
       if (this.#stopped) return;
       const what = `shard ${shard.number} does not open: ${reasonOf(error)}`;
       logger.warn(what, { nextAttemptInMs: pauseMs });
       const next = Math.min(pauseMs * 2, limits.recoveryRetryMaxMs);
-      clock.setTimer(pauseMs, () => {
-        if (!this.#stopped) this.#reopen(shard, next);
-      });
+      this.#retries.set(
+        shard,
+        clock.setTimer(pauseMs, () => this.#reopen(shard, next)),
+      );
     });
   }
 }

@@ -4,6 +4,7 @@ import { silentLogger } from "../../../src/actors/kernel/index.ts";
 import type { Journal } from "../../../src/actors/persistence/index.ts";
 import { type FaultJournal, faultJournal } from "../../../src/actors/persistence/journals/index.ts";
 import { memoryJournal } from "../../../src/actors/persistence/journals/memory/index.ts";
+import type { ManualClock } from "../../../src/actors/testing/index.ts";
 import { createSystem, type System, type SystemOptions } from "../../../src/index.ts";
 
 /** A journal in memory that stays when a system over it is stopped, as a disk does; faults can be ordered. */
@@ -58,6 +59,27 @@ export async function start(options: StartOptions = {}): Promise<System> {
   lifelines.set(system, journal);
   onTestFinished(() => (journal.isCut ? undefined : system.stop({ deadlineMs: 0 })));
   return system;
+}
+
+/** The timers that a clock has been asked for from here on, as long as they neither fired nor were cancelled. */
+export function armedTimers(clock: ManualClock): ReadonlySet<object> {
+  const armed = new Set<object>();
+  const setTimer = clock.setTimer.bind(clock);
+  clock.setTimer = (delayMs, fire) => {
+    const timer = setTimer(delayMs, () => {
+      armed.delete(one);
+      fire();
+    });
+    const one = {
+      cancel: () => {
+        armed.delete(one);
+        timer.cancel();
+      },
+    };
+    armed.add(one);
+    return one;
+  };
+  return armed;
 }
 
 /** Ends a system as a crash of its process does: nothing is flushed, nobody is told. */

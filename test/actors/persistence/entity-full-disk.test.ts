@@ -6,7 +6,7 @@ import { memoryJournal } from "../../../src/actors/persistence/journals/memory/i
 import { ManualClock } from "../../../src/actors/testing/index.ts";
 import { definePersistentActor } from "../../../src/index.ts";
 import { waitUntil } from "../../support/wait-until.ts";
-import { failureOf, settle, start } from "./entity-fixture.ts";
+import { armedTimers, failureOf, settle, start } from "./entity-fixture.ts";
 
 const Counter = definePersistentActor("counter", { initialState: () => ({ n: 0 }) })
   .events({ added: ({ n }, by: number) => ({ n: n + by }) })
@@ -18,13 +18,12 @@ const Counter = definePersistentActor("counter", { initialState: () => ({ n: 0 }
     get: (counter) => counter.state.n,
   });
 
-it("commands and reads fail by name while there is no room, and go on when there is", async () => {
-  const clock = new ManualClock();
+/** A journal that has no room while `isFull()`. */
+function crowded(isFull: () => boolean): Journal {
   const inner = memoryJournal({ shards: 1 });
-  let isFull = false;
-  const refusal = (): TroupeError =>
+  const cause = (): TroupeError =>
     new TroupeError("TROUPE_JOURNAL_FULL", { journal: "it", reason: "no space left" });
-  const journal: Journal = {
+  return {
     journalId: inner.journalId,
     shards: inner.shards,
     recordBytesMax: inner.recordBytesMax,
@@ -34,11 +33,42 @@ it("commands and reads fail by name while there is no room, and go on when there
     cut: (shard, before) => inner.cut(shard, before),
     close: () => inner.close(),
     append: (requests) =>
-      isFull
-        ? Promise.resolve(requests.map(() => ({ outcome: "refused", cause: refusal() })))
+      isFull()
+        ? Promise.resolve(requests.map(() => ({ outcome: "refused", cause: cause() })))
         : inner.append(requests),
   };
-  const system = await start({ journal, clock });
+}
+
+/** Lets time go by until the promise has an outcome. */
+async function inTime<T>(clock: ManualClock, outcome: Promise<T>): Promise<T> {
+  let isThere = false;
+  void outcome.then(() => (isThere = true));
+  await waitUntil("it has an outcome", async () => {
+    clock.advance(50);
+    await settle();
+    return isThere;
+  });
+  return outcome;
+}
+
+it("a stop leaves no try for later", async () => {
+  const clock = new ManualClock();
+  const armed = armedTimers(clock);
+  let isFull = false;
+  const system = await start({ journal: crowded(() => isFull), clock });
+  const counter = system.actor(Counter, "a");
+  await counter.add(3);
+  isFull = true;
+  await failureOf(counter.add(1));
+  for (let tries = 0; tries < 5; tries++) await inTime(clock, failureOf(counter.add(1)));
+  await inTime(clock, system.stop());
+  expect(armed.size).toBe(0);
+});
+
+it("commands and reads fail by name while there is no room, and go on when there is", async () => {
+  const clock = new ManualClock();
+  let isFull = false;
+  const system = await start({ journal: crowded(() => isFull), clock });
   const counter = system.actor(Counter, "a");
   expect(await counter.add(3)).toBe(3);
 
@@ -47,15 +77,8 @@ it("commands and reads fail by name while there is no room, and go on when there
   expect(isTroupeError(first, "TROUPE_JOURNAL_REFUSED")).toBe(true);
   // Within less than a call would wait for its answer.
   for (const call of [() => counter.get(), () => counter.add(1), () => counter.get()]) {
-    const failed = failureOf(call());
-    let error: unknown;
-    void failed.then((thrown) => (error = thrown));
     const startMs = clock.monotonicMs();
-    await waitUntil("it has failed", async () => {
-      clock.advance(50);
-      await settle();
-      return error !== undefined;
-    });
+    const error = await inTime(clock, failureOf(call()));
     expect(clock.monotonicMs() - startMs).toBeLessThan(3_000);
     expect(String(error)).toContain("no space left");
     expect(isTroupeError(error, "TROUPE_ASK_TIMEOUT")).toBe(false);

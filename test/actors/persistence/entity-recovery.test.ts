@@ -4,7 +4,7 @@ import { RecoveryPermits } from "../../../src/actors/persistence/recovery-permit
 import { ManualClock } from "../../../src/actors/testing/index.ts";
 import { definePersistentActor, isTroupeError } from "../../../src/index.ts";
 import { waitUntil } from "../../support/wait-until.ts";
-import { crash, disk, failureOf, freeze, settle, start } from "./entity-fixture.ts";
+import { armedTimers, crash, disk, failureOf, freeze, settle, start } from "./entity-fixture.ts";
 
 const sent: string[] = [];
 let brokenRecoveries = 0;
@@ -101,22 +101,7 @@ describe("half-done work", () => {
     crash(first);
     isBroken = true;
     const clock = new ManualClock();
-    const armed = new Set<object>();
-    const setTimer = clock.setTimer.bind(clock);
-    clock.setTimer = (delayMs, fire) => {
-      const timer = setTimer(delayMs, () => {
-        armed.delete(one);
-        fire();
-      });
-      const one = {
-        cancel: () => {
-          armed.delete(one);
-          timer.cancel();
-        },
-      };
-      armed.add(one);
-      return one;
-    };
+    const armed = armedTimers(clock);
     const system = await start({ journal, clock, definitions: [Fragile] });
     await settle();
     const thaw = freeze(system);
