@@ -24,6 +24,15 @@ beforeEach(() => {
 const keys = (): string[] => runs.map(({ idempotencyKey }) => idempotencyKey);
 const forever = (): Promise<void> => new Promise(() => {});
 
+/** Lets time go by until no effect is pending. */
+function allWrittenDown(system: System): Promise<boolean> {
+  return waitUntil("the effects' ends are written down", async () => {
+    clock.advance(500);
+    await settle();
+    return system.entities().every(({ pendingEffects }) => pendingEffects === 0);
+  });
+}
+
 function note(effect: EffectContext, data: unknown): unknown {
   const run = { ...effect, data };
   runs.push(run);
@@ -314,11 +323,7 @@ describe("a crash", () => {
     journal.next("refused");
     expect(isTroupeError(await failureOf(order.touch()))).toBe(true);
     finish();
-    await waitUntil("it is written down", async () => {
-      clock.advance(500);
-      await settle();
-      return system.entities().every(({ pendingEffects }) => pendingEffects === 0);
-    });
+    await allWrittenDown(system);
     expect(keys().length).toBe(1);
   });
 
@@ -331,11 +336,7 @@ describe("a crash", () => {
     await settle();
     journal.next("refused");
     finish();
-    await waitUntil("it is written down", async () => {
-      clock.advance(500);
-      await settle();
-      return system.entities().every(({ pendingEffects }) => pendingEffects === 0);
-    });
+    await allWrittenDown(system);
     expect(keys().length).toBe(1);
   });
 
